@@ -1,0 +1,32 @@
+package apdu
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrResponse is returned for bytes that cannot be a response: no status word, or more than 256 data
+// bytes before it.
+var ErrResponse = errors.New("apdu: malformed response")
+
+// Response is a response message.
+type Response struct {
+	Data []byte // without the status word
+	SW   SW
+}
+
+// Bytes encodes the response.
+func (r Response) Bytes() []byte {
+	out := make([]byte, 0, len(r.Data)+2)
+	out = append(out, r.Data...)
+	return append(out, r.SW.SW1(), r.SW.SW2())
+}
+
+// ParseResponse decodes a response message. The response's Data shares memory with b.
+func ParseResponse(b []byte) (Response, error) {
+	n := len(b) - 2
+	if n < 0 || n > 256 {
+		return Response{}, fmt.Errorf("%w: %d bytes", ErrResponse, len(b))
+	}
+	return Response{Data: b[:n:n], SW: SW(b[n])<<8 | SW(b[n+1])}, nil
+}

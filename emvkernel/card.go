@@ -1,0 +1,105 @@
+package emvkernel
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"strings"
+)
+
+// CardData is what the caller may want to know of the card. Secret fields mask themselves; they are
+// the transaction's own memory and gone after Wipe.
+type CardData struct {
+	PAN            Secret // digits
+	Track2         Secret // '57' as the card holds it, nil if it has none
+	CardholderName Secret // '5F20', nil if the card has none
+	ExpiryMonth    int    // 1 to 12
+	ExpiryYear     int    // four digits
+	PANSequence    string // '5F34', two digits, empty if the card has none
+	Last4          string
+	Brand          string // as the application is configured
+	AID            []byte // '84': the card's full name of the application
+	Label          string // '50', UTF-8
+	PreferredName  string // '9F12', UTF-8, empty if absent or in an unknown alphabet
+	Languages      string // '5F2D': up to four ISO 639 codes, e.g. "deen"
+}
+
+// Card returns what is known of the card. The account is known after ReadData, the rest after
+// SelectApplication.
+func (t *Transaction) Card() CardData {
+	c := CardData{
+		Track2:         Secret(t.card[0x57]),
+		CardholderName: Secret(t.card[0x5F20]),
+		AID:            bytes.Clone(t.card[0x84]),
+		Label:          t.selected.label.label,
+		PreferredName:  t.selected.label.preferred,
+		Languages:      languages(t.card[0x5F2D]),
+	}
+	if t.app != nil {
+		c.Brand = t.app.Brand
+	}
+	if len(t.pan) >= 4 {
+		c.PAN = t.pan
+		c.Last4 = string(t.pan[len(t.pan)-4:])
+		c.ExpiryMonth, c.ExpiryYear = t.expiry.month(), t.expiry.year()
+	}
+	if s := t.card[0x5F34]; len(s) == 1 {
+		c.PANSequence = fmt.Sprintf("%02X", s[0])
+	}
+	return c
+}
+
+// languages keeps well-formed pairs of letters only.
+func languages(b []byte) string {
+	s := strings.ToLower(string(b))
+	if len(s) > 8 || len(s)%2 != 0 {
+		return ""
+	}
+	for _, c := range s {
+		if c < 'a' || c > 'z' {
+			return ""
+		}
+	}
+	return s
+}
+
+// Receipt is what a chip card receipt shows.
+type Receipt struct {
+	AID           []byte
+	Label         string
+	PreferredName string
+	TVR           TVR
+	TSI           TSI
+	Cryptogram    []byte // eight bytes; nil if the card gave none that can be trusted
+	ATC           uint16
+	CVM           string // "none", "signature", "failure"; PIN is not here yet
+}
+
+// Receipt returns the receipt data as it stands. The cryptogram is the card's last decision that
+// counts: after a completed online payment the second one, after a deferral the first.
+func (t *Transaction) Receipt() Receipt {
+	r := Receipt{
+		AID:           bytes.Clone(t.card[0x84]),
+		Label:         t.selected.label.label,
+		PreferredName: t.selected.label.preferred,
+		TVR:           t.tvr,
+		TSI:           t.tsi,
+		Cryptogram:    bytes.Clone(t.ac.ac),
+		CVM:           t.cvmName(),
+	}
+	if len(t.ac.atc) == 2 {
+		r.ATC = binary.BigEndian.Uint16(t.ac.atc)
+	}
+	return r
+}
+
+func (t *Transaction) cvmName() string {
+	switch {
+	case t.tvr.Has(CVMNotSuccessful):
+		return "failure"
+	case t.cvmResults[0]&^cvmNextRule == cvmSignature:
+		return "signature"
+	default:
+		return "none"
+	}
+}

@@ -1,0 +1,172 @@
+package emvkernel
+
+import (
+	"context"
+	"encoding/binary"
+)
+
+// CVM codes without the bit that says what to do after a failure (EMV Book 3, Annex C3).
+const (
+	cvmFail             = 0x00
+	cvmPlaintextPIN     = 0x01
+	cvmOnlinePIN        = 0x02
+	cvmPlaintextPINSign = 0x03
+	cvmEncipheredPIN    = 0x04
+	cvmEncipheredSign   = 0x05
+	cvmSignature        = 0x1E
+	cvmNone             = 0x1F
+
+	cvmNextRule = 0x40 // apply the succeeding rule if this one is unsuccessful
+)
+
+// CVM results, '9F34', byte 3.
+const (
+	resultUnknown    = 0x00
+	resultFailed     = 0x01
+	resultSuccessful = 0x02
+)
+
+var (
+	noCVM          = [3]byte{0x3F, 0x00, resultUnknown} // verification not asked for
+	noCVMPerformed = [3]byte{0x3F, 0x00, resultFailed}  // asked for, and no rule led to one
+)
+
+// VerifyCardholder works through the card's CVM list (EMV Book 3, 10.5; results as in Book 4,
+// 6.3.4.5). "No CVM required" and signature are performed: signature always leaves an unknown result,
+// the merchant compares. The PIN methods are not: without the capability in '9F33' they are not
+// supported; with it they count as a PIN pad that does not work.
+func (t *Transaction) VerifyCardholder(ctx context.Context) (Outcome, error) {
+	return t.step(ctx, "verify cardholder", toVerify, toManage, func(context.Context) error {
+		t.cvmResults = noCVM
+		if t.aip[0]&aipCVM == 0 {
+			return nil
+		}
+		list, ok := t.card[0x8E]
+		if !ok {
+			t.tvr.set(ICCDataMissing) // Book 3, 7.5
+			return nil
+		}
+		if len(list) < 8 || len(list)%2 != 0 {
+			return terminate("malformed CVM list")
+		}
+		if len(list) == 8 {
+			return nil // no rules: the same as no list
+		}
+		t.tsi.set(CVMPerformed)
+		t.applyRules(list[8:], int64(binary.BigEndian.Uint32(list)), int64(binary.BigEndian.Uint32(list[4:])))
+		return nil
+	})
+}
+
+// applyRules runs the rules (code, condition) until one succeeds or stops the list.
+//
+// The results name the last CVM performed. A rule whose method is not supported or not recognised
+// was not performed; the one that says "fail CVM processing" was, and ends the list whatever its next
+// rule bit says [unverified].
+func (t *Transaction) applyRules(rules []byte, x, y int64) {
+	t.cvmResults = noCVMPerformed
+	for ; len(rules) >= 2; rules = rules[2:] {
+		rule, condition := rules[0], rules[1]
+		code := rule &^ cvmNextRule
+		if !t.conditionHolds(condition, code, x, y) {
+			continue
+		}
+		switch {
+		case code == cvmNone && t.supports(code):
+			t.cvmResults = [3]byte{rule, condition, resultSuccessful}
+			return
+		case code == cvmSignature && t.supports(code):
+			t.cvmResults = [3]byte{rule, condition, resultUnknown}
+			return
+		case code == cvmFail:
+			t.cvmResults = [3]byte{rule, condition, resultFailed}
+			t.tvr.set(CVMNotSuccessful)
+			return
+		case isPIN(code) && t.supports(code):
+			// Supported, performed, and unsuccessful: there is no PIN pad behind this kernel yet.
+			t.tvr.set(NoPINPad)
+			t.cvmResults = [3]byte{rule, condition, resultFailed}
+		case isPIN(code):
+			if code == cvmOnlinePIN || !t.anyOfflinePIN() {
+				t.tvr.set(NoPINPad)
+			}
+		case code != cvmNone && code != cvmSignature:
+			t.tvr.set(UnrecognisedCVM)
+		}
+		if rule&cvmNextRule == 0 {
+			break
+		}
+	}
+	t.tvr.set(CVMNotSuccessful)
+}
+
+func isPIN(code byte) bool { return code >= cvmPlaintextPIN && code <= cvmEncipheredSign }
+
+// supports reports whether the terminal capabilities cover a CVM; a combined one needs both halves.
+func (t *Transaction) supports(code byte) bool {
+	can := t.capabilities()[1]
+	has := func(bits byte) bool { return can&bits == bits }
+	switch code {
+	case cvmFail:
+		return true
+	case cvmPlaintextPIN:
+		return has(canPlaintextPIN)
+	case cvmOnlinePIN:
+		return has(canOnlinePIN)
+	case cvmPlaintextPINSign:
+		return has(canPlaintextPIN | canSignature)
+	case cvmEncipheredPIN:
+		return has(canEncipheredPIN)
+	case cvmEncipheredSign:
+		return has(canEncipheredPIN | canSignature)
+	case cvmSignature:
+		return has(canSignature)
+	case cvmNone:
+		return has(canNoCVM)
+	default:
+		return false
+	}
+}
+
+// anyOfflinePIN: a terminal with one kind of offline PIN has a PIN pad, so the other kind being
+// unsupported does not mean that the pad is missing (EMV Book 3, 10.5.1).
+func (t *Transaction) anyOfflinePIN() bool {
+	return t.capabilities()[1]&(canPlaintextPIN|canEncipheredPIN) != 0
+}
+
+// conditionHolds evaluates a CVM condition code (EMV Book 3, Annex C3, table "CVM Condition Codes").
+// An unknown code, or data missing that it needs, means the rule is passed over.
+func (t *Transaction) conditionHolds(condition, code byte, x, y int64) bool {
+	cash := t.params.Type == typeCash || t.params.Type == typeManual
+	unattendedCash := cash && t.cfg.Terminal.unattended()
+	manualCash := cash && !t.cfg.Terminal.unattended()
+	amount := t.params.Amount
+	switch condition {
+	case 0x00:
+		return true
+	case 0x01:
+		return unattendedCash
+	case 0x02:
+		return !unattendedCash && !manualCash && !t.cashback()
+	case 0x03:
+		return t.supports(code)
+	case 0x04:
+		return manualCash
+	case 0x05:
+		return t.cashback()
+	case 0x06:
+		return t.inApplicationCurrency() && amount < x
+	case 0x07:
+		return t.inApplicationCurrency() && amount > x
+	case 0x08:
+		return t.inApplicationCurrency() && amount < y
+	case 0x09:
+		return t.inApplicationCurrency() && amount > y
+	default:
+		return false
+	}
+}
+
+func (t *Transaction) inApplicationCurrency() bool {
+	return string(t.card[0x9F42]) == string(bcdNumber(int64(t.params.Currency), 2))
+}

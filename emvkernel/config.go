@@ -1,0 +1,139 @@
+package emvkernel
+
+import (
+	"errors"
+	"fmt"
+
+	"smartreader/emvkernel/oda"
+	"smartreader/emvkernel/tlv"
+)
+
+// ErrConfig is returned when the terminal's configuration or a payment's parameters cannot be used.
+var ErrConfig = errors.New("emvkernel: bad configuration")
+
+// Config is what the acquirer and the payment systems give the terminal.
+type Config struct {
+	Terminal     Terminal
+	Applications []Application
+	CAKeys       []oda.CAKey
+}
+
+// Terminal describes the terminal, the same for every application.
+type Terminal struct {
+	Type                   byte    // '9F35' as coded, e.g. 0x22: attended, offline with online capability, merchant
+	Capabilities           [3]byte // '9F33'
+	AdditionalCapabilities [5]byte // '9F40'
+	Country                uint16  // '9F1A': ISO 3166-1 numeric
+	SerialNumber           string  // '9F1E': 8 characters, or empty
+	MerchantID             string  // '9F16': up to 15 characters
+	TerminalID             string  // '9F1C': up to 8 characters
+	MerchantName           string  // '9F4E'
+	MCC                    uint16  // '9F15': ISO 18245 merchant category code
+	AcquirerID             []byte  // '9F01': up to 6 bytes as coded
+}
+
+// Application is one application the terminal accepts.
+type Application struct {
+	AID          []byte // '9F06': 5 to 16 bytes
+	PartialMatch bool   // application selection indicator: the card's name may be longer than AID
+	Version      [2]byte
+	// Terminal action codes. A zero code leaves the decision to the card's issuer action codes.
+	TACDenial, TACOnline, TACDefault [5]byte
+	FloorLimit                       int64 // minor units of the transaction's currency; at or above it the terminal goes online
+	// Random selection of payments below the floor limit (Book 3, 10.6.2). All zero: none.
+	RandomThreshold             int64  // minor units, below FloorLimit
+	RandomTarget, RandomMaximum byte   // per cent, 0 to 99
+	DefaultDDOL, DefaultTDOL    []byte // used when the card has none; an empty DefaultDDOL means 9F37, 4 bytes
+	Brand                       string // "visa", "mastercard", "amex", ...
+}
+
+// maxAmount is what twelve digits hold.
+const maxAmount = 999_999_999_999
+
+// Validate reports the first entry that cannot be used, by its place and never by secret content.
+func (c *Config) Validate() error {
+	if err := c.Terminal.validate(); err != nil {
+		return fmt.Errorf("%w: terminal: %w", ErrConfig, err)
+	}
+	if len(c.Applications) == 0 {
+		return fmt.Errorf("%w: no applications", ErrConfig)
+	}
+	for i := range c.Applications {
+		a := &c.Applications[i]
+		if err := a.validate(); err != nil {
+			return fmt.Errorf("%w: application %d (%X): %w", ErrConfig, i, a.AID, err)
+		}
+		for j := range i {
+			if string(c.Applications[j].AID) == string(a.AID) {
+				return fmt.Errorf("%w: application %d (%X): same AID as application %d", ErrConfig, i, a.AID, j)
+			}
+		}
+	}
+	for i, k := range c.CAKeys {
+		if err := k.Check(); err != nil {
+			return fmt.Errorf("%w: certification authority key %d: %w", ErrConfig, i, err)
+		}
+		for j := range i {
+			if c.CAKeys[j].RID == k.RID && c.CAKeys[j].Index == k.Index {
+				return fmt.Errorf("%w: certification authority key %d: same RID and index as key %d", ErrConfig, i, j)
+			}
+		}
+	}
+	return nil
+}
+
+func (t *Terminal) validate() error {
+	operator, environment := t.Type>>4, t.Type&0x0F
+	if operator < 1 || operator > 3 || environment < 1 || environment > 6 || (operator == 3 && environment < 4) {
+		return fmt.Errorf("type %02X is not one of EMV Book 4, Annex A1", t.Type)
+	}
+	if t.Country == 0 || t.Country > 999 {
+		return fmt.Errorf("country %d is not an ISO 3166-1 numeric code", t.Country)
+	}
+	if n := len(t.SerialNumber); n != 0 && n != 8 {
+		return fmt.Errorf("serial number of %d characters, want 8", n)
+	}
+	if len(t.MerchantID) > 15 || len(t.TerminalID) > 8 || len(t.MerchantName) > 127 {
+		return errors.New("merchant identifier, terminal identification or merchant name too long")
+	}
+	if t.MCC > 9999 {
+		return fmt.Errorf("merchant category code %d", t.MCC)
+	}
+	if len(t.AcquirerID) > 6 {
+		return errors.New("acquirer identifier longer than 6 bytes")
+	}
+	return nil
+}
+
+func (a *Application) validate() error {
+	if n := len(a.AID); n < 5 || n > 16 {
+		return fmt.Errorf("AID of %d bytes", n)
+	}
+	if a.FloorLimit < 0 || a.FloorLimit > 1<<32-1 {
+		return fmt.Errorf("floor limit %d does not fit '9F1B'", a.FloorLimit)
+	}
+	if a.RandomTarget > a.RandomMaximum || a.RandomMaximum > 99 {
+		return errors.New("random selection percentages out of order or above 99")
+	}
+	if a.RandomMaximum > 0 && (a.RandomThreshold < 0 || a.RandomThreshold >= a.FloorLimit) {
+		return errors.New("random selection threshold is not below the floor limit")
+	}
+	if _, err := tlv.ParseDOL(a.DefaultDDOL); err != nil {
+		return fmt.Errorf("default DDOL: %w", err)
+	}
+	if _, err := tlv.ParseDOL(a.DefaultTDOL); err != nil {
+		return fmt.Errorf("default TDOL: %w", err)
+	}
+	return nil
+}
+
+// onlineOnly, offlineOnly: EMV Book 4, Annex A1: the second digit of the terminal type.
+func (t *Terminal) onlineOnly() bool  { e := t.Type & 0x0F; return e == 1 || e == 4 }
+func (t *Terminal) offlineOnly() bool { e := t.Type & 0x0F; return e == 3 || e == 6 }
+func (t *Terminal) unattended() bool  { return t.Type&0x0F >= 4 }
+
+// atm: a terminal of a financial institution, unattended, that dispenses cash (EMV Book 4, Annex A1
+// with A3).
+func (t *Terminal) atm() bool {
+	return t.Type>>4 == 1 && t.unattended() && t.AdditionalCapabilities[0]&0x80 != 0
+}

@@ -1,0 +1,38 @@
+package emvkernel
+
+import "time"
+
+// date is a day as year*10000 + month*100 + day, so that days compare as numbers.
+type date int
+
+func dateOf(t time.Time) date {
+	y, m, d := t.Date()
+	return date(y*10000 + int(m)*100 + d)
+}
+
+// parseDate decodes YYMMDD, three BCD bytes. Years 00 to 49 are in this century, 50 to 99 in the last
+// one (EMV Book 4, "Date Management").
+func parseDate(b []byte) (date, bool) {
+	if len(b) != 3 {
+		return 0, false
+	}
+	var n [3]int
+	for i, c := range b {
+		hi, lo := int(c>>4), int(c&0x0F)
+		if hi > 9 || lo > 9 {
+			return 0, false
+		}
+		n[i] = hi*10 + lo
+	}
+	if n[1] < 1 || n[1] > 12 || n[2] < 1 || n[2] > 31 {
+		return 0, false
+	}
+	year := 2000 + n[0]
+	if n[0] >= 50 {
+		year = 1900 + n[0]
+	}
+	return date(year*10000 + n[1]*100 + n[2]), true
+}
+
+func (d date) year() int  { return int(d) / 10000 }
+func (d date) month() int { return int(d) / 100 % 100 }

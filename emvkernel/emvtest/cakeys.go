@@ -1,0 +1,21 @@
+package emvtest
+
+import "smartreader/emvkernel/oda"
+
+// CAKeys returns the public keys of the test certification authorities, one per payment system. They
+// are the keys a production terminal must never have.
+func CAKeys() []oda.CAKey {
+	var keys []oda.CAKey
+	for _, b := range brands {
+		k := findKey(b.caSpec())
+		key := oda.CAKey{
+			RID: b.rid, Index: caIndex,
+			Modulus: k.modulus(), Exponent: k.exponent(),
+			Expiry: "2049-12",
+		}
+		sum := key.Sum()
+		key.Checksum = sum[:]
+		keys = append(keys, key)
+	}
+	return keys
+}

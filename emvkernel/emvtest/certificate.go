@@ -1,0 +1,88 @@
+package emvtest
+
+import (
+	"bytes"
+	"crypto/sha1"
+)
+
+// The signed data formats of EMV Book 2, chapters "Static Data Authentication (SDA)" and "Offline
+// Dynamic Data Authentication". Common to all: '6A' header, format byte, ..., SHA-1, 'BC' trailer.
+
+const (
+	hashSHA1     = 0x01
+	algorithmRSA = 0x01
+)
+
+// How many bytes a certificate needs besides the part of the key it carries, and a signature besides
+// its data and padding.
+const (
+	issuerOverhead  = 36
+	iccOverhead     = 42
+	staticOverhead  = 26
+	dynamicOverhead = 25
+)
+
+// signBlock signs '6A' | body | SHA-1(body | alsoHashed) | 'BC'.
+func signBlock(k *rsaKey, body, alsoHashed []byte) []byte {
+	h := sha1.New()
+	h.Write(body)
+	h.Write(alsoHashed)
+	block := append([]byte{0x6A}, body...)
+	block = h.Sum(block)
+	block = append(block, 0xBC)
+	return k.sign(block)
+}
+
+// splitKey returns what of a modulus fits into room bytes, filled up with 'BB', and the rest.
+func splitKey(modulus []byte, room int) (fits, remainder []byte) {
+	if len(modulus) > room {
+		return modulus[:room], modulus[room:]
+	}
+	return append(bytes.Clone(modulus), bytes.Repeat([]byte{0xBB}, room-len(modulus))...), nil
+}
+
+// certificateTerm is the expiry (MMYY, BCD) and serial number of a certificate.
+type certificateTerm struct {
+	expiry [2]byte
+	serial [3]byte
+}
+
+// issuerCertificate makes tags '90' and '92'. identifier is the beginning of the PAN, filled with 'F'.
+func issuerCertificate(ca, issuer *rsaKey, identifier [4]byte, t certificateTerm) (certificate, remainder []byte) {
+	modulus := issuer.modulus()
+	fits, remainder := splitKey(modulus, ca.size()-issuerOverhead)
+	body := append([]byte{0x02}, identifier[:]...)
+	body = append(body, t.expiry[:]...)
+	body = append(body, t.serial[:]...)
+	body = append(body, hashSHA1, algorithmRSA, byte(len(modulus)), byte(len(issuer.exponent())))
+	body = append(body, fits...)
+	return signBlock(ca, body, append(bytes.Clone(remainder), issuer.exponent()...)), remainder
+}
+
+// iccCertificate makes tags '9F46' and '9F48'. pan is filled with 'F'; static is the static data to be
+// authenticated, which the certificate vouches for too.
+func iccCertificate(issuer, icc *rsaKey, pan [10]byte, t certificateTerm, static []byte) (certificate, remainder []byte) {
+	modulus := icc.modulus()
+	fits, remainder := splitKey(modulus, issuer.size()-iccOverhead)
+	body := append([]byte{0x04}, pan[:]...)
+	body = append(body, t.expiry[:]...)
+	body = append(body, t.serial[:]...)
+	body = append(body, hashSHA1, algorithmRSA, byte(len(modulus)), byte(len(icc.exponent())))
+	body = append(body, fits...)
+	hashed := append(bytes.Clone(remainder), icc.exponent()...)
+	return signBlock(issuer, body, append(hashed, static...)), remainder
+}
+
+// signStatic makes tag '93' with a data authentication code.
+func signStatic(issuer *rsaKey, code [2]byte, static []byte) []byte {
+	body := append([]byte{0x03, hashSHA1}, code[:]...)
+	body = append(body, bytes.Repeat([]byte{0xBB}, issuer.size()-staticOverhead)...)
+	return signBlock(issuer, body, static)
+}
+
+// signDynamic makes tag '9F4B'. terminal is the DDOL data for DDA, the unpredictable number for CDA.
+func signDynamic(icc *rsaKey, dynamic, terminal []byte) []byte {
+	body := append([]byte{0x05, hashSHA1, byte(len(dynamic))}, dynamic...)
+	body = append(body, bytes.Repeat([]byte{0xBB}, icc.size()-dynamicOverhead-len(dynamic))...)
+	return signBlock(icc, body, terminal)
+}

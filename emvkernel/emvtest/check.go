@@ -1,0 +1,68 @@
+package emvtest
+
+import (
+	"fmt"
+
+	"smartreader/emvkernel/tlv"
+)
+
+// cryptogramTags are the terminal's data in the application cryptogram, in its order. CDOL1 must ask
+// for all of them.
+var cryptogramTags = []tlv.DOLItem{
+	{Tag: 0x9F02, Length: 6}, // amount authorised
+	{Tag: 0x9F03, Length: 6}, // amount other
+	{Tag: 0x9F1A, Length: 2}, // terminal country
+	{Tag: 0x95, Length: 5},   // terminal verification results
+	{Tag: 0x5F2A, Length: 2}, // currency
+	{Tag: 0x9A, Length: 3},   // date
+	{Tag: 0x9C, Length: 1},   // transaction type
+	{Tag: 0x9F37, Length: 4}, // unpredictable number
+}
+
+// check finds what no single line shows.
+func (a *application) check() error {
+	if a.pan == "" {
+		return fmt.Errorf("the application has no card number; write a line \"pan 4242424242424242\"")
+	}
+	if brandOfNumber(string(a.pan)) != a.brand {
+		return fmt.Errorf("the card number does not begin like one of %s; change \"pan\" or the application's brand", a.brand.name)
+	}
+	if string(a.aid[:5]) != string(a.brand.rid[:]) {
+		return fmt.Errorf("aid %X does not begin with the RID of %s, %X", a.aid, a.brand.name, a.brand.rid)
+	}
+	for _, want := range cryptogramTags {
+		if !asksFor(a.cdol1, want) {
+			return fmt.Errorf("cdol1 lacks %s:%d, which the cryptogram is computed over", want.Tag, want.Length)
+		}
+	}
+	unpredictable := tlv.DOLItem{Tag: 0x9F37, Length: 4}
+	if !asksFor(a.cdol2, unpredictable) {
+		return fmt.Errorf("cdol2 lacks 9F37:4")
+	}
+	if !asksFor(a.cdol2, tlv.DOLItem{Tag: 0x8A, Length: 2}) {
+		return fmt.Errorf("cdol2 lacks 8A:2; without it the card cannot tell an answer from a failure to get one")
+	}
+	if a.ddol == nil {
+		return fmt.Errorf("ddol may not be none; write \"ddol 9F37:4\"")
+	}
+	inSecond := asksFor(a.cdol2, tlv.DOLItem{Tag: 0x91, Length: 10})
+	if want := a.issuerAuthentication.way == "second-ac"; inSecond != want {
+		if want {
+			return fmt.Errorf("issuer-authentication second-ac needs 91:10 in cdol2")
+		}
+		return fmt.Errorf("cdol2 asks for 91:10; write \"issuer-authentication second-ac\"")
+	}
+	if a.oda == "cda" && a.format == 0x80 {
+		return fmt.Errorf("a cda card answers in format 77; format 80 has no place for the signature")
+	}
+	return nil
+}
+
+func asksFor(dol tlv.DOL, want tlv.DOLItem) bool {
+	for _, item := range dol {
+		if item == want {
+			return true
+		}
+	}
+	return false
+}

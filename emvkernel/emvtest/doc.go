@@ -1,0 +1,33 @@
+// Package emvtest is the other side of EMV: software cards that answer APDUs, the test PKI they are
+// signed with, and the issuer that checks their cryptograms. It shares no code with the kernel but
+// the TLV and APDU codecs, so kernel and card check each other.
+//
+// # TEST KEYS: PUBLIC, NEVER IN PRODUCTION
+//
+// Every private key of this package is derived from a seed that is printed in its source. Anybody
+// can make a card, a certificate or a cryptogram that these keys accept. A terminal that trusts
+// [CAKeys] outside a test trusts everybody. The release build of the firmware must not link this
+// package.
+//
+// # Cards
+//
+// A card is a profile, a readable text file in profiles/ or one of your own (see [ParseProfile] for
+// the format), and a [State], which is what a real chip keeps in its EEPROM. [NewCard] makes a [Card]
+// of the two; it has the methods a simulated slot needs (ATR, Exchange, Reset) and is a transceiver
+// for the kernel directly.
+//
+// Cards are replayable: "random" numbers come from the seed and the draw counter in State.
+//
+// # Issuer
+//
+// [Issuer] derives the same keys as the cards, recomputes a cryptogram over the terminal's data and
+// so notices any altered amount, date, unpredictable number, TVR or counter. It decides by card
+// number and amount like the well-known simulated cards do.
+//
+// # Sources
+//
+// EMV Book 1 "Application Selection"; Book 2 "Offline Data Authentication", "Application Cryptogram
+// and Issuer Authentication", Annex A1 (key derivation), Annex A2 (RSA); Book 3 "Commands for
+// Financial Transaction". The issuer application data ('9F10') is this issuer's own layout, documented
+// at its code.
+package emvtest

@@ -1,0 +1,68 @@
+package emvtest
+
+// The issuer application data ('9F10') of the test issuer, 7 bytes:
+//
+//	06           length of what follows
+//	01           derivation key index
+//	12           cryptogram version number 18
+//	03 B2 B3 B4  card verification results
+//
+// B2: b8-7 the second cryptogram (00 AAC, 01 TC, 10 not asked for yet), b6-5 the first (00 AAC, 01 TC,
+// 10 ARQC), b4 issuer authentication failed.
+// B3: b8 the last online transaction was not completed, b5 new card, b4 issuer authentication failed in
+// the last online transaction, b3 no issuer authentication after an online answer.
+// B4: b2 DDA was performed.
+const (
+	iadBytes          = 7
+	iadKeyIndex       = 0x01
+	cryptogramVersion = 0x12
+
+	cvrIssuerFailed     = 0x08 // B2
+	cvrLastNotCompleted = 0x80 // B3
+	cvrNewCard          = 0x10
+	cvrIssuerFailedLast = 0x08
+	cvrIssuerNotAsked   = 0x04
+	cvrDDAPerformed     = 0x02 // B4
+)
+
+// cvrCode is the two-bit code of a cryptogram type in B2.
+func (t acType) cvrCode() byte { return byte(t) >> 6 }
+
+const cvrNotAsked = 0b10
+
+func (s *session) issuerApplicationData(kind acType, second bool, memory ApplicationState) []byte {
+	var b2, b3, b4 byte
+	if second {
+		b2 = kind.cvrCode()<<6 | s.firstAC.cvrCode()<<4
+	} else {
+		b2 = cvrNotAsked<<6 | kind.cvrCode()<<4
+	}
+	if s.issuer == forged {
+		b2 |= cvrIssuerFailed
+	}
+	if !second && memory.OnlinePending {
+		b3 |= cvrLastNotCompleted
+	}
+	if memory.LastOnlineATC == 0 {
+		b3 |= cvrNewCard
+	}
+	if !second && memory.IssuerFailed {
+		b3 |= cvrIssuerFailedLast
+	}
+	if second && s.issuer == notAsked {
+		b3 |= cvrIssuerNotAsked
+	}
+	if s.ddaDone {
+		b4 |= cvrDDAPerformed
+	}
+	return []byte{iadBytes - 1, iadKeyIndex, cryptogramVersion, 0x03, b2, b3, b4}
+}
+
+// iadClaims reads back which first cryptogram an IAD belongs to; ok is false for one that is not this
+// issuer's.
+func iadClaims(iad []byte) (first acType, ok bool) {
+	if len(iad) != iadBytes || iad[0] != iadBytes-1 || iad[1] != iadKeyIndex || iad[2] != cryptogramVersion || iad[3] != 0x03 {
+		return 0, false
+	}
+	return acType(iad[4] >> 4 & 0b11 << 6), true
+}

@@ -1,0 +1,286 @@
+package emvtest
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+
+	"smartreader/emvkernel/tlv"
+)
+
+// ErrMalformed is returned when the data of a payment cannot be read at all. The text names the tag,
+// never its content.
+var ErrMalformed = errors.New("emvtest: malformed payment data")
+
+// issuerDataBytes is the length of the issuer authentication data ('91'): ARPC and response code.
+const issuerDataBytes = 10
+
+// Verdict says whether a payment's cryptogram is right.
+type Verdict int
+
+const (
+	// CryptogramMismatch: the cryptogram is not this card's over this data. Something the cryptogram
+	// covers was altered (amount, other amount, country, TVR, currency, date, type, unpredictable number,
+	// AIP, ATC, '9F10'), or the card is forged.
+	CryptogramMismatch Verdict = iota
+	// UnknownCard: the number is none of the test issuer's.
+	UnknownCard
+	// NotOnline: the cryptogram is right, but it is a TC or AAC and asks the issuer nothing.
+	NotOnline
+	// Genuine: an ARQC, computed by this card over exactly this data.
+	Genuine
+)
+
+func (v Verdict) String() string {
+	switch v {
+	case CryptogramMismatch:
+		return "cryptogram mismatch"
+	case UnknownCard:
+		return "unknown card"
+	case NotOnline:
+		return "not an online request"
+	case Genuine:
+		return "genuine"
+	}
+	return fmt.Sprintf("verdict %d", int(v))
+}
+
+// CheckResult is what the issuer found. It holds no card number and may be logged. Whether ATC was seen
+// before is for the caller, who has a memory; so is what to do about a payment that is not Genuine,
+// though Decision declines it.
+type CheckResult struct {
+	Verdict  Verdict
+	Reason   string // what failed, for people; empty when Genuine
+	Brand    string // empty when UnknownCard
+	Last4    string
+	Sequence byte // PAN sequence number, BCD
+	// Card is the same for the same card number and sequence number: 32 hexadecimal digits. It is no
+	// secret, its key is public.
+	Card       string
+	ATC        uint16
+	Cryptogram [8]byte
+	Amount     int64  // minor units, '9F02'
+	Currency   uint16 // ISO 4217 numeric
+	Decision   Decision
+}
+
+// Issuer stands behind all test cards. It has no memory of payments; its methods may be called from any
+// goroutine.
+type Issuer struct {
+	declines map[string]string // card number -> decline code
+}
+
+// NewIssuer makes the issuer of the cards in Profiles. Cards made from other profiles verify too; their
+// issuer line counts when they are given here.
+func NewIssuer(others ...*Profile) *Issuer {
+	i := &Issuer{declines: map[string]string{}}
+	for _, name := range Profiles() {
+		p, err := Load(name)
+		if err != nil {
+			panic(err) // a profile in the binary that does not parse is a defect of the build; tests load all
+		}
+		i.add(p)
+	}
+	for _, p := range others {
+		i.add(p)
+	}
+	return i
+}
+
+// String keeps the card numbers it knows out of logs.
+func (i *Issuer) String() string { return "test issuer" }
+
+// GoString does so too.
+func (i *Issuer) GoString() string { return "test issuer" }
+
+func (i *Issuer) add(p *Profile) {
+	for _, a := range p.applications {
+		i.declines[string(a.pan)] = a.decline
+	}
+}
+
+// Check reads the data objects of a payment, as the kernel's ACData has them, and recomputes the
+// cryptogram. The error is ErrMalformed when that is impossible.
+func (i *Issuer) Check(acData []byte) (CheckResult, error) {
+	p, err := parsePayment(acData)
+	if err != nil {
+		return CheckResult{}, err
+	}
+	r := CheckResult{
+		Last4: p.pan.last4(), Sequence: p.sequence, Card: p.card(),
+		ATC: p.atc, Cryptogram: p.cryptogram, Amount: p.amount, Currency: p.currency,
+	}
+	b := brandOfNumber(string(p.pan))
+	if b == nil || !p.pan.validLuhn() {
+		r.Verdict, r.Reason = UnknownCard, "the card number is not one of this issuer's"
+		r.Decision = decline("invalid_number")
+		return r, nil
+	}
+	r.Brand = b.name
+	r.Verdict, r.Reason = p.verify(b)
+	r.Decision = decline("generic_decline")
+	if r.Verdict == Genuine {
+		r.Decision = i.decide(p)
+	}
+	return r, nil
+}
+
+// Decide says how the issuer answers a payment by card number, amount in minor units and ISO 4217
+// numeric currency. A number no profile has is approved unless the amount says otherwise.
+func (i *Issuer) Decide(number string, amount int64, currency uint16) Decision {
+	if code := i.declines[number]; code != "" {
+		return decline(code)
+	}
+	return decideAmount(amount, currency)
+}
+
+func (i *Issuer) decide(p payment) Decision {
+	if p.tvr[1]&0x40 != 0 {
+		return decline("expired_card") // the terminal found so, and the card signed it
+	}
+	return i.Decide(string(p.pan), p.amount, p.currency)
+}
+
+// Respond makes the issuer authentication data ('91') for a payment: the ARPC over its cryptogram and
+// arc, then arc. It answers whatever Check said; the card decides whether it believes it.
+func (i *Issuer) Respond(acData []byte, arc [2]byte) ([]byte, error) {
+	p, err := parsePayment(acData)
+	if err != nil {
+		return nil, err
+	}
+	b := brandOfNumber(string(p.pan))
+	if b == nil {
+		return nil, fmt.Errorf("%w: the card number is not one of this issuer's", ErrMalformed)
+	}
+	response := arpc(p.sessionKey(b), p.cryptogram, arc)
+	return append(response[:], arc[:]...), nil
+}
+
+// payment is the part of a payment's data the issuer works with.
+type payment struct {
+	pan        pan
+	sequence   byte
+	cid        byte
+	atc        uint16
+	cryptogram [8]byte
+	aip        [2]byte
+	tvr        [5]byte
+	iad        []byte
+	amount     int64
+	currency   uint16
+	terminal   map[tlv.Tag][]byte
+}
+
+func (p payment) sessionKey(b *brand) [16]byte {
+	return deriveSessionKey(deriveMasterKey(issuerMasterKey(b), string(p.pan), p.sequence), p.atc)
+}
+
+func (p payment) card() string {
+	h := hmac.New(sha256.New, []byte(keySeed+"/card"))
+	h.Write([]byte(p.pan))
+	h.Write([]byte{p.sequence})
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+func (p payment) verify(b *brand) (Verdict, string) {
+	claimed, ok := iadClaims(p.iad)
+	if !ok {
+		return CryptogramMismatch, "'9F10' is not this issuer's: unknown key index, version or length"
+	}
+	input := cryptogramInput(p.terminal, p.aip, p.atc, p.iad)
+	if mac(p.sessionKey(b), input) != p.cryptogram {
+		return CryptogramMismatch, "the cryptogram does not cover this data: it was altered after the card computed it, or the card is forged"
+	}
+	kind := acType(p.cid & 0xC0)
+	switch {
+	case kind != claimed:
+		return CryptogramMismatch, "'9F27' names another kind of cryptogram than '9F10'"
+	case kind != typeARQC:
+		return NotOnline, "the card did not ask for the issuer"
+	}
+	return Genuine, ""
+}
+
+func parsePayment(acData []byte) (p payment, err error) {
+	elements, err := tlv.Parse(acData)
+	if err != nil {
+		return p, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	values := map[tlv.Tag][]byte{}
+	for _, e := range elements {
+		if _, twice := values[e.Tag]; twice {
+			return p, fmt.Errorf("%w: tag %s stands twice", ErrMalformed, e.Tag)
+		}
+		values[e.Tag] = e.Value
+	}
+	// take notes the first failure; what it returns then has the right length, so reading goes on.
+	take := func(tag tlv.Tag, length int) []byte {
+		v, ok := values[tag]
+		if ok && len(v) == length {
+			return v
+		}
+		if err == nil {
+			err = fmt.Errorf("%w: tag %s is missing or not %d bytes", ErrMalformed, tag, length)
+		}
+		return make([]byte, length)
+	}
+	p.cid = take(0x9F27, 1)[0]
+	p.cryptogram = [8]byte(take(0x9F26, 8))
+	atc := take(0x9F36, 2)
+	p.atc = uint16(atc[0])<<8 | uint16(atc[1])
+	p.aip = [2]byte(take(0x82, 2))
+	p.tvr = [5]byte(take(0x95, 5))
+	p.iad = values[0x9F10]
+	p.terminal = map[tlv.Tag][]byte{}
+	for _, item := range cryptogramTags {
+		p.terminal[item.Tag] = take(item.Tag, item.Length)
+	}
+	if _, ok := values[0x5F34]; ok {
+		p.sequence = take(0x5F34, 1)[0]
+	}
+	if err != nil {
+		return payment{}, err
+	}
+	amount, ok1 := bcdNumber(p.terminal[0x9F02])
+	currency, ok2 := bcdNumber(p.terminal[0x5F2A])
+	if _, ok := bcdNumber([]byte{p.sequence}); !ok || !ok1 || !ok2 {
+		return payment{}, fmt.Errorf("%w: 9F02, 5F2A or 5F34 is not decimal", ErrMalformed)
+	}
+	p.amount, p.currency = amount, uint16(currency)
+	p.pan, err = numberOf(values)
+	if err != nil {
+		return payment{}, err
+	}
+	return p, nil
+}
+
+// numberOf reads the card number from '5A', from the track 2 equivalent data ('57'), or from both when
+// they agree.
+func numberOf(values map[tlv.Tag][]byte) (pan, error) {
+	number := strings.TrimRight(strings.ToUpper(hex.EncodeToString(values[0x5A])), "F")
+	if track, ok := values[0x57]; ok {
+		left, _, found := strings.Cut(strings.ToUpper(hex.EncodeToString(track)), "D")
+		if !found || number != "" && left != number {
+			return "", fmt.Errorf("%w: 57 is not track 2 of the card in 5A", ErrMalformed)
+		}
+		number = left
+	}
+	if number == "" || len(number) > 19 || !allDigits(number) {
+		return "", fmt.Errorf("%w: neither 5A nor 57 has a card number", ErrMalformed)
+	}
+	return pan(number), nil
+}
+
+func bcdNumber(b []byte) (int64, bool) {
+	var n int64
+	for _, c := range b {
+		if c>>4 > 9 || c&0x0F > 9 {
+			return 0, false
+		}
+		n = n*100 + int64(c>>4)*10 + int64(c&0x0F)
+	}
+	return n, true
+}

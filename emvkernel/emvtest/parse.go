@@ -1,0 +1,205 @@
+package emvtest
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+)
+
+// ErrProfile is returned for a card profile that cannot be used. The text names file and line and says
+// what to write instead.
+var ErrProfile = errors.New("emvtest: bad card profile")
+
+const (
+	maxProfileBytes = 64 << 10
+	maxApplications = 8
+)
+
+// ParseProfile reads a card profile. When r has a Name method, as an *os.File has, errors name it.
+//
+// A profile is UTF-8 text, one setting per line: a word, a space, its value. Empty lines and lines that
+// begin with '#' are ignored; there are no comments behind a value. First come the settings of the card:
+//
+//	about TEXT                 one line for people
+//	name NAME                  for a profile that is not one of Profiles
+//	pse yes|no                 has the Payment System Environment 1PAY.SYS.DDF01 (yes)
+//	transport t1|t0            t0 answers 61xx and 6Cxx as T=0 cards do (t1)
+//	gpo-needs-le yes|no        6700 to GET PROCESSING OPTIONS without Le, as real cards answer (yes)
+//	blocked yes|no             the card is blocked: 6A81 to SELECT (no)
+//
+// Then one or more applications, each begun by its brand, which sets the defaults of all that follows:
+//
+//	application BRAND          visa, mastercard, amex, discover, jcb, unionpay
+//	aid HEX                    DF name, 5 to 16 bytes
+//	label TEXT                 '50', up to 16 characters
+//	preferred-name TEXT|none   '9F12', up to 16 characters
+//	priority N                 '87', 1 (first) to 15, or 0 for none
+//	confirm yes|no             '87' b8: only with the cardholder's confirmation
+//	application-blocked yes|no SELECT answers 6283
+//	pan DIGITS                 required; a valid number of the brand
+//	sequence NN                '5F34', and part of the key derivation
+//	holder TEXT                '5F20', 2 to 26 characters
+//	effective YYYY-MM-DD       '5F25'
+//	expiry YYYY-MM-DD          '5F24'
+//	service-code NNN           '5F30'
+//	country NNN                '5F28', ISO 3166 numeric
+//	currency NNN               '9F42', ISO 4217 numeric
+//	language xx...             '5F2D', one to four ISO 639 codes, as "ende"
+//	usage all|none|WORDS       '9F07': domestic-cash international-cash domestic-goods
+//	                           international-goods domestic-services international-services atm
+//	                           terminals domestic-cashback international-cashback
+//	cvm METHOD CONDITION [or-next]   one line per rule, or "cvm off"; methods: fail plain-pin online-pin
+//	                           plain-pin-signature enciphered-pin enciphered-pin-signature signature
+//	                           none; conditions: always unattended-cash not-cash if-supported
+//	                           manual-cash cashback under-x over-x under-y over-y
+//	cvm-amounts X Y            amounts of the conditions, minor units of the application currency
+//	pin-tries N                '9F17', 0 to 15
+//	offline-limits LOWER UPPER|none   '9F14' and '9F23': payments in a row without the issuer (none)
+//	action-denial HEX          '9F0E', 5 bytes
+//	action-online HEX          '9F0F'
+//	action-default HEX         '9F0D'
+//	oda dda|cda|sda|none       offline data authentication; a cda card does DDA too
+//	format 77|80               form of the answers that have two
+//	static-tag-list yes|no     '9F4A': the AIP is signed too
+//	signed-extra N|none        one more signed record in the file with SFI N, 11 to 30
+//	pdol, cdol1, cdol2, ddol TAG:LENGTH ...   data object lists; pdol may be "none"
+//	issuer-authentication external|second-ac|none [required]
+//	                           by EXTERNAL AUTHENTICATE or with '91' in CDOL2; required: no TC without it
+//	first-ac tc|arqc|aac       the most the card grants at the first GENERATE AC
+//	second-ac tc|aac           the same at the second
+//	issuer approve|decline CODE   what the issuer answers online, CODE as in Stripe's decline codes
+//	fault NAME ...             what is wrong with the card: a wrong name gets the list
+//
+// Repeating fault adds; the first cvm line replaces the brand's list and the others add. Anything else
+// may stand once. Every error is an ErrProfile.
+func ParseProfile(r io.Reader) (*Profile, error) {
+	file := "profile"
+	if f, ok := r.(interface{ Name() string }); ok {
+		file = f.Name()
+	}
+	text, err := io.ReadAll(io.LimitReader(r, maxProfileBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("emvtest: reading %s: %w", file, err)
+	}
+	if len(text) > maxProfileBytes {
+		return nil, fmt.Errorf("%w: %s: longer than %d bytes", ErrProfile, file, maxProfileBytes)
+	}
+	return parseProfile(file, string(text))
+}
+
+// parser walks over the lines of one profile.
+type parser struct {
+	profile *Profile
+	app     *application // being filled; nil before the first application line
+	seen    map[string]int
+}
+
+func parseProfile(file, text string) (*Profile, error) {
+	if !utf8.ValidString(text) {
+		return nil, fmt.Errorf("%w: %s: not UTF-8 text; save the file as UTF-8", ErrProfile, file)
+	}
+	p := &parser{profile: &Profile{pse: true, gpoNeedsLe: true}, seen: map[string]int{}}
+	number, began := 0, 0
+	for line := range strings.Lines(text) {
+		number++
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		word, value := line, ""
+		if i := strings.IndexAny(line, " \t"); i >= 0 {
+			word, value = line[:i], strings.TrimSpace(line[i:])
+		}
+		var err error
+		if word == "application" {
+			if err = p.finish(); err != nil {
+				return nil, fmt.Errorf("%w: %s:%d: %w", ErrProfile, file, began, err)
+			}
+			began = number
+			err = p.begin(value)
+		} else {
+			err = p.set(word, value, number)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%w: %s:%d: %w", ErrProfile, file, number, err)
+		}
+	}
+	if p.app == nil {
+		return nil, fmt.Errorf("%w: %s:%d: no application; write a line \"application visa\"", ErrProfile, file, max(number, 1))
+	}
+	if err := p.finish(); err != nil {
+		return nil, fmt.Errorf("%w: %s:%d: %w", ErrProfile, file, began, err)
+	}
+	return p.profile, nil
+}
+
+// begin starts an application with the defaults of its brand.
+func (p *parser) begin(name string) error {
+	b := brandNamed(name)
+	if b == nil {
+		return fmt.Errorf("unknown brand %q; there are %s", name, brandNames())
+	}
+	if len(p.profile.applications) == maxApplications {
+		return fmt.Errorf("more than %d applications", maxApplications)
+	}
+	p.app = &application{brand: b}
+	defaults := fmt.Sprintf("aid %s\nlabel %s\npreferred-name %s\npriority 1\npdol none\n%s\n%s",
+		b.aid, b.label, b.preferred, commonDefaults, b.defaults)
+	p.seen = map[string]int{}
+	for line := range strings.Lines(defaults) {
+		word, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if word == "" {
+			continue
+		}
+		// A payment system's default may stand after the common one; only cvm lines add up.
+		if word != "cvm" {
+			delete(p.seen, word)
+		}
+		if err := p.set(word, value, 1); err != nil {
+			return fmt.Errorf("defaults of %s: %w", name, err)
+		}
+	}
+	p.seen = map[string]int{}
+	return nil
+}
+
+// finish checks the application as a whole and adds it to the card.
+func (p *parser) finish() error {
+	if p.app == nil {
+		return nil
+	}
+	if err := p.app.check(); err != nil {
+		return err
+	}
+	for _, other := range p.profile.applications {
+		if string(other.aid) == string(p.app.aid) {
+			return fmt.Errorf("two applications have the AID %X; give one another \"aid\"", p.app.aid)
+		}
+	}
+	p.profile.applications = append(p.profile.applications, p.app)
+	return nil
+}
+
+func (p *parser) set(word, value string, line int) error {
+	s, ok := settingNamed(word)
+	if !ok {
+		return fmt.Errorf("unknown setting %q; there are %s", word, settingNames())
+	}
+	if s.card != nil && p.app != nil {
+		return fmt.Errorf("%s is a setting of the card; write it above the first application", word)
+	}
+	if s.card == nil && p.app == nil {
+		return fmt.Errorf("%s is a setting of an application; write a line \"application visa\" above it", word)
+	}
+	if !s.repeats && p.seen[word] > 0 {
+		return fmt.Errorf("%s stands twice (first in line %d); remove one", word, p.seen[word])
+	}
+	first := p.seen[word] == 0
+	p.seen[word] = line
+	if s.card != nil {
+		return s.card(p.profile, value)
+	}
+	return s.app(p.app, value, first)
+}

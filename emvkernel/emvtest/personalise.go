@@ -1,0 +1,246 @@
+package emvtest
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"smartreader/emvkernel/tlv"
+)
+
+// personalised is an application with the data and keys the personaliser loads into the chip.
+type personalised struct {
+	*application
+	aip     [2]byte
+	afl     []byte
+	records map[recordID][]byte
+	icc     *rsaKey // nil when the card cannot sign
+	master  [16]byte
+}
+
+type recordID struct{ sfi, number byte }
+
+// Files of an application. The data is spread so that a terminal has to read several files, some of
+// them with several records, and only one ordinary record is signed.
+const (
+	sfiTrack  = 1
+	sfiData   = 2
+	sfiIssuer = 3
+	sfiICC    = 4
+)
+
+var (
+	goodTerm    = certificateTerm{expiry: [2]byte{0x12, 0x49}, serial: [3]byte{0x00, 0x00, 0x01}}
+	expiredTerm = certificateTerm{expiry: [2]byte{0x12, 0x19}, serial: [3]byte{0x00, 0x00, 0x02}}
+)
+
+func personalise(a *application) *personalised {
+	p := &personalised{
+		application: a,
+		records:     map[recordID][]byte{},
+		master:      deriveMasterKey(issuerMasterKey(a.brand), string(a.pan), a.sequence),
+	}
+	p.aip = a.interchangeProfile()
+	p.addRecord(sfiTrack, 1, a.trackRecord())
+	p.addRecord(sfiData, 1, a.signedRecord())
+	p.addRecord(sfiData, 2, a.riskRecord())
+	p.afl = append(p.afl, sfiTrack<<3, 1, 1, 0, sfiData<<3, 1, 2, 1)
+	if a.extraSFI != 0 {
+		p.addRecord(a.extraSFI, 1, tlv.Append(nil, 0x5F50, []byte("example.test")...))
+		p.afl = append(p.afl, a.extraSFI<<3, 1, 1, 1)
+	}
+	if a.oda != "none" {
+		p.certify()
+	}
+	if a.has(faultStaticData) {
+		// The last bit of the issuer action code: no terminal decision depends on it.
+		r := p.records[recordID{sfiData, 1}]
+		i := bytes.Index(r, []byte{0x9F, 0x0D, 0x05})
+		r[i+7] ^= 0x01
+	}
+	if a.has(faultTrailingBytes) {
+		p.records[recordID{sfiTrack, 1}] = append(p.records[recordID{sfiTrack, 1}], 0xAA, 0xBB)
+	}
+	return p
+}
+
+func (p *personalised) addRecord(sfi, number byte, content []byte) {
+	p.records[recordID{sfi, number}] = tlv.Append(nil, 0x70, content...)
+}
+
+// interchangeProfile makes '82' (EMV Book 3, Annex C1).
+func (a *application) interchangeProfile() [2]byte {
+	bits := byte(0x08) // terminal risk management is to be performed
+	switch a.oda {
+	case "sda":
+		bits |= 0x40
+	case "dda":
+		bits |= 0x20
+	case "cda":
+		bits |= 0x20 | 0x01
+	}
+	if len(a.cvms) > 0 {
+		bits |= 0x10
+	}
+	if a.issuerAuthentication.way == "external" {
+		bits |= 0x04
+	}
+	return [2]byte{bits, 0x00}
+}
+
+func (a *application) trackRecord() []byte {
+	number := string(a.pan)
+	if a.has(faultTrack2) {
+		number = otherNumber(number)
+	}
+	track := number + "D" + a.expiry.Format("0601") + a.serviceCode + "0000000000"
+	if len(track)%2 == 1 {
+		track += "F"
+	}
+	var out []byte
+	out = tlv.Append(out, 0x57, hexDigits(track)...)
+	out = tlv.Append(out, 0x5F20, []byte(a.holder)...)
+	if a.has(faultDuplicateTag) {
+		out = tlv.Append(out, 0x5F24, bcdDate(a.expiry)...)
+	}
+	return out
+}
+
+func (a *application) signedRecord() []byte {
+	var out []byte
+	out = tlv.Append(out, 0x5F25, bcdDate(a.effective)...)
+	out = tlv.Append(out, 0x5F24, bcdDate(a.expiry)...)
+	out = tlv.Append(out, 0x5A, a.pan.compressed(0)...)
+	out = tlv.Append(out, 0x5F34, a.sequence)
+	out = tlv.Append(out, 0x9F07, a.usage[:]...)
+	if len(a.cvms) > 0 {
+		out = tlv.Append(out, 0x8E, a.cvmList()...)
+	}
+	out = tlv.Append(out, 0x9F0D, a.actions.fallback[:]...)
+	out = tlv.Append(out, 0x9F0E, a.actions.denial[:]...)
+	out = tlv.Append(out, 0x9F0F, a.actions.online[:]...)
+	out = tlv.Append(out, 0x5F28, bcdCode(a.country)...)
+	if a.staticTags {
+		out = tlv.Append(out, 0x9F4A, 0x82)
+	}
+	return out
+}
+
+func (a *application) riskRecord() []byte {
+	var out []byte
+	out = tlv.Append(out, 0x8C, a.cdol1.Bytes()...)
+	out = tlv.Append(out, 0x8D, a.cdol2.Bytes()...)
+	if a.oda == "dda" || a.oda == "cda" {
+		out = tlv.Append(out, 0x9F49, a.ddol.Bytes()...)
+	}
+	out = tlv.Append(out, 0x9F42, bcdCode(a.currency)...)
+	out = tlv.Append(out, 0x9F44, 0x02)
+	out = tlv.Append(out, 0x5F30, hexDigits("0"+a.serviceCode)...)
+	out = tlv.Append(out, 0x9F08, a.brand.version[:]...)
+	if a.offline.set {
+		out = tlv.Append(out, 0x9F14, a.offline.lower)
+		out = tlv.Append(out, 0x9F23, a.offline.upper)
+	}
+	return out
+}
+
+func (a *application) cvmList() []byte {
+	var out []byte
+	for _, v := range a.cvmAmounts {
+		out = append(out, byte(v>>24), byte(v>>16), byte(v>>8), byte(v))
+	}
+	for _, rule := range a.cvms {
+		out = append(out, rule.code, rule.condition)
+	}
+	return out
+}
+
+// certify adds the records with certificates and, for SDA, the static signature.
+func (p *personalised) certify() {
+	a := p.application
+	ca, issuer := findKey(a.brand.caSpec()), findKey(a.brand.issuerSpec())
+	issuerTerm, iccTerm := goodTerm, goodTerm
+	if a.has(faultIssuerExpired) {
+		issuerTerm = expiredTerm
+	}
+	if a.has(faultICCExpired) {
+		iccTerm = expiredTerm
+	}
+	identifier := [4]byte(a.pan[:6].compressed(4))
+	certificate, remainder := issuerCertificate(ca, issuer, identifier, issuerTerm)
+	if a.has(faultIssuerSignature) {
+		spoil(certificate)
+	}
+	head := tlv.Append(nil, 0x8F, caIndex)
+	head = tlv.Append(head, 0x9F32, issuer.exponent()...)
+	if len(remainder) > 0 {
+		head = tlv.Append(head, 0x92, remainder...)
+	}
+	p.addRecord(sfiIssuer, 1, head)
+	p.addRecord(sfiIssuer, 2, tlv.Append(nil, 0x90, certificate...))
+	p.afl = append(p.afl, sfiIssuer<<3, 1, 2, 0)
+
+	if a.oda == "sda" {
+		signature := signStatic(issuer, [2]byte{0xDA, 0xC0}, p.staticData())
+		if a.has(faultStaticSignature) {
+			spoil(signature)
+		}
+		p.addRecord(sfiICC, 1, tlv.Append(nil, 0x93, signature...))
+		p.afl = append(p.afl, sfiICC<<3, 1, 1, 0)
+		return
+	}
+	p.icc = findKey(a.iccSpec())
+	number := a.pan
+	if a.has(faultPANInCertificate) {
+		number = pan(otherNumber(string(number)))
+	}
+	certificate, remainder = iccCertificate(issuer, p.icc, [10]byte(number.compressed(10)), iccTerm, p.staticData())
+	if a.has(faultICCSignature) {
+		spoil(certificate)
+	}
+	tail := tlv.Append(nil, 0x9F47, p.icc.exponent()...)
+	if len(remainder) > 0 {
+		tail = tlv.Append(tail, 0x9F48, remainder...)
+	}
+	p.addRecord(sfiICC, 1, tlv.Append(nil, 0x9F46, certificate...))
+	p.addRecord(sfiICC, 2, tail)
+	p.afl = append(p.afl, sfiICC<<3, 1, 2, 0)
+}
+
+// staticData is the static data to be authenticated (EMV Book 3, 10.3): of files 1 to 10 the content of
+// template '70', of the others the whole record, then the AIP if '9F4A' says so.
+func (p *personalised) staticData() []byte {
+	out := p.application.signedRecord()
+	if p.extraSFI != 0 {
+		out = append(out, p.records[recordID{p.extraSFI, 1}]...)
+	}
+	if p.staticTags {
+		out = append(out, p.aip[:]...)
+	}
+	return out
+}
+
+// otherNumber is a card number of the same issuer that is not this card's.
+func otherNumber(number string) string {
+	b := []byte(number)
+	slices.Reverse(b[8:])
+	if string(b) == number {
+		b[8] = '0' + (b[8]-'0'+1)%10
+	}
+	return string(b)
+}
+
+func bcdDate(t time.Time) []byte { return hexDigits(t.Format("060102")) }
+
+func bcdCode(v uint16) []byte { return hexDigits(fmt.Sprintf("%04d", v)) }
+
+// hexDigits packs an even number of hexadecimal digits.
+func hexDigits(s string) []byte {
+	out := make([]byte, len(s)/2)
+	for i := range out {
+		out[i] = byte(strings.IndexByte("0123456789ABCDEF", s[2*i])<<4 | strings.IndexByte("0123456789ABCDEF", s[2*i+1]))
+	}
+	return out
+}

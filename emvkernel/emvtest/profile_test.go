@@ -1,0 +1,251 @@
+package emvtest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestEveryProfileLoads(t *testing.T) {
+	declines := map[pan]string{}
+	keys := map[string]string{}
+	for _, name := range Profiles() {
+		p := load(t, name)
+		if p.Name != name || p.About == "" {
+			t.Errorf("%s: name %q, about %q", name, p.Name, p.About)
+		}
+		text, err := profileFiles.ReadFile("profiles/" + name + ".card")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if lines := strings.Count(string(text), "\n"); lines > 14 {
+			t.Errorf("%s has %d lines; use the brand's defaults", name, lines)
+		}
+		for _, a := range p.applications {
+			if other, ok := declines[a.pan]; ok && other != a.decline {
+				t.Errorf("%s: the issuer treats this number differently in another profile", name)
+			}
+			declines[a.pan] = a.decline
+			if other, ok := keys[a.iccSpec().name]; ok {
+				t.Errorf("%s is the same card as %s; give it another sequence", name, other)
+			}
+			keys[a.iccSpec().name] = name
+		}
+		d := newDesk(t, p, nil)
+		if p.blocked || p.t0 || p.applications[0].blocked {
+			continue
+		}
+		d.begin()
+		for id, record := range d.app().records {
+			if len(record) > 255 {
+				t.Errorf("%s: record %v has %d bytes", name, id, len(record))
+			}
+		}
+	}
+}
+
+func TestLoadUnknownProfileListsThem(t *testing.T) {
+	_, err := Load("vsia")
+	if !errors.Is(err, ErrNoProfile) || !strings.Contains(err.Error(), "visa-debit") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestProfileErrorsNameLineAndRemedy(t *testing.T) {
+	const visa = "application visa\npan 4242424242424242\n"
+	for _, c := range []struct{ text, want string }{
+		{"", `:1: no application; write a line "application visa"`},
+		{"# only a comment\n\n", `:2: no application`},
+		{"application vista\n", `:1: unknown brand "vista"; there are visa, mastercard`},
+		{"application visa\n", `:1: the application has no card number; write a line`},
+		{visa + "labl Visa\n", `:3: unknown setting "labl"; there are name, about`},
+		{visa + "pan 4242424242424241\n", `:3: pan stands twice (first in line 2)`},
+		{"application visa\npan 4242424242424241\n", `:2: pan "..." is not valid; write 12 to 19 digits`},
+		{"application visa\npan 5555555555554444\n", `:1: the card number does not begin like one of visa`},
+		{visa + "expiry 31-12-31\n", `:3: expiry "31-12-31" is not valid; write a date`},
+		{visa + "expiry 2050-01-01\n", `:3: expiry`},
+		{visa + "cvm signature\n", `:3: cvm "signature" is not a rule; write a method`},
+		{visa + "cvm signature sometimes\n", `:3: cvm`},
+		{visa + "fault sdad\n", `:3: unknown fault "sdad"; there are issuer-certificate-signature (`},
+		{visa + "pse no\n", `:3: pse is a setting of the card; write it above the first application`},
+		{"label X\n" + visa, `:1: label is a setting of an application; write a line "application visa" above it`},
+		{visa + "issuer decline broke\n", `:3: issuer "decline broke" is not valid; write approve, or decline and a code: call_issuer`},
+		{visa + "cdol1 9F02:6\n", `:1: cdol1 lacks 9F03:6`},
+		{visa + "cdol1 9F02\n", `:3: cdol1 "9F02" is not valid; write tags and lengths`},
+		{visa + "cdol2 8A:2 9F37:4 91:10\n", `:1: cdol2 asks for 91:10; write "issuer-authentication second-ac"`},
+		{visa + "aid A0000000041010\n", `:1: aid A0000000041010 does not begin with the RID of visa`},
+		{visa + visa, `:3: two applications have the AID A0000000031010`},
+		{visa + "priority 16\n", `:3: priority "16" is not valid; write a number from 0 to 15`},
+		{visa + "oda cda\n", `:1: a cda card answers in format 77`},
+		{"pse\n" + visa, `:1: pse "" is not valid; write yes or no`},
+		{visa + "label \xff\n", `not UTF-8`},
+		{visa + "label Zo\u00eb\n", `:3: label`},
+		{strings.Repeat("#", maxProfileBytes+1), `longer than 65536 bytes`},
+	} {
+		_, err := ParseProfile(strings.NewReader(c.text))
+		if !errors.Is(err, ErrProfile) || !strings.Contains(err.Error(), "profile"+c.want) && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%.60q:\n got %v\nwant %s", c.text, err, c.want)
+		}
+	}
+}
+
+func TestProfileErrorNamesTheFile(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "mine.card")
+	if err := os.WriteFile(name, []byte("application visa\npan 4242424242424242\nexpiry soon\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := ParseProfile(f); err == nil || !strings.Contains(err.Error(), "mine.card:3: expiry") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestProfileDoesNotPrintTheCardNumber(t *testing.T) {
+	p := load(t, "visa")
+	number := p.applications[0].pan
+	marshalled, err := json.Marshal(map[string]any{"pan": number, "profile": p, "card": NewCard(p, nil)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{
+		string(marshalled), slog.AnyValue(number).Resolve().String(),
+		fmt.Sprintf("%v %+v %#v", p, p, p), fmt.Sprintf("%v %+v %#v", *p, *p, *p), fmt.Sprint(struct{ p Profile }{*p}),
+		fmt.Sprintf("%v %s %#v", number, number, number),
+		fmt.Sprintf("%v %+v %#v", NewIssuer(), NewIssuer(), NewIssuer()),
+		fmt.Sprintf("%+v %#v", NewCard(p, nil), NewCard(p, nil)),
+	} {
+		if strings.Contains(text, "4242424242424242") {
+			t.Errorf("%s", text)
+		}
+	}
+}
+
+// everySetting uses every word of the format with a value that is not the default.
+const everySetting = `# A card nobody has.
+name odd
+about Everything but the ordinary
+pse no
+transport t0
+gpo-needs-le no
+blocked yes
+application jcb
+aid A000000065101001
+label ODD
+preferred-name none
+priority 0
+confirm yes
+application-blocked yes
+pan 3566002020360505
+sequence 42
+holder ODD/CARD
+effective 1999-12-31
+expiry 2001-02-03
+service-code 601
+country 392
+currency 392
+language jaen
+usage domestic-goods terminals domestic-cashback
+cvm online-pin over-x or-next
+cvm fail cashback
+cvm-amounts 5000 10000
+pin-tries 0
+offline-limits 2 9
+action-denial 0000000001
+action-online 0000000002
+action-default 0000000003
+oda sda
+format 80
+static-tag-list no
+signed-extra none
+pdol 9F1A:2 9F33:3
+cdol1 9F37:4 9C:1 9A:3 5F2A:2 95:5 9F1A:2 9F03:6 9F02:6 9F35:1
+cdol2 91:10 8A:2 9F37:4 9B:2
+ddol 9F37:4 9F02:6
+issuer-authentication second-ac required
+first-ac aac
+second-ac aac
+issuer decline stolen_card
+fault static-data cryptogram
+fault static-signature
+`
+
+func TestEverySettingIsReadAndWritten(t *testing.T) {
+	p := parse(t, everySetting)
+	given := map[string][]string{}
+	for line := range strings.Lines(everySetting) {
+		word, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		given[word] = append(given[word], value)
+	}
+	given["fault"] = []string{"static-data cryptogram static-signature"}
+	plain := parse(t, "name x\nabout x\napplication jcb\npan 3566002020360505\n").Text()
+	for _, s := range settings() {
+		values := given[s.word]
+		if values == nil {
+			t.Errorf("the test does not use %s", s.word)
+		}
+		for _, value := range values {
+			line := s.word + " " + value + "\n"
+			if !strings.Contains(p.Text(), line) {
+				t.Errorf("lost: %s", line)
+			}
+			if s.word != "pan" && strings.Contains(plain, line) {
+				t.Errorf("the default of %s is what the test uses", s.word)
+			}
+		}
+	}
+	if again := parse(t, p.Text()); !reflect.DeepEqual(p, again) {
+		t.Errorf("another card after writing and reading:\n%s", again.Text())
+	}
+	c := NewCard(p, nil).applications[0]
+	for id, record := range c.records {
+		if len(record) > 255 {
+			t.Errorf("record %v has %d bytes", id, len(record))
+		}
+	}
+	if c.aip != [2]byte{0x40 | 0x10 | 0x08} || c.usage != [2]byte{0x21, 0x80} {
+		t.Errorf("AIP %X, usage %X", c.aip, c.usage)
+	}
+}
+
+// Whatever parses is written out with every setting and read back as the same card.
+func FuzzParseProfile(f *testing.F) {
+	for _, name := range Profiles() {
+		text, err := profileFiles.ReadFile("profiles/" + name + ".card")
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(text))
+		p, err := Load(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(p.Text())
+	}
+	f.Add(everySetting)
+	f.Fuzz(func(t *testing.T, text string) {
+		p, err := ParseProfile(strings.NewReader(text))
+		if err != nil {
+			if !errors.Is(err, ErrProfile) {
+				t.Fatalf("not an ErrProfile: %v", err)
+			}
+			return
+		}
+		again, err := ParseProfile(strings.NewReader(p.Text()))
+		if err != nil {
+			t.Fatalf("%v in\n%s", err, p.Text())
+		}
+		if !reflect.DeepEqual(p, again) {
+			t.Fatalf("another card after writing and reading:\n%s\n%s", p.Text(), again.Text())
+		}
+	})
+}

@@ -1,0 +1,129 @@
+package emvtest
+
+import (
+	"bytes"
+
+	"smartreader/emvkernel/apdu"
+	"smartreader/emvkernel/tlv"
+)
+
+var (
+	pseName = []byte("1PAY.SYS.DDF01")
+)
+
+const pseDirectory = 1 // SFI of the directory file
+
+// selectFile answers SELECT by name (EMV Book 1, "SELECT Command-Response APDUs"): the PSE by its whole
+// name, an application by its name or the beginning of it.
+func (c *Card) selectFile(cmd apdu.Command) apdu.Response {
+	switch {
+	case c.profile.blocked:
+		return status(apdu.FunctionNotSupported)
+	case cmd.P1 != 0x04 || cmd.P2 != 0x00 && cmd.P2 != 0x02:
+		return status(apdu.WrongP1P2)
+	case len(cmd.Data) < 5 || len(cmd.Data) > 16:
+		return status(apdu.WrongLength)
+	}
+	name, next := cmd.Data, cmd.P2 == 0x02
+	if bytes.Equal(name, pseName) && c.profile.pse {
+		c.session = session{pse: true}
+		return success(c.pseInformation())
+	}
+	start := 0
+	if next && c.session.app != nil && bytes.Equal(c.session.matched, name) {
+		start = c.session.position + 1
+	}
+	for i := start; i < len(c.applications); i++ {
+		app := c.applications[i]
+		if !bytes.HasPrefix(app.aid, name) {
+			continue
+		}
+		c.session = session{matched: bytes.Clone(name), position: i, app: app}
+		r := success(app.fileControlInformation())
+		if app.blocked {
+			r.SW = apdu.FileInvalidated
+		}
+		return r
+	}
+	// What was selected stays selected (ISO/IEC 7816-4).
+	return status(apdu.FileNotFound)
+}
+
+func (c *Card) pseInformation() []byte {
+	inner := tlv.Append(nil, 0x88, pseDirectory)
+	inner = tlv.Append(inner, 0x5F2D, []byte(c.applications[0].language)...)
+	outer := tlv.Append(nil, 0x84, pseName...)
+	return tlv.Append(nil, 0x6F, tlv.Append(outer, 0xA5, inner...)...)
+}
+
+// directoryRecord is one record of the PSE's directory; each lists one application.
+func (c *Card) directoryRecord(number byte) []byte {
+	app := c.applications[number-1]
+	entry := tlv.Append(nil, 0x4F, app.aid...)
+	entry = tlv.Append(entry, 0x50, []byte(app.label)...)
+	if app.preferred != "" {
+		entry = tlv.Append(entry, 0x9F12, []byte(app.preferred)...)
+	}
+	entry = append(entry, app.priorityIndicator()...)
+	return tlv.Append(nil, 0x70, tlv.Append(nil, 0x61, entry...)...)
+}
+
+func (a *application) priorityIndicator() []byte {
+	b := a.priority
+	if a.confirm {
+		b |= 0x80
+	}
+	if b == 0 {
+		return nil
+	}
+	return tlv.Append(nil, 0x87, b)
+}
+
+func (a *application) fileControlInformation() []byte {
+	inner := tlv.Append(nil, 0x50, []byte(a.label)...)
+	inner = append(inner, a.priorityIndicator()...)
+	if len(a.pdol) > 0 {
+		inner = tlv.Append(inner, 0x9F38, a.pdol.Bytes()...)
+	}
+	inner = tlv.Append(inner, 0x5F2D, []byte(a.language)...)
+	if a.preferred != "" {
+		inner = tlv.Append(inner, 0x9F11, 0x01)
+		inner = tlv.Append(inner, 0x9F12, []byte(a.preferred)...)
+	}
+	outer := tlv.Append(nil, 0x84, a.aid...)
+	return tlv.Append(nil, 0x6F, tlv.Append(outer, 0xA5, inner...)...)
+}
+
+// readRecord answers READ RECORD (EMV Book 3, 6.5.11): the PSE's directory, or after GET PROCESSING
+// OPTIONS a record of the application.
+func (c *Card) readRecord(cmd apdu.Command) apdu.Response {
+	sfi := cmd.P2 >> 3
+	switch {
+	case len(cmd.Data) > 0:
+		return status(apdu.WrongLength)
+	case cmd.P2&0x07 != 0x04 || sfi == 0 || sfi == 31:
+		return status(apdu.WrongP1P2)
+	}
+	if c.session.pse {
+		if sfi != pseDirectory {
+			return status(apdu.FileNotFound)
+		}
+		if cmd.P1 == 0 || int(cmd.P1) > len(c.applications) {
+			return status(apdu.RecordNotFound)
+		}
+		return success(c.directoryRecord(cmd.P1))
+	}
+	if !c.session.initiated {
+		return status(apdu.ConditionsOfUse)
+	}
+	record, ok := c.session.app.records[recordID{sfi, cmd.P1}]
+	if ok {
+		return success(bytes.Clone(record))
+	}
+	for id := range c.session.app.records {
+		if id.sfi == sfi {
+			return status(apdu.RecordNotFound)
+		}
+	}
+	return status(apdu.FileNotFound)
+}

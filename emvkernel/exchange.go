@@ -1,0 +1,94 @@
+package emvkernel
+
+import (
+	"context"
+	"fmt"
+
+	"smartreader/emvkernel/apdu"
+)
+
+// Limits on what a card may draw out: EMV answers have at most 256 data bytes, in however many parts.
+const (
+	maxParts    = 32
+	maxResponse = 256
+)
+
+// exchange sends a command and gathers the whole answer. It hides the procedure of protocol T=0 where
+// the transport does not: '61xx' is answered with GET RESPONSE, '6Cxx' with the same command and the
+// length the card names, a warning that holds data back with GET RESPONSE (EMV Book 1, 9.2.2.1 and
+// 9.3.1.1 [unverified]).
+//
+// An answer that is none is a decision, not an error: the card broke a rule.
+func (t *Transaction) exchange(ctx context.Context, name string, cmd apdu.Command) (apdu.Response, error) {
+	resp, err := t.transceive(ctx, name, cmd)
+	if err != nil || cmd.Le == apdu.NoLe {
+		return resp, err
+	}
+	if resp.SW.Is(apdu.WrongLe) && len(resp.Data) == 0 {
+		cmd.Le = int(resp.SW.SW2())
+		if resp, err = t.transceive(ctx, name, cmd); err != nil {
+			return resp, err
+		}
+	}
+	if resp.SW.Warning() && len(resp.Data) == 0 && len(cmd.Data) > 0 {
+		// Under T=0 the data of a command that also sent data waits behind the warning. A card that has
+		// none refuses, and the warning stands alone.
+		more, err := t.transceive(ctx, name, apdu.GetResponse(0))
+		if err == nil && more.SW.Is(apdu.WrongLe) {
+			more, err = t.transceive(ctx, name, apdu.GetResponse(more.SW.SW2()))
+		}
+		if err != nil {
+			return more, err
+		}
+		if more.SW == apdu.OK {
+			resp.Data = more.Data
+		}
+		return resp, nil
+	}
+	data := resp.Data
+	for range maxParts {
+		if !resp.SW.Is(apdu.MoreData) {
+			break
+		}
+		resp, err = t.transceive(ctx, name, apdu.GetResponse(resp.SW.SW2()))
+		if err == nil && resp.SW.Is(apdu.WrongLe) && len(resp.Data) == 0 {
+			resp, err = t.transceive(ctx, name, apdu.GetResponse(resp.SW.SW2()))
+		}
+		if err != nil {
+			return resp, err
+		}
+		data = append(data[:len(data):len(data)], resp.Data...)
+		if len(data) > maxResponse {
+			return apdu.Response{}, t.unreadable(name)
+		}
+	}
+	if resp.SW.Is(apdu.MoreData) || resp.SW.Is(apdu.WrongLe) {
+		return apdu.Response{}, t.unreadable(name)
+	}
+	resp.Data = data
+	return resp, nil
+}
+
+func (t *Transaction) transceive(ctx context.Context, name string, cmd apdu.Command) (apdu.Response, error) {
+	raw, err := cmd.Bytes()
+	if err != nil {
+		// Only a data object list of the card can make a command too long.
+		return apdu.Response{}, terminate(name + ": the card asks for more data than a command can carry")
+	}
+	answer, err := t.link.Transceive(ctx, raw)
+	if err != nil {
+		return apdu.Response{}, fmt.Errorf("emvkernel: %s: %w", name, err)
+	}
+	resp, err := apdu.ParseResponse(answer)
+	if err != nil {
+		return apdu.Response{}, t.unreadable(name)
+	}
+	return resp, nil
+}
+
+func (t *Transaction) unreadable(name string) error {
+	if t.phase <= toSelect {
+		return decide(TryAgain, name+": unreadable answer")
+	}
+	return terminate(name + ": unreadable answer")
+}

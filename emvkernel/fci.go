@@ -1,0 +1,92 @@
+package emvkernel
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"smartreader/emvkernel/tlv"
+)
+
+var errTemplate = errors.New("emvkernel: unexpected template")
+
+// fci is what the kernel uses of the file control information of a directory or application
+// (EMV Book 1, 11.3.4).
+type fci struct {
+	name        []byte        // '84'
+	proprietary []tlv.Element // content of 'A5'
+}
+
+func parseFCI(data []byte) (fci, error) {
+	fields, err := parseTemplate(data, 0x6F)
+	if err != nil {
+		return fci{}, err
+	}
+	name, ok := tlv.Find(fields, 0x84)
+	if !ok || len(name.Value) < 5 || len(name.Value) > 16 {
+		return fci{}, fmt.Errorf("%w: no DF name", errTemplate)
+	}
+	a5, ok := tlv.Find(fields, 0xA5)
+	if !ok {
+		return fci{}, fmt.Errorf("%w: no proprietary template", errTemplate)
+	}
+	list, err := a5.Children()
+	if err != nil {
+		return fci{}, err
+	}
+	return fci{name: name.Value, proprietary: list}, nil
+}
+
+// parseTemplate decodes data that must be exactly one template with the tag and returns its content.
+func parseTemplate(data []byte, tag tlv.Tag) ([]tlv.Element, error) {
+	e, rest, err := tlv.ParseOne(data)
+	if err != nil {
+		return nil, err
+	}
+	if e.Tag != tag || len(rest) != 0 {
+		return nil, fmt.Errorf("%w: want one %s", errTemplate, tag)
+	}
+	return e.Children()
+}
+
+// appLabel is how an application is called.
+type appLabel struct {
+	label     string // '50'
+	preferred string // '9F12', when its alphabet is known
+}
+
+// readLabel reads the names of an application. The preferred name is in the alphabet '9F11' names;
+// only ISO 8859-1 (01) is known here, and a name in another one is left out rather than shown wrong.
+func readLabel(fields []tlv.Element, table []byte) appLabel {
+	var l appLabel
+	if e, ok := tlv.Find(fields, 0x50); ok {
+		l.label = latin(e.Value)
+	}
+	if e, ok := tlv.Find(fields, 0x9F12); ok && len(table) == 1 && table[0] == 0x01 {
+		l.preferred = latin(e.Value)
+	}
+	return l
+}
+
+// latin turns ISO 8859-1 into UTF-8 without control characters.
+func latin(b []byte) string {
+	var s strings.Builder
+	for _, c := range b {
+		if c >= 0x20 && c < 0x7F || c >= 0xA0 {
+			s.WriteRune(rune(c))
+		}
+	}
+	return strings.TrimSpace(s.String())
+}
+
+// display is what the cardholder is shown: the preferred name, the label, or at least the AID.
+func (c *candidate) display() string {
+	switch {
+	case c.label.preferred != "":
+		return c.label.preferred
+	case c.label.label != "":
+		return c.label.label
+	default:
+		return fmt.Sprintf("%X", c.name)
+	}
+}

@@ -1,0 +1,189 @@
+package oda
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+)
+
+// EMV fact 10: keys are not always a multiple of eight bytes long; remainders exist only where the key
+// does not fit.
+func TestRecoverChain(t *testing.T) {
+	for _, size := range [][3]int{{144, 128, 96}, {144, 126, 124}, {128, 128, 128}, {176, 140, 72}, {248, 248, 248}} {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			c := newChain(t, size[0], size[1], size[2])
+			if err := c.ca.Check(); err != nil {
+				t.Fatal(err)
+			}
+			cert := c.issuerCertificate(t, nil)
+			if fits := size[1] <= size[0]-36; fits != (len(cert.Remainder) == 0) {
+				t.Errorf("issuer remainder of %d bytes", len(cert.Remainder))
+			}
+			issuer, err := RecoverIssuerKey(c.ca, cert, testPAN, today)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(issuer.Modulus, c.issuer.Modulus) || !bytes.Equal(issuer.Exponent, c.issuer.Exponent) {
+				t.Error("issuer key differs")
+			}
+			icc, err := RecoverICCKey(issuer, c.iccCertificate(t, nil), testStatic, testPAN, today)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(icc.Modulus, c.icc.Modulus) || !bytes.Equal(icc.Exponent, c.icc.Exponent) {
+				t.Error("ICC key differs")
+			}
+		})
+	}
+}
+
+func TestIssuerCertificateReasons(t *testing.T) {
+	c := newChain(t, 128, 112, 96)
+	good := c.issuerCertificate(t, nil)
+	edited := func(edit func([]byte)) Certificate { return c.issuerCertificate(t, edit) }
+	with := func(change func(*Certificate)) Certificate {
+		k := good
+		k.Certificate, k.Remainder = bytes.Clone(good.Certificate), bytes.Clone(good.Remainder)
+		change(&k)
+		return k
+	}
+	// offsets in the body: format 0, id 1..4, expiry 5..6, serial 7..9, hash algorithm 10, key
+	// algorithm 11, key length 12, exponent length 13
+	tests := []struct {
+		name string
+		cert Certificate
+		want Reason
+	}{
+		{"no certificate", with(func(k *Certificate) { k.Certificate = nil }), Missing},
+		{"no exponent", with(func(k *Certificate) { k.Exponent = nil }), Missing},
+		{"no remainder", with(func(k *Certificate) { k.Remainder = nil }), Missing},
+		{"short remainder", with(func(k *Certificate) { k.Remainder = k.Remainder[1:] }), RemainderMismatch},
+		{"altered remainder", with(func(k *Certificate) { k.Remainder[0] ^= 1 }), HashMismatch},
+		{"altered exponent", with(func(k *Certificate) { k.Exponent = []byte{5} }), HashMismatch},
+		{"exponent longer than certified", with(func(k *Certificate) { k.Exponent = []byte{1, 0, 1} }), BadKeyLength},
+		{"certificate too short", with(func(k *Certificate) { k.Certificate = k.Certificate[1:] }), WrongLength},
+		{"altered certificate", with(func(k *Certificate) { k.Certificate[60] ^= 1 }), BadHeader},
+		{"ICC format", edited(func(b []byte) { b[0] = formatICC }), BadFormat},
+		{"hash algorithm 02", edited(func(b []byte) { b[10] = 2 }), BadAlgorithm},
+		{"key algorithm 10 (elliptic curve)", edited(func(b []byte) { b[11] = 0x10 }), BadAlgorithm},
+		{"key longer than its signer", edited(func(b []byte) { b[12] = 129 }), BadKeyLength},
+		{"no key", edited(func(b []byte) { b[12] = 0 }), BadKeyLength},
+		{"last month", edited(func(b []byte) { b[5], b[6] = 0x10, 0x26 }), Expired},
+		{"year 99 is 1999", edited(func(b []byte) { b[5], b[6] = 0x12, 0x99 }), Expired},
+		{"month 13", edited(func(b []byte) { b[5], b[6] = 0x13, 0x27 }), Expired},
+		{"not a date", edited(func(b []byte) { b[5], b[6] = 0x0A, 0x27 }), Expired},
+		{"another issuer", edited(func(b []byte) { b[1] = 0x55 }), IssuerMismatch},
+		{"identifier of two digits", edited(func(b []byte) { copy(b[1:], []byte{0x42, 0xFF, 0xFF, 0xFF}) }), IssuerMismatch},
+		{"identifier with digits behind the filler", edited(func(b []byte) { copy(b[1:], []byte{0x42, 0x42, 0xF2, 0x42}) }), IssuerMismatch},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := RecoverIssuerKey(c.ca, tt.cert, testPAN, today)
+			if !errors.Is(err, tt.want) {
+				t.Errorf("got %v, want %v", err, tt.want)
+			}
+			f, ok := errors.AsType[*Failure](err)
+			if !ok || f.What != "issuer certificate" {
+				t.Errorf("not a failure of the issuer certificate: %v", err)
+			}
+		})
+	}
+	if _, err := RecoverIssuerKey(c.ca, good, testPAN, today); err != nil {
+		t.Errorf("the good one: %v", err)
+	}
+	// Identifiers of three to eight digits match.
+	for _, id := range [][]byte{{0x42, 0x4F, 0xFF, 0xFF}, {0x42, 0x42, 0x42, 0x42}} {
+		cert := edited(func(b []byte) { copy(b[1:], id) })
+		if _, err := RecoverIssuerKey(c.ca, cert, testPAN, today); err != nil {
+			t.Errorf("identifier %X: %v", id, err)
+		}
+	}
+}
+
+// EMV fact 13: a certificate is valid to the end of its month.
+func TestCertificateMonth(t *testing.T) {
+	c := newChain(t, 128, 112, 96)
+	cert := c.issuerCertificate(t, func(b []byte) { b[5], b[6] = 0x11, 0x26 })
+	day := func(y int, m time.Month, d int) time.Time { return time.Date(y, m, d, 23, 59, 59, 0, time.UTC) }
+	if _, err := RecoverIssuerKey(c.ca, cert, testPAN, day(2026, time.November, 30)); err != nil {
+		t.Errorf("last day of the month: %v", err)
+	}
+	if _, err := RecoverIssuerKey(c.ca, cert, testPAN, day(2026, time.December, 1)); !errors.Is(err, Expired) {
+		t.Errorf("first day after: %v", err)
+	}
+	// Years 00 to 49 are 20xx.
+	cert = c.issuerCertificate(t, func(b []byte) { b[5], b[6] = 0x12, 0x49 })
+	if _, err := RecoverIssuerKey(c.ca, cert, testPAN, today); err != nil {
+		t.Errorf("year 49: %v", err)
+	}
+	// The certification authority's key has a last month too.
+	if _, err := RecoverIssuerKey(c.ca, cert, testPAN, day(2032, time.January, 1)); !errors.Is(err, KeyExpired) {
+		t.Errorf("expired key: %v", err)
+	}
+}
+
+func TestICCCertificateReasons(t *testing.T) {
+	c := newChain(t, 128, 112, 96)
+	good := c.iccCertificate(t, nil)
+	if _, err := RecoverICCKey(c.issuer.PublicKey, good, testStatic, testPAN, today); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := RecoverICCKey(c.issuer.PublicKey, good, append([]byte("x"), testStatic...), testPAN, today); !errors.Is(err, HashMismatch) {
+		t.Errorf("other static data: %v", err)
+	}
+	for _, pan := range [][]byte{{0x42, 0x42, 0x42, 0x42, 0x42, 0x42, 0x42, 0x43}, testPAN[:7], {0x42}, nil} {
+		if _, err := RecoverICCKey(c.issuer.PublicKey, good, testStatic, pan, today); !errors.Is(err, PANMismatch) {
+			t.Errorf("account %X: %v", pan, err)
+		}
+	}
+	if _, err := RecoverICCKey(c.issuer.PublicKey, good, testStatic, testPAN10, today); err != nil {
+		t.Errorf("account number filled to ten bytes: %v", err)
+	}
+	issuerCert := c.issuerCertificate(t, nil)
+	if _, err := RecoverICCKey(c.caKey.PublicKey, issuerCert, nil, testPAN, today); !errors.Is(err, BadFormat) {
+		t.Errorf("issuer certificate in place of the card's: %v", err)
+	}
+}
+
+func TestFind(t *testing.T) {
+	keys := []CAKey{{RID: [5]byte{1}, Index: 1}, {RID: [5]byte{2}, Index: 1}, {RID: [5]byte{2}, Index: 2}}
+	k, err := Find(keys, []byte{2, 0, 0, 0, 0}, 2)
+	if err != nil || k.Index != 2 || k.RID[0] != 2 {
+		t.Errorf("%v, %v", k, err)
+	}
+	if _, err := Find(keys, []byte{1, 0, 0, 0, 0}, 2); !errors.Is(err, NoCAKey) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func FuzzCertificate(f *testing.F) {
+	c := newChain(f, 128, 112, 96)
+	issuer, icc := c.issuerCertificate(f, nil), c.iccCertificate(f, nil)
+	f.Add(issuer.Certificate, issuer.Remainder, issuer.Exponent, testPAN, testStatic)
+	f.Add(icc.Certificate, icc.Remainder, icc.Exponent, testPAN, testStatic)
+	f.Add([]byte{}, []byte{}, []byte{}, []byte{}, []byte{})
+	f.Fuzz(func(t *testing.T, certificate, remainder, exponent, pan, static []byte) {
+		k := Certificate{certificate, remainder, exponent}
+		// The signing key is fresh in every run: whatever verifies was a seed.
+		key, err := RecoverIssuerKey(c.ca, k, pan, today)
+		if err == nil && !bytes.Equal(key.Modulus, c.issuer.Modulus) {
+			t.Fatal("recovered a key nobody certified")
+		}
+		if _, ok := errors.AsType[*Failure](err); err != nil && !ok {
+			t.Fatalf("untyped error %v", err)
+		}
+		key, err = RecoverICCKey(c.issuer.PublicKey, k, static, pan, today)
+		if err == nil && !bytes.Equal(key.Modulus, c.icc.Modulus) {
+			t.Fatal("recovered a key nobody certified")
+		}
+		// The fuzzer's bytes as what a signature recovers to: exponent one would be identity, so sign them.
+		if len(static) == 128-22 {
+			signed := Certificate{c.caKey.sign(t, static, remainder, exponent), remainder, exponent}
+			_, _ = RecoverIssuerKey(c.ca, signed, pan, today)
+		}
+		// A key of the card's own choice never panics.
+		_, _ = RecoverICCKey(PublicKey{pan, exponent}, k, static, pan, today)
+	})
+}

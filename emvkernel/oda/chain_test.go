@@ -1,0 +1,135 @@
+package oda
+
+import (
+	"crypto/sha1"
+	"crypto/sha256"
+	"fmt"
+	"math/big"
+	mrand "math/rand/v2"
+	"testing"
+	"time"
+)
+
+// signer is a test key of any length in bytes, also such that crypto/rsa refuses.
+type signer struct {
+	PublicKey
+	n, d *big.Int
+}
+
+// newSigner makes a key with a modulus of size bytes, always the same one: fuzzing runs in several
+// processes, and the seeds of one must verify in the others.
+func newSigner(t testing.TB, size int, exponent int64) *signer {
+	t.Helper()
+	e := big.NewInt(exponent)
+	one := big.NewInt(1)
+	source := mrand.NewChaCha8(sha256.Sum256(fmt.Append(nil, "test key ", size, " ", exponent)))
+	for range 1000 {
+		p, q := prime(source, size*4), prime(source, size*8-size*4)
+		n := new(big.Int).Mul(p, q)
+		phi := new(big.Int).Mul(new(big.Int).Sub(p, one), new(big.Int).Sub(q, one))
+		d := new(big.Int).ModInverse(e, phi)
+		if d == nil || n.BitLen() != size*8 {
+			continue
+		}
+		return &signer{PublicKey{Modulus: n.Bytes(), Exponent: e.Bytes()}, n, d}
+	}
+	t.Fatal("no key found")
+	return nil
+}
+
+// prime finds a prime whose two top bits are set: the modulus then has its full length and begins with
+// a byte above '6A', so that every message fits.
+func prime(source *mrand.ChaCha8, bits int) *big.Int {
+	raw := make([]byte, (bits+7)/8)
+	source.Read(raw)
+	n := new(big.Int).SetBytes(raw)
+	n.Rsh(n, uint(len(raw)*8-bits))
+	n.SetBit(n.SetBit(n.SetBit(n, bits-1, 1), bits-2, 1), 0, 1)
+	for !n.ProbablyPrime(10) {
+		n.Add(n, big.NewInt(2))
+	}
+	return n
+}
+
+// raw applies the private key to a whole message.
+func (s *signer) raw(message []byte) []byte {
+	m := new(big.Int).SetBytes(message)
+	return m.Exp(m, s.d, s.n).FillBytes(make([]byte, len(s.Modulus)))
+}
+
+// sign builds 6A | body | SHA-1(body, extra...) | BC and signs it. body must fit exactly.
+func (s *signer) sign(t testing.TB, body []byte, extra ...[]byte) []byte {
+	t.Helper()
+	if len(body) != len(s.Modulus)-22 {
+		t.Fatalf("body of %d bytes for a key of %d", len(body), len(s.Modulus))
+	}
+	h := sha1.New()
+	h.Write(body)
+	for _, e := range extra {
+		h.Write(e)
+	}
+	m := append([]byte{0x6A}, body...)
+	m = append(m, h.Sum(nil)...)
+	return s.raw(append(m, 0xBC))
+}
+
+// pad fills body with BB to the room a key leaves.
+func (s *signer) pad(body []byte) []byte {
+	for len(body) < len(s.Modulus)-22 {
+		body = append(body, 0xBB)
+	}
+	return body
+}
+
+// certify issues a certificate for key. edit may change the body before it is signed.
+func (s *signer) certify(t testing.TB, format byte, id []byte, expiry [2]byte, key PublicKey, static []byte, edit func([]byte)) Certificate {
+	t.Helper()
+	body := append([]byte{format}, id...)
+	body = append(body, expiry[:]...)
+	body = append(body, 0x00, 0x00, 0x01, 0x01, 0x01, byte(len(key.Modulus)), byte(len(key.Exponent)))
+	room := len(s.Modulus) - 22 - len(body)
+	fits := min(room, len(key.Modulus))
+	body = s.pad(append(body, key.Modulus[:fits]...))
+	if edit != nil {
+		edit(body)
+	}
+	remainder := key.Modulus[fits:]
+	return Certificate{
+		Certificate: s.sign(t, body, remainder, key.Exponent, static),
+		Remainder:   remainder,
+		Exponent:    key.Exponent,
+	}
+}
+
+var (
+	testPAN    = []byte{0x42, 0x42, 0x42, 0x42, 0x42, 0x42, 0x42, 0x42}
+	testPAN10  = append(append([]byte{}, testPAN...), 0xFF, 0xFF)
+	testIssuer = []byte{0x42, 0x42, 0x42, 0xFF}
+	testStatic = []byte("static data to be authenticated")
+	today      = time.Date(2026, time.November, 21, 12, 0, 0, 0, time.UTC)
+	dec27      = [2]byte{0x12, 0x27}
+)
+
+// chain is a certification authority, an issuer and a card of given key lengths.
+type chain struct {
+	ca          CAKey
+	caKey       *signer
+	issuer, icc *signer
+}
+
+func newChain(t testing.TB, caSize, issuerSize, iccSize int) *chain {
+	t.Helper()
+	c := &chain{caKey: newSigner(t, caSize, 65537), issuer: newSigner(t, issuerSize, 3), icc: newSigner(t, iccSize, 65537)}
+	c.ca = CAKey{RID: [5]byte{0xA0, 0, 0, 0, 3}, Index: 0x92, Modulus: c.caKey.Modulus, Exponent: c.caKey.Exponent, Expiry: "2031-12"}
+	sum := c.ca.Sum()
+	c.ca.Checksum = sum[:]
+	return c
+}
+
+func (c *chain) issuerCertificate(t testing.TB, edit func([]byte)) Certificate {
+	return c.caKey.certify(t, formatIssuer, testIssuer, dec27, c.issuer.PublicKey, nil, edit)
+}
+
+func (c *chain) iccCertificate(t testing.TB, edit func([]byte)) Certificate {
+	return c.issuer.certify(t, formatICC, testPAN10, dec27, c.icc.PublicKey, testStatic, edit)
+}

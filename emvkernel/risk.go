@@ -1,0 +1,91 @@
+package emvkernel
+
+import (
+	"context"
+	"encoding/binary"
+
+	"smartreader/emvkernel/apdu"
+	"smartreader/emvkernel/tlv"
+)
+
+// ManageRisk checks the floor limit, selects payments at random when the application configures it,
+// and checks how often the card paid offline (EMV Book 3, 10.6). It runs when the card asks for it in
+// its AIP. Not here: the log of earlier payments with the same card that the floor limit may add, and
+// the exception file; both belong to the caller's policy.
+func (t *Transaction) ManageRisk(ctx context.Context) (Outcome, error) {
+	return t.step(ctx, "manage risk", toManage, toAnalyze, func(ctx context.Context) error {
+		if t.aip[0]&aipRisk == 0 {
+			return nil
+		}
+		amount := t.params.Amount
+		if amount >= t.app.FloorLimit {
+			t.tvr.set(FloorLimitExceeded)
+		} else if t.app.RandomMaximum > 0 && int64(t.params.RandomSelection) <= t.app.randomTarget(amount) {
+			t.tvr.set(SelectedAtRandom)
+		}
+		if err := t.checkVelocity(ctx); err != nil {
+			return err
+		}
+		t.tsi.set(RiskPerformed)
+		return nil
+	})
+}
+
+// randomTarget is the chance, in per cent, that a payment below the floor limit goes online: the target
+// below the threshold, from there rising to the maximum at the floor limit (EMV Book 3, 10.6.2).
+func (a *Application) randomTarget(amount int64) int64 {
+	target, maximum := int64(a.RandomTarget), int64(a.RandomMaximum)
+	if amount < a.RandomThreshold {
+		return target
+	}
+	return target + (maximum-target)*(amount-a.RandomThreshold)/(a.FloorLimit-a.RandomThreshold)
+}
+
+// checkVelocity compares the transactions since the last one online with the card's limits. A card
+// that has only one limit does not want the check; one that hides its counters exceeds both.
+func (t *Transaction) checkVelocity(ctx context.Context) error {
+	lower, upper := t.card[0x9F14], t.card[0x9F23]
+	if len(lower) != 1 || len(upper) != 1 {
+		return nil
+	}
+	atc, haveATC, err := t.counter(ctx, 0x9F36)
+	if err != nil {
+		return err
+	}
+	last, haveLast, err := t.counter(ctx, 0x9F13)
+	if err != nil {
+		return err
+	}
+	if haveLast && last == 0 {
+		t.tvr.set(NewCard)
+	}
+	if !haveATC || !haveLast || atc <= last {
+		t.tvr.set(LowerLimitExceeded)
+		t.tvr.set(UpperLimitExceeded)
+		return nil
+	}
+	if offline := atc - last; offline > int(lower[0]) {
+		t.tvr.set(LowerLimitExceeded)
+		// Only looked at when the lower limit is exceeded.
+		if offline > int(upper[0]) {
+			t.tvr.set(UpperLimitExceeded)
+		}
+	}
+	return nil
+}
+
+// counter asks the card for a two-byte counter. A card that does not give it is no fault.
+func (t *Transaction) counter(ctx context.Context, tag tlv.Tag) (n int, ok bool, err error) {
+	resp, err := t.exchange(ctx, "GET DATA", apdu.GetData(uint16(tag)))
+	if err != nil {
+		return 0, false, err
+	}
+	if resp.SW != apdu.OK {
+		return 0, false, nil
+	}
+	e, rest, err := tlv.ParseOne(resp.Data)
+	if err != nil || len(rest) != 0 || e.Tag != tag || len(e.Value) != 2 {
+		return 0, false, terminate("GET DATA: malformed answer")
+	}
+	return int(binary.BigEndian.Uint16(e.Value)), true, nil
+}

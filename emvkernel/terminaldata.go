@@ -1,0 +1,182 @@
+package emvkernel
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strings"
+
+	"smartreader/emvkernel/tlv"
+)
+
+// terminalData returns a data object whose source is the terminal or, passed on by it, the issuer.
+// owned is true for every such tag, even when there is no value now: the card must never be able to
+// supply it, or it could sign its own amount, date or approval.
+func (t *Transaction) terminalData(tag tlv.Tag) (value []byte, owned bool) {
+	term, p := &t.cfg.Terminal, &t.params
+	switch tag {
+	case 0x9F01:
+		return term.AcquirerID, true
+	case 0x9F15:
+		return bcdNumber(int64(term.MCC), 2), true
+	case 0x9F16:
+		return text(term.MerchantID, 15), true
+	case 0x9F1A:
+		return bcdNumber(int64(term.Country), 2), true
+	case 0x9F1C:
+		return text(term.TerminalID, 8), true
+	case 0x9F1E:
+		return []byte(term.SerialNumber), true
+	case 0x9F33:
+		c := t.capabilities()
+		return c[:], true
+	case 0x9F35:
+		return []byte{term.Type}, true
+	case 0x9F40:
+		return term.AdditionalCapabilities[:], true
+	case 0x9F4E:
+		return []byte(term.MerchantName), true
+
+	case 0x81:
+		return binaryAmount(p.Amount), true
+	case 0x9F02:
+		return bcdNumber(p.Amount, 6), true
+	case 0x9F03:
+		return bcdNumber(p.Cashback, 6), true
+	case 0x9F04:
+		return binaryAmount(p.Cashback), true
+	case 0x5F2A:
+		return bcdNumber(int64(p.Currency), 2), true
+	case 0x5F36:
+		return []byte{p.Exponent}, true
+	case 0x9A:
+		return bcdDigits(p.Time.Format("060102")), true
+	case 0x9F21:
+		return bcdDigits(p.Time.Format("150405")), true
+	case 0x9C:
+		return []byte{p.Type}, true
+	case 0x9F37:
+		return p.UnpredictableNumber[:], true
+	case 0x9F39:
+		return []byte{0x05}, true // chip read
+	case 0x9F41:
+		return bcdNumber(int64(p.Counter), 4), true
+
+	case 0x95:
+		return t.tvr[:], true
+	case 0x9B:
+		return t.tsi[:], true
+	case 0x9F34:
+		return t.cvmResults[:], true
+	case 0x8A:
+		return t.arc, true
+	case 0x91:
+		return t.issuer, true
+	case 0x98:
+		return t.tcHash, true
+	case 0x9F5B:
+		return t.scripts, true
+	case 0x71, 0x72, 0x86, 0x89, 0x99, 0x9F1D, 0x9F22, 0x9F3A, 0x9F3C, 0x9F3D, 0x9F66:
+		return nil, true
+	}
+	if t.app == nil {
+		return nil, tag == 0x9F06 || tag == 0x9F09 || tag == 0x9F1B
+	}
+	switch tag {
+	case 0x9F06:
+		return t.app.AID, true
+	case 0x9F09:
+		return t.app.Version[:], true
+	case 0x9F1B:
+		return binary.BigEndian.AppendUint32(nil, uint32(t.app.FloorLimit)), true
+	}
+	return nil, false
+}
+
+// value returns a data object for a data object list: the terminal's where it owns the tag, else the
+// card's. Nil means there is none.
+func (t *Transaction) value(tag tlv.Tag) []byte {
+	if v, owned := t.terminalData(tag); owned {
+		return v
+	}
+	return t.card[tag]
+}
+
+// keep stores a copy of a data object of the card, unless it is a template or the terminal's own.
+func (t *Transaction) keep(e tlv.Element) {
+	if e.Tag.Constructed() {
+		return
+	}
+	if _, owned := t.terminalData(e.Tag); owned {
+		return
+	}
+	if _, have := t.card[e.Tag]; have {
+		return // the FCI has the first word; processing options and records cannot repeat a tag
+	}
+	t.card[e.Tag] = append(make([]byte, 0, len(e.Value)), e.Value...)
+}
+
+// keepAll stores data objects of the processing options or a record. A primitive one that comes a
+// second time ends the transaction (EMV Book 3, 10.2).
+func (t *Transaction) keepAll(list []tlv.Element) error {
+	for _, e := range list {
+		if t.seen[e.Tag] {
+			return terminate("card gives tag " + e.Tag.String() + " twice")
+		}
+		t.seen[e.Tag] = !e.Tag.Constructed()
+		t.keep(e)
+	}
+	return nil
+}
+
+// Bits of the terminal capabilities, '9F33' (EMV Book 4, Annex A2).
+const (
+	canPlaintextPIN  = 0x80 // byte 2
+	canOnlinePIN     = 0x40
+	canSignature     = 0x20
+	canEncipheredPIN = 0x10
+	canNoCVM         = 0x08
+	canSDA           = 0x80 // byte 3
+	canDDA           = 0x40
+	canCDA           = 0x08
+)
+
+// capabilities returns '9F33' as it holds for this payment.
+func (t *Transaction) capabilities() [3]byte {
+	c := t.cfg.Terminal.Capabilities
+	if t.params.NoOnlinePIN {
+		c[1] &^= canOnlinePIN
+	}
+	return c
+}
+
+// binaryAmount is four bytes; an amount beyond them is left out, and the card gets zeros, rather than
+// a wrong one [unverified]. Cards ask for '9F02'.
+func binaryAmount(n int64) []byte {
+	if n > 1<<32-1 {
+		return nil
+	}
+	return binary.BigEndian.AppendUint32(nil, uint32(n))
+}
+
+// bcdNumber codes n as size bytes of two digits each.
+func bcdNumber(n int64, size int) []byte {
+	return bcdDigits(fmt.Sprintf("%0*d", 2*size, n))
+}
+
+// bcdDigits packs an even number of digits.
+func bcdDigits(s string) []byte {
+	out := make([]byte, len(s)/2)
+	for i := range out {
+		out[i] = (s[2*i]-'0')<<4 | (s[2*i+1] - '0')
+	}
+	return out
+}
+
+// text fills a fixed-length identifier with spaces, as the authorization message carries it; none
+// stays none.
+func text(s string, size int) []byte {
+	if s == "" {
+		return nil
+	}
+	return []byte(s + strings.Repeat(" ", max(0, size-len(s))))
+}

@@ -1,0 +1,267 @@
+package emvkernel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"smartreader/emvkernel/oda"
+	"smartreader/emvkernel/tlv"
+)
+
+// Transceiver sends one command to the card and returns its answer, status word included. It must
+// return when ctx ends, with an error that wraps ctx.Err(). Its errors reach the kernel's caller
+// wrapped.
+type Transceiver interface {
+	Transceive(ctx context.Context, command []byte) (response []byte, err error)
+}
+
+// Cardholder is asked what only the cardholder can answer. An error ends the transaction and reaches
+// the kernel's caller wrapped. The labels are UTF-8 and printable.
+type Cardholder interface {
+	// ChooseApplication offers the applications, best first, and returns the index of the chosen one.
+	ChooseApplication(ctx context.Context, labels []string) (int, error)
+	// ConfirmApplication asks whether the one application may be used.
+	ConfirmApplication(ctx context.Context, label string) (bool, error)
+}
+
+// Params are the facts of one payment.
+type Params struct {
+	Amount   int64  // '9F02', minor units, cashback included, 0 to 999,999,999,999
+	Cashback int64  // '9F03', minor units, part of Amount
+	Currency uint16 // '5F2A', ISO 4217 numeric, e.g. 840
+	Exponent byte   // '5F36', digits after the point
+	Type     byte   // '9C' as coded: 0x00 goods and services, 0x01 cash, 0x09 with cashback, 0x20 refund
+	// Time is the local date and time of the payment: '9A', '9F21', and what card dates and
+	// certificates are compared with. The caller vouches for it.
+	Time time.Time
+	// UnpredictableNumber is '9F37', drawn by the caller from a random source for this payment.
+	UnpredictableNumber [4]byte
+	// RandomSelection is 1 to 99, drawn by the caller for this payment. It is needed only when an
+	// application configures random selection.
+	RandomSelection byte
+	Counter         uint32 // '9F41', transaction sequence counter
+	// RequireODA says that the caller will not use this payment unless the card was authenticated. It
+	// changes no step: whatever card and terminal both support is always performed, and what the caller
+	// does when Authenticated is false is its own policy.
+	RequireODA bool
+	// NoOnlinePIN withdraws the online PIN from the terminal capabilities of this payment, because
+	// nobody could verify it.
+	NoOnlinePIN bool
+}
+
+func (p *Params) validate() error {
+	switch {
+	case p.Amount < 0 || p.Amount > maxAmount:
+		return fmt.Errorf("%w: amount %d", ErrConfig, p.Amount)
+	case p.Cashback < 0 || p.Cashback > p.Amount:
+		return fmt.Errorf("%w: cashback %d of %d", ErrConfig, p.Cashback, p.Amount)
+	case p.Currency == 0 || p.Currency > 999:
+		return fmt.Errorf("%w: currency %d", ErrConfig, p.Currency)
+	case p.Exponent > 9:
+		return fmt.Errorf("%w: currency exponent %d", ErrConfig, p.Exponent)
+	case p.Type>>4 > 9 || p.Type&0x0F > 9:
+		return fmt.Errorf("%w: transaction type %02X", ErrConfig, p.Type)
+	case p.Time.IsZero():
+		return fmt.Errorf("%w: no time", ErrConfig)
+	case p.RandomSelection > 99:
+		return fmt.Errorf("%w: random selection number %d", ErrConfig, p.RandomSelection)
+	case p.Counter > 99_999_999:
+		return fmt.Errorf("%w: counter %d", ErrConfig, p.Counter)
+	}
+	return nil
+}
+
+// phase is the step that is due next.
+type phase byte
+
+const (
+	toBuild phase = iota
+	toSelect
+	toInitiate
+	toRead
+	toAuthenticate
+	toRestrict
+	toVerify
+	toManage
+	toAnalyze
+	toFirstAC
+	toComplete
+	over
+)
+
+// Transaction is one payment with one card. The fields are grouped by the step that fills them.
+type Transaction struct {
+	// NewTransaction; never changed.
+	cfg    *Config
+	params Params
+	link   Transceiver
+	holder Cardholder // may be nil: nobody to ask
+	log    *slog.Logger
+
+	phase   phase
+	outcome Outcome // last decision, for logging and Complete
+
+	// BuildCandidates fills, SelectApplication takes from.
+	candidates []candidate
+
+	// SelectApplication fills; every later step reads.
+	selected candidate
+	app      *Application
+
+	// card holds the card's primitive data objects: of the FCI (SelectApplication), the processing
+	// options (InitiateApplication), the records (ReadData), the ICC dynamic number or data
+	// authentication code (AuthenticateData, FirstGenerateAC). What the terminal owns is never in it
+	// (see terminalData).
+	card map[tlv.Tag][]byte
+
+	// From here on SelectApplication clears all.
+
+	tvr TVR // set by AuthenticateData to Complete; read by AnalyzeTerminalAction and the CDOLs
+	tsi TSI // set by AuthenticateData to Complete
+
+	aip      [2]byte          // InitiateApplication; read by AuthenticateData, VerifyCardholder, ManageRisk, Complete
+	afl      []byte           // InitiateApplication; read by ReadData
+	seen     map[tlv.Tag]bool // InitiateApplication and ReadData: tags that may not come again
+	pdolData []byte           // InitiateApplication; read by the CDA check
+
+	static oda.StaticData // ReadData; read by AuthenticateData
+	cdol1  tlv.DOL        // ReadData; read by FirstGenerateAC
+	cdol2  tlv.DOL        // ReadData; read by Complete
+	pan    Secret         // ReadData: digits; read by Card
+	expiry date           // ReadData; read by CheckRestrictions and Card
+
+	method        method        // AuthenticateData; read by FirstGenerateAC and Complete
+	iccKey        oda.PublicKey // AuthenticateData, for CDA; read by FirstGenerateAC and Complete
+	authenticated bool          // AuthenticateData (DDA), FirstGenerateAC (CDA); read by Authenticated
+
+	cvmResults [3]byte // VerifyCardholder: '9F34'
+
+	request byte   // AnalyzeTerminalAction: P1 without CDA; read by FirstGenerateAC
+	arc     []byte // AnalyzeTerminalAction and Complete: '8A'
+	tcHash  []byte // FirstGenerateAC and Complete, when a CDOL asks for '98'
+	issuer  []byte // Complete: '91'
+	scripts []byte // Complete: '9F5B', five bytes a script
+
+	cdol1Data []byte // FirstGenerateAC; read by the CDA check
+	ac        acAnswer
+	acData    Secret // FirstGenerateAC; never changed after
+}
+
+// NewTransaction prepares a transaction; the card is powered and nothing was sent to it. cfg must be
+// valid and not change while transactions use it. holder may be nil when nobody can be asked; log may
+// be nil.
+func NewTransaction(cfg *Config, p Params, card Transceiver, holder Cardholder, log *slog.Logger) (*Transaction, error) {
+	if cfg == nil || card == nil {
+		return nil, fmt.Errorf("%w: no configuration or no card", ErrConfig)
+	}
+	if err := p.validate(); err != nil {
+		return nil, err
+	}
+	for i := range cfg.Applications {
+		if cfg.Applications[i].RandomMaximum > 0 && p.RandomSelection == 0 {
+			return nil, fmt.Errorf("%w: application %d wants random selection and no number was drawn", ErrConfig, i)
+		}
+	}
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Transaction{cfg: cfg, params: p, link: card, holder: holder, log: log, card: map[tlv.Tag][]byte{}}, nil
+}
+
+// step runs one exported step: it keeps the order and turns a decision into an Outcome. Any other
+// error ends the transaction, because what the card knows is then unknown.
+func (t *Transaction) step(ctx context.Context, name string, due, next phase, run func(context.Context) error) (Outcome, error) {
+	if t.phase != due {
+		return Outcome{}, fmt.Errorf("%w: %s", ErrOrder, name)
+	}
+	err := run(ctx)
+	if err == nil {
+		t.phase = next
+		t.log.DebugContext(ctx, "emv step", "step", name, "tvr", t.tvr.String(), "tsi", t.tsi.String())
+		return Outcome{}, nil
+	}
+	d, ok := errors.AsType[*decision](err)
+	if !ok {
+		t.phase = over
+		t.log.DebugContext(ctx, "emv step broke", "step", name, "error", err)
+		return Outcome{}, err
+	}
+	switch d.Kind {
+	case SelectAgain:
+		t.phase = toSelect
+	case OnlineRequest:
+		t.phase = toComplete
+	default:
+		t.phase = over
+	}
+	t.outcome = d.Outcome
+	t.log.DebugContext(ctx, "emv outcome", "step", name, "outcome", d.Kind.String(), "reason", d.Reason,
+		"tvr", t.tvr.String(), "tsi", t.tsi.String())
+	return d.Outcome, nil
+}
+
+// Collect runs every step from BuildCandidates to FirstGenerateAC and returns what they came to. When
+// it is OnlineRequest, a Complete is owed before the card may be released.
+func (t *Transaction) Collect(ctx context.Context) (Outcome, error) {
+	if out, err := t.BuildCandidates(ctx); err != nil || out.Kind != Undecided {
+		return out, err
+	}
+	for {
+		out, err := t.SelectApplication(ctx)
+		if err != nil || out.Kind != Undecided {
+			return out, err
+		}
+		out, err = t.InitiateApplication(ctx)
+		if err == nil && out.Kind == SelectAgain {
+			continue // ends: every round takes one candidate away
+		}
+		if err != nil || out.Kind != Undecided {
+			return out, err
+		}
+		break
+	}
+	for _, step := range []func(context.Context) (Outcome, error){
+		t.ReadData, t.AuthenticateData, t.CheckRestrictions, t.VerifyCardholder,
+		t.ManageRisk, t.AnalyzeTerminalAction, t.FirstGenerateAC,
+	} {
+		if out, err := step(ctx); err != nil || out.Kind != Undecided {
+			return out, err
+		}
+	}
+	return Outcome{}, fmt.Errorf("%w: no decision after the first GENERATE AC", ErrOrder)
+}
+
+// Authenticated reports whether the card proved that it is genuine: DDA or CDA succeeded. SDA proves
+// nothing about a copy and does not count.
+func (t *Transaction) Authenticated() bool { return t.authenticated }
+
+// TVR returns the terminal verification results as they stand.
+func (t *Transaction) TVR() TVR { return t.tvr }
+
+// TSI returns the transaction status information as it stands.
+func (t *Transaction) TSI() TSI { return t.tsi }
+
+// Wipe overwrites the card data the transaction holds. What Card and ACData returned earlier is
+// overwritten too. The transaction is over afterwards.
+func (t *Transaction) Wipe() {
+	for _, v := range t.card {
+		clear(v)
+	}
+	clear(t.card)
+	t.acData.Wipe()
+	t.static.Wipe()
+	clear(t.pdolData)
+	clear(t.cdol1Data)
+	t.pan.Wipe()
+	t.phase = over
+}
+
+// Format keeps fmt away from the fields, which hold card data.
+func (t *Transaction) Format(f fmt.State, _ rune) { io.WriteString(f, "emvkernel.Transaction") }
+
+// LogValue keeps loggers away from the fields, which hold card data.
+func (t *Transaction) LogValue() slog.Value { return slog.StringValue("emvkernel.Transaction") }
