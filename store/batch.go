@@ -1,0 +1,241 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+
+	"smartreader/store/killpoint"
+	"smartreader/store/seal"
+)
+
+// batch is what one sync makes durable: some journal entries, their index
+// changes, and the head after them.
+type batch struct {
+	head     head
+	totals   map[string]money
+	atMs     int64
+	clockSet bool
+
+	writes  []write
+	bytes   int
+	entries int
+	after   []func(*Store)
+}
+
+// part is one waiter's share of a batch.
+type part struct {
+	entry   *seal.EntryHeader // nil: not journaled
+	writes  []write
+	floorMs int64
+	after   func(*Store) // what memory has to follow, once it is on disk
+}
+
+var errBatchFull = errors.New("store: batch is full")
+
+// write carries out the changes of all waiters it takes, in one database
+// transaction and one head slot, and tells them. It returns those that did not
+// fit. The caller holds the lead.
+func (s *Store) write(waiters []*waiter) (rest []*waiter) {
+	written := waiters[:0:0]
+	defer func() { // a panicking Seal must not leave anyone waiting
+		if r := recover(); r != nil {
+			s.fail(fmt.Errorf("panic: %v", r))
+			for _, w := range waiters {
+				select {
+				case <-w.done:
+				default:
+					w.finish(s.failed)
+				}
+			}
+			panic(r)
+		}
+	}()
+	if s.failed != nil {
+		finishAll(waiters, s.failed)
+		return nil
+	}
+	room, err := s.room.look()
+	if err != nil {
+		finishAll(waiters, err)
+		return nil
+	}
+	s.noteRoom(room)
+	if !room.any {
+		finishAll(waiters, &Refusal{RefusedDisk, "the disk is full"})
+		return nil
+	}
+
+	steps := make([]*step, len(waiters))
+	touched := map[string]bool{}
+	for i, w := range waiters {
+		if w.change == nil {
+			continue
+		}
+		id := w.change.Payment.LocalID
+		if touched[id] {
+			w.finish(fmt.Errorf("%w: %s is being changed", ErrConflict, id))
+			continue
+		}
+		touched[id] = true
+		if steps[i], err = s.plan(w.change, room); err != nil {
+			w.finish(err)
+		}
+	}
+	sealAll(steps, s.head.sequence)
+
+	b := &batch{head: s.head, totals: maps.Clone(s.totals)}
+	b.atMs, b.clockSet = s.stamp()
+	for i, w := range waiters {
+		if w.change != nil && steps[i] == nil {
+			continue // already refused
+		}
+		err := s.addTo(b, w, steps[i])
+		if errors.Is(err, errBatchFull) {
+			rest = unfinished(waiters[i:])
+			break
+		}
+		if err != nil {
+			w.finish(err)
+			continue
+		}
+		written = append(written, w)
+	}
+	if err := s.commit(b); err != nil {
+		finishAll(written, err)
+		return rest
+	}
+	finishAll(written, nil)
+	return rest
+}
+
+// addTo makes a waiter's part and adds it, or leaves the batch as it was.
+func (s *Store) addTo(b *batch, w *waiter, st *step) error {
+	var p part
+	var err error
+	if st != nil {
+		p, err = st.entry(b, w.change)
+	} else {
+		p, err = w.build(b)
+	}
+	if err != nil {
+		return err
+	}
+	next := b.head
+	if p.entry != nil {
+		h := p.entry
+		h.Version, h.Index, h.Prev = seal.EntryVersion, b.head.index+1, b.head.hash.String()
+		h.AtMs, h.ClockSet = b.atMs, b.clockSet
+		header, err := h.Bytes()
+		if err != nil {
+			return err
+		}
+		entry, err := seal.SignEntry(s.signer, header)
+		if err != nil {
+			return err
+		}
+		next.index, next.hash = h.Index, seal.HashEntry(header)
+		next.sequence = max(next.sequence, h.Sequence)
+		if b.clockSet {
+			next.floorMs = max(next.floorMs, b.atMs)
+		}
+		p.writes = append(p.writes, write{journalKey(h.Index), journalRecord(entry)})
+		if h.LocalID != "" {
+			p.writes = append(p.writes, write{key(prefixPayment, h.LocalID), pointer{next.index, next.hash}.bytes()})
+		}
+	}
+	next.floorMs = max(next.floorMs, p.floorMs)
+
+	size := 0
+	for _, w := range p.writes {
+		if len(w.value) > maxValueBytes {
+			return fmt.Errorf("%w: %d bytes in one value, more than %d", ErrTooLarge, len(w.value), maxValueBytes)
+		}
+		size += len(w.key) + len(w.value) + 32 // what the database adds to each
+	}
+	if b.bytes+size > maxBatchBytes {
+		if b.bytes == 0 {
+			return fmt.Errorf("%w: %d bytes in one change, more than %d", ErrTooLarge, size, maxBatchBytes)
+		}
+		return errBatchFull
+	}
+	b.head, b.bytes, b.writes = next, b.bytes+size, append(b.writes, p.writes...)
+	if p.entry != nil {
+		b.entries++
+		w.index = p.entry.Index
+	}
+	if st != nil {
+		b.setTotals(&st.prev, &st.next)
+		w.payment = st.next
+	}
+	if p.after != nil {
+		b.after = append(b.after, p.after)
+	}
+	return nil
+}
+
+// commit makes the batch durable: the database first, then the head. Readers
+// see nothing of it before both are.
+func (s *Store) commit(b *batch) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(b.writes) > 0 {
+		killpoint.Hit("store.before-commit")
+		if err := s.disk.apply(b.writes); err != nil {
+			return s.failLocked(fmt.Errorf("writing the database: %w", err))
+		}
+		killpoint.Hit("store.committed")
+	}
+	if b.head != s.head {
+		b.head.generation++
+		if err := writeHead(s.slots, b.head); err != nil {
+			return s.failLocked(err)
+		}
+		killpoint.Hit("store.slot-written")
+	}
+	s.head, s.totals = b.head, b.totals
+	for _, after := range b.after {
+		after(s)
+	}
+	if b.entries > 0 {
+		s.lastMs = b.atMs
+		close(s.changed)
+		s.changed = make(chan struct{})
+	}
+	return nil
+}
+
+// fail ends the use of the database.
+func (s *Store) fail(err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failLocked(err)
+}
+
+func (s *Store) failLocked(err error) error {
+	s.log.Error("store failed; no payments until it is reopened", "err", err)
+	if s.failed == nil {
+		s.failed = fmt.Errorf("%w: %w", ErrFailed, err)
+		close(s.changed) // those who wait for changes must learn of it
+		s.changed = make(chan struct{})
+	}
+	return s.failed
+}
+
+func finishAll(waiters []*waiter, err error) {
+	for _, w := range unfinished(waiters) {
+		w.finish(err)
+	}
+}
+
+func unfinished(waiters []*waiter) []*waiter {
+	var open []*waiter
+	for _, w := range waiters {
+		select {
+		case <-w.done:
+		default:
+			open = append(open, w)
+		}
+	}
+	return open
+}

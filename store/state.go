@@ -1,0 +1,98 @@
+package store
+
+import "slices"
+
+// State is where a payment stands.
+//
+//	created -> collecting -> collected -+-> authorizing -+-> approved
+//	   ^           |            |       |                +-> declined
+//	   +-----------+------------+       |                +-> stored (answer lost, deferrable)
+//	                                    |                +-> reversing -> interrupted, declined, created
+//	                                    +-> stored -> sending -+-> forwarded, declined, failed, expired
+//	                                          ^         |      +-> unknown (answer lost: look up first)
+//	                                          +---------+
+//
+// Also: created, collecting and collected can be canceled; collecting and
+// collected can be interrupted; an online decline and an interrupted payment
+// can be collected again or canceled; a stored payment can be voided
+// before it was sent, and rescued by hand from a dying reader.
+type State string
+
+// The states. Their text is on disk and on the wire.
+const (
+	Created     State = "created"
+	Collecting  State = "collecting"  // the card is, or may be, being asked
+	Collected   State = "collected"   // first cryptogram is there; not confirmed
+	Authorizing State = "authorizing" // an online authorization is, or may be, under way
+	Stored      State = "stored"      // accepted; waits to be forwarded
+	Sending     State = "sending"     // forwarding is, or may be, under way
+	Unknown     State = "unknown"     // sent, answer lost: look up before sending again
+	Reversing   State = "reversing"   // the attempt must be undone at the platform
+	Approved    State = "approved"    // authorized online and completed
+	Declined    State = "declined"    // by card or issuer, online or after forwarding
+	Forwarded   State = "forwarded"   // the platform accepted the stored payment
+	Failed      State = "failed"      // refused for ever, with a reason
+	Expired     State = "expired"     // the platform refused it for its age
+	Voided      State = "voided"      // withdrawn before it was sent
+	Rescued     State = "rescued"     // exported and settled by hand
+	Interrupted State = "interrupted" // power cut or lost card; no money moved
+	Canceled    State = "canceled"
+)
+
+// steps is the whole state table. A state leading to itself means that its
+// details may change while it lasts.
+var steps = map[State][]State{
+	"":          {Created},
+	Created:     {Created, Collecting, Canceled},
+	Collecting:  {Created, Collected, Declined, Failed, Interrupted, Canceled},
+	Collected:   {Created, Collected, Authorizing, Stored, Declined, Failed, Interrupted, Canceled},
+	Authorizing: {Stored, Reversing, Approved, Declined}, // its sequence is spent: it ends in a verdict or a reversal
+	Stored:      {Sending, Voided, Rescued},
+	Sending:     {Stored, Unknown, Forwarded, Declined, Failed, Expired},
+	Unknown:     {Unknown, Sending, Forwarded, Declined, Failed, Expired, Rescued},
+	Reversing:   {Reversing, Created, Declined, Interrupted},
+	Approved:    {},
+	Declined:    {Collecting, Canceled}, // the POS may collect again, under the same key, unless it was forwarded
+	Forwarded:   {},
+	Failed:      {},
+	Expired:     {},
+	Voided:      {},
+	Rescued:     {},
+	Interrupted: {Collecting, Canceled}, // likewise
+	Canceled:    {},
+}
+
+// Allows tells whether a payment may go from s to next. The empty state is that
+// of a payment that does not exist yet.
+func (s State) Allows(next State) bool { return slices.Contains(steps[s], next) }
+
+// Valid tells whether s is one of the states.
+func (s State) Valid() bool { _, ok := steps[s]; return ok && s != "" }
+
+// Final tells whether nothing is pending: the payment leaves this state only if
+// the POS collects again, or never.
+func (s State) Final() bool {
+	switch s {
+	case Approved, Declined, Forwarded, Failed, Expired, Voided, Rescued, Interrupted, Canceled:
+		return true
+	case Created, Collecting, Collected, Authorizing, Stored, Sending, Unknown, Reversing:
+		return false
+	}
+	return false
+}
+
+// Work tells whether the forwarder has something to do.
+func (s State) Work() bool { return s == Reversing || s.Pending() }
+
+// Pending tells whether accepted money waits to reach the platform. These
+// payments make the totals.
+func (s State) Pending() bool { return s == Stored || s == Sending || s == Unknown }
+
+// sealed tells whether a payment in this state keeps its sealed payload.
+func (s State) sealed() bool { return s == Authorizing || s.Work() }
+
+// taking tells whether entering s means to take a new payment or a next step
+// towards accepting one.
+func (s State) taking() bool {
+	return s == Created || s == Collecting || s == Authorizing || s == Stored
+}
