@@ -1,0 +1,174 @@
+package lan
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/sourcegraph/jsonrpc2"
+
+	"smartreader/lan/wire"
+)
+
+// maxFailures is how often one connection may fail to connect before it is closed.
+const maxFailures = 5
+
+// conn is one WebSocket of one POS.
+//
+//	opened --hello--> greeted --connectReader--> connected
+//	                  authenticated, not connected: connectReader with failIfInUse
+//	                  was refused, or disconnectReader; may look
+type conn struct {
+	srv    *Server
+	ctx    context.Context // the server's: outlives the socket
+	stream *stream
+	rpc    *jsonrpc2.Conn
+	log    *slog.Logger
+	greet  chan struct{} // closed at the first hello
+	calls  sync.WaitGroup
+	count  atomic.Int32 // calls running
+	kick   chan struct{}
+	acked  atomic.Uint64 // the POS's cursor as far as this connection knows
+	sent   atomic.Uint64 // newest durable event sent
+
+	mu            sync.Mutex
+	caller        Caller // POSID is fixed by hello, then confirmed by connectReader
+	nonce         []byte // nil: none outstanding
+	authenticated bool
+	connected     bool // holds one of lease's sockets; events are pumped
+	pumping       bool
+	closed        bool // the socket is gone: nothing may be taken any more
+	failures      int
+}
+
+func newConn(s *Server, ctx context.Context, socket *websocket.Conn, remote, origin string) *conn {
+	session := make([]byte, 8)
+	rand.Read(session)
+	c := &conn{
+		srv: s, ctx: ctx, stream: newStream(socket, s.limits),
+		greet: make(chan struct{}), kick: make(chan struct{}, 1),
+		caller: Caller{Session: hex.EncodeToString(session), RemoteAddr: remote, Origin: origin},
+	}
+	c.log = s.log.With("session", c.caller.Session, "remote", remote)
+	return c
+}
+
+// run serves the connection until its socket is closed and its calls have
+// returned.
+func (c *conn) run() {
+	c.srv.add(c)
+	c.log.Debug("POS socket opened")
+	go c.stream.write()
+	// The context only ends jsonrpc2's own waiting; the socket is ended below.
+	c.rpc = jsonrpc2.NewConn(context.WithoutCancel(c.ctx), c.stream, c, jsonrpc2.SetLogger(quiet{c.log}))
+	c.watch()
+	<-c.stream.written
+	c.rpc.Close()
+	c.srv.remove(c)
+	c.mu.Lock()
+	c.closed = true
+	if c.connected {
+		c.connected = false
+		c.srv.lease.leave(c.caller.POSID)
+	}
+	c.mu.Unlock()
+	c.log.Debug("POS socket closed", "reason", c.stream.reason)
+	c.calls.Wait()
+}
+
+// watch enforces the times of a session and tells of a lease that ran out. It
+// returns when the connection closes.
+func (c *conn) watch() {
+	hello := time.NewTimer(c.srv.limits.Hello)
+	defer hello.Stop()
+	connect := time.NewTimer(c.srv.limits.Connect)
+	defer connect.Stop()
+	tick := time.NewTicker(c.srv.limits.Ping)
+	defer tick.Stop()
+	greet := c.greet
+	holder := ""
+	for {
+		select {
+		case <-greet:
+			hello.Stop()
+			greet = nil
+		case <-hello.C:
+			if greet != nil {
+				c.stream.closeWith(websocket.ClosePolicyViolation, "no hello in time")
+			}
+		case <-connect.C:
+			if !c.isAuthenticated() {
+				c.stream.closeWith(websocket.ClosePolicyViolation, "no connectReader in time")
+			}
+		case <-tick.C:
+			now := c.srv.lease.view(c.posID())
+			if holder != "" && now.POSID == "" {
+				c.tell(wire.Event{Type: wire.EventLeaseChange})
+			}
+			holder = now.POSID
+		case <-c.ctx.Done():
+			c.tell(wire.Event{Type: wire.EventConnectionLost, Reason: wire.LostShuttingDown})
+			c.stream.closeWith(websocket.CloseGoingAway, "the reader stops")
+			<-c.stream.closing
+			return
+		case <-c.stream.closing:
+			return
+		}
+	}
+}
+
+// afterConnect pumps events to a POS that was let in, and closes on one that
+// tries too often.
+func (c *conn) afterConnect(ctx context.Context, err error) {
+	if err == nil {
+		c.pump(ctx)
+		return
+	}
+	c.mu.Lock()
+	n := c.failures
+	c.mu.Unlock()
+	if n >= maxFailures {
+		c.stream.closeWith(websocket.ClosePolicyViolation, "too many failed attempts")
+	}
+}
+
+func (c *conn) isAuthenticated() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.authenticated
+}
+
+func (c *conn) posID() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.caller.POSID
+}
+
+// tell sends a transient event if the POS is authenticated.
+func (c *conn) tell(e wire.Event) {
+	if !c.isAuthenticated() {
+		return
+	}
+	if e.AtMs == 0 {
+		e.AtMs = time.Now().UnixMilli()
+	}
+	if e.Type == wire.EventLeaseChange {
+		view := c.srv.lease.view(c.posID())
+		e.Lease = &view
+	}
+	if err := c.rpc.Notify(c.ctx, e.Type, e); err != nil {
+		c.log.Debug("event not sent", "event", e.Type, "err", err)
+	}
+}
+
+// quiet sends jsonrpc2's own messages to the debug log.
+type quiet struct{ log *slog.Logger }
+
+func (q quiet) Printf(format string, v ...any) {
+	q.log.Debug("jsonrpc2", "format", format, "values", v)
+}

@@ -1,0 +1,29 @@
+// Package lan is the reader's server for the POS: WebSocket over TLS 1.3 (plain
+// only on loopback), JSON-RPC 2.0 both ways, protocol "smartreader.v1".
+//
+// It knows sockets, sessions, the lease and the pumping of events. What a
+// payment is it does not know: it decodes and checks a message, asks the Reader
+// it serves, and sends the answer.
+//
+// # Sessions
+//
+// A POS says hello within 5 s, gets a nonce, and proves with connectReader that
+// it holds its key; the Reader then decides by token or credential whether it
+// may in. Before that nothing else can be called. One POS at a time holds the
+// lease and may run payments; others that are authenticated may look. The lease
+// belongs to the POS, not to its socket: it is kept for 60 s after the last
+// socket closes, and for as long as one of its calls still runs.
+//
+// # A lost socket cancels nothing
+//
+// Calls that change money or state run under the server's context, not the
+// connection's: when the socket dies the payment goes on to its end, and the
+// POS learns it by repeating the requestId after it reconnects. Calls that only
+// look end with their connection.
+//
+// # Slow and hostile peers
+//
+// Messages, queues, rates and connections are bounded and every write has a
+// deadline: a POS that does not read is disconnected, never waited for. Durable
+// events are not lost by that; they come again after the reconnect.
+package lan

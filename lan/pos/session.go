@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"smartreader/lan/client"
+	"smartreader/lan/wire"
+)
+
+// version of the protocol client, shown in the reader's log.
+const version = "1"
+
+// session is one connection of one command.
+type session struct {
+	*client.Conn
+	state  *state
+	result wire.ConnectReaderResult
+	notes  []string // what the person should know about how it connected
+}
+
+// options are the dial options of this POS. With anew the reader may have been
+// set up anew: the backend is asked for the CA again, and the reader's last id
+// is forgotten unless one was named.
+func (a *app) options(ctx context.Context, anew bool) (client.Options, *state, error) {
+	s, err := a.loadState()
+	if err != nil {
+		return client.Options{}, nil, err
+	}
+	key, err := a.loadKey()
+	if err != nil {
+		return client.Options{}, nil, err
+	}
+	if anew && a.readerID == "" {
+		s.ReaderID = ""
+	}
+	opts := client.Options{
+		URL: s.Reader, ReaderID: s.ReaderID, POSID: s.POSID, Key: key,
+		Name: "pos", Version: version, Log: a.log(),
+	}
+	if !strings.HasPrefix(s.Reader, "ws://") {
+		if opts.RootCAs, err = a.roots(ctx, anew); err != nil {
+			return client.Options{}, nil, err
+		}
+	}
+	return opts, s, nil
+}
+
+// open connects for one command: with the stored credential, which needs no
+// backend, else with a connection token. online turns that around.
+func (a *app) open(ctx context.Context, online bool, onEvent func(wire.Event) error) (*session, error) {
+	ctx, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
+	opts, s, err := a.options(ctx, online)
+	if err != nil {
+		return nil, err
+	}
+	opts.OnEvent = onEvent
+	conn, err := client.Dial(ctx, opts)
+	if err != nil {
+		return nil, a.explain(err, s)
+	}
+	sess := &session{Conn: conn, state: s, notes: conn.Warnings()}
+	if err := a.connect(ctx, sess, online); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return sess, nil
+}
+
+func (a *app) connect(ctx context.Context, sess *session, online bool) error {
+	s := sess.state
+	tries := []func(context.Context, *session) error{a.withCredential, a.withToken}
+	if online {
+		tries = []func(context.Context, *session) error{a.withToken, a.withCredential}
+	}
+	first := tries[0](ctx, sess)
+	if first == nil {
+		return a.connected(sess)
+	}
+	if errors.Is(first, errNoCredential) {
+		if err := tries[1](ctx, sess); err != nil {
+			return err
+		}
+		return a.connected(sess)
+	}
+	if code, ok := wire.AsError(first); ok && (code.Code == wire.CodeReaderInUse || code.Code == wire.CodeReaderBusy) {
+		return first
+	}
+	if second := tries[1](ctx, sess); second != nil {
+		if errors.Is(second, errNoCredential) || errors.Is(second, errBackend) {
+			return first
+		}
+		return fmt.Errorf("%w; before that: %w", second, first)
+	}
+	if online {
+		sess.notes = append(sess.notes, fmt.Sprintf("connected with the stored credential, because: %v", first))
+	} else if s.Credential != nil {
+		sess.notes = append(sess.notes, fmt.Sprintf("connected with a new token, because: %v", first))
+	}
+	return a.connected(sess)
+}
+
+var errNoCredential = errors.New("this POS has no stored credential; run: pos connect (with internet)")
+
+func (a *app) withCredential(ctx context.Context, sess *session) (err error) {
+	if sess.state.Credential == nil {
+		return errNoCredential
+	}
+	return a.connectWith(ctx, sess, client.ConnectOptions{Credential: sess.state.Credential})
+}
+
+func (a *app) withToken(ctx context.Context, sess *session) error {
+	token, err := a.connectionToken(ctx)
+	if err != nil {
+		return err
+	}
+	return a.connectWith(ctx, sess, client.ConnectOptions{ConnectionToken: token})
+}
+
+func (a *app) connectWith(ctx context.Context, sess *session, o client.ConnectOptions) (err error) {
+	o.FailIfInUse = a.failBusy
+	sess.result, err = sess.Connect(ctx, o)
+	return err
+}
+
+// connected keeps what the next command needs.
+func (a *app) connected(sess *session) error {
+	sess.state.ReaderID = sess.Reader().ID
+	if c := sess.result.Credential; c != nil {
+		sess.state.Credential, sess.state.ExpiresAtMs = c, sess.result.ExpiresAtMs
+	}
+	sess.notes = append(sess.notes, sess.result.Warnings...)
+	return a.save(stateFile, sess.state)
+}
+
+// explain adds what to do to errors of dialing.
+func (a *app) explain(err error, s *state) error {
+	switch {
+	case errors.Is(err, client.ErrUnreachable):
+		return fmt.Errorf("no reader at %s: %w\n  what to do: start it (go run ./build/simulator), or give its address with -reader", s.Reader, err)
+	case errors.Is(err, client.ErrIdentity):
+		return fmt.Errorf("%w\n  what to do: if the reader was set up anew, run: pos connect -reader %s", err, s.Reader)
+	}
+	return err
+}
+
+func date(ms int64) string { return time.UnixMilli(ms).Format("2006-01-02 15:04") }

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"smartreader/lan/wire"
+)
+
+// print writes v as one line of JSON.
+func (a *app) print(v any) error {
+	enc := json.NewEncoder(a.stdout)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+// say prints v with -json, else the text.
+func (a *app) say(v any, text string) error {
+	if a.json {
+		return a.print(v)
+	}
+	_, err := fmt.Fprint(a.stdout, text)
+	return err
+}
+
+func (a *app) notes(sess *session) {
+	for _, n := range sess.notes {
+		fmt.Fprintf(a.stderr, "note: %s\n", n)
+	}
+}
+
+func (a *app) showStatus(s wire.OfflineStatus) {
+	if s.Reader == nil {
+		return
+	}
+	fmt.Fprintf(a.stdout, "Platform: %s as the reader sees it.\n", s.Reader.NetworkStatus)
+	if s.Reader.OfflinePaymentsCount == 0 {
+		fmt.Fprintln(a.stdout, "No stored payments wait.")
+		return
+	}
+	fmt.Fprintf(a.stdout, "Stored, not yet authorized by the bank: %s, %s.\n",
+		count(s.Reader.OfflinePaymentsCount, "payment"), sums(s.Reader.OfflinePaymentAmountsByCurrency))
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+func sums(m wire.Amounts) string {
+	var parts []string
+	for code, minor := range m {
+		parts = append(parts, money(minor, code))
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, " + ")
+}
+
+// card is "visa **** 4242", as far as it is known.
+func card(pi wire.PaymentIntent) string {
+	var d *wire.CardPresentDetails
+	switch {
+	case pi.OfflineDetails != nil && pi.OfflineDetails.CardPresentDetails != nil:
+		d = pi.OfflineDetails.CardPresentDetails
+	case pi.PaymentMethod != nil:
+		d = pi.PaymentMethod.CardPresent
+	}
+	if d == nil || d.Last4 == "" {
+		return ""
+	}
+	return strings.TrimSpace(d.Brand + " **** " + d.Last4)
+}
+
+func idOf(pi wire.PaymentIntent) string {
+	if pi.ID != nil {
+		return *pi.ID
+	}
+	return pi.LocalID
+}
+
+// sentence tells the truth about a payment in one line.
+func sentence(pi wire.PaymentIntent) string {
+	what := money(pi.Amount, pi.Currency)
+	if c := card(pi); c != "" {
+		what += ", " + c
+	}
+	if d := pi.OfflineDetails; d != nil {
+		number := ""
+		if d.Sequence > 0 {
+			number = fmt.Sprintf(" as #%d", d.Sequence)
+		}
+		switch d.State {
+		case wire.OfflineStored:
+			return fmt.Sprintf("Accepted: %s. Stored on the reader%s, not yet authorized by the bank.", what, number)
+		case wire.OfflineSending:
+			return fmt.Sprintf("Accepted: %s. Stored on the reader%s, being sent to the platform now.", what, number)
+		case wire.OfflineUnknown:
+			return fmt.Sprintf("Accepted: %s. Stored on the reader%s; sent, but the platform's answer was lost. The reader asks before it sends again.", what, number)
+		case wire.OfflineForwarded:
+			return fmt.Sprintf("Forwarded: %s. Taken offline%s, accepted by the platform as %s.", what, number, idOf(pi))
+		case wire.OfflineDeclined:
+			return fmt.Sprintf("Declined by the bank after it was taken offline%s: %s.%s", number, what, because(pi))
+		case wire.OfflineFailed, wire.OfflineExpired, wire.OfflineVoided, wire.OfflineRescued, wire.OfflineInterrupted:
+			return fmt.Sprintf("%s%s: %s.%s", strings.ToUpper(d.State[:1])+d.State[1:], number, what, because(pi))
+		}
+	}
+	switch pi.Status {
+	case wire.StatusSucceeded:
+		return fmt.Sprintf("Approved: %s. %s", what, idOf(pi))
+	case wire.StatusRequiresCapture:
+		return fmt.Sprintf("Authorized: %s, to be captured. %s", what, idOf(pi))
+	case wire.StatusCanceled:
+		return fmt.Sprintf("Canceled: %s. %s", what, idOf(pi))
+	case wire.StatusRequiresPaymentMethod:
+		return fmt.Sprintf("Not paid: %s. %s%s", what, idOf(pi), because(pi))
+	}
+	return fmt.Sprintf("In progress (%s): %s. %s", pi.Status, what, idOf(pi))
+}
+
+func because(pi wire.PaymentIntent) string {
+	e := pi.LastPaymentError
+	if e == nil {
+		return ""
+	}
+	for _, s := range []string{e.DeclineCode, e.Message, e.Code} {
+		if s != "" {
+			return " Reason: " + s + "."
+		}
+	}
+	return ""
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"time"
+
+	"smartreader/lan/client"
+	"smartreader/lan/wire"
+)
+
+type watchFlags struct {
+	all bool
+	run time.Duration
+}
+
+var watchCommand = command{
+	name: "watch", short: "print the reader's events as they happen",
+	long: `
+Money events are numbered and kept by the reader until this POS has dealt with
+them: watch goes on where the last watch stopped and loses none, also across a
+lost connection or a restart of the reader. With -json each line is one event.`,
+	flags: func(fs *flag.FlagSet) any {
+		f := new(watchFlags)
+		fs.BoolVar(&f.all, "all", false, "begin with the first event the reader still has")
+		fs.DurationVar(&f.run, "for", 0, "stop after this `time` (default: until Ctrl-C)")
+		return f
+	},
+	run: func(a *app, ctx context.Context, _ []string, flags any) error {
+		f := flags.(*watchFlags)
+		// The first connection tells whether this works at all.
+		first, err := a.open(ctx, false, nil)
+		if err != nil {
+			return err
+		}
+		if !a.json {
+			a.notes(first)
+		}
+		first.Close()
+		if f.run > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, f.run)
+			defer cancel()
+		}
+		return a.watch(ctx, f.all)
+	},
+}
+
+func (a *app) watch(ctx context.Context, all bool) error {
+	opts, s, err := a.options(ctx, false)
+	if err != nil {
+		return err
+	}
+	at := new(place)
+	if _, err := a.load(eventFile, at); err != nil {
+		return err
+	}
+	if at.ReaderID != s.ReaderID || all {
+		*at = place{ReaderID: s.ReaderID}
+	}
+	opts.AutoAcknowledge = true
+	opts.OnEvent = func(e wire.Event) error {
+		if err := a.showEvent(e); err != nil {
+			return err
+		}
+		if e.Seq == 0 {
+			return nil
+		}
+		at.LastSeq = e.Seq
+		return a.save(eventFile, at) // before the acknowledgement: shown twice is better than never
+	}
+	err = client.Follow(ctx, client.FollowOptions{
+		Options: opts,
+		Connect: func(context.Context, wire.Reader) (client.ConnectOptions, error) {
+			with := client.ConnectOptions{Credential: s.Credential, FailIfInUse: a.failBusy}
+			if at.LastSeq > 0 || all {
+				with.LastSeq = &at.LastSeq
+			}
+			if s.Credential == nil {
+				var err error
+				with.ConnectionToken, err = a.connectionToken(ctx)
+				return with, err
+			}
+			return with, nil
+		},
+		Connected: func(_ *client.Conn, r wire.ConnectReaderResult) {
+			if !a.json {
+				fmt.Fprintf(a.stderr, "Watching reader %s. Ctrl-C stops.\n", r.Reader.ID)
+			}
+		},
+		Lost: func(err error, wait time.Duration) {
+			if !a.json {
+				fmt.Fprintf(a.stderr, "Connection lost (%v); trying again.\n", err)
+			}
+		},
+	})
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return nil
+	}
+	return err
+}
+
+func (a *app) showEvent(e wire.Event) error {
+	if a.json {
+		return a.print(e)
+	}
+	number := ""
+	if e.Seq > 0 {
+		number = fmt.Sprintf(" #%d", e.Seq)
+	}
+	_, err := fmt.Fprintf(a.stdout, "%s%s  %s\n", time.UnixMilli(e.AtMs).Format(time.TimeOnly), number, eventText(e))
+	return err
+}
+
+func eventText(e wire.Event) string {
+	switch e.Type {
+	case wire.EventPaymentIntentForwarded, wire.EventPaymentIntentChange:
+		text := e.Type
+		if e.State != "" {
+			text = e.State
+		}
+		if e.PaymentIntent != nil {
+			text += ": " + sentence(*e.PaymentIntent)
+		}
+		return text
+	case wire.EventForwardingFailure:
+		if e.Error != nil {
+			return "forwarding is stuck: " + e.Error.Error()
+		}
+	case wire.EventOfflineStatusChange:
+		if s := e.OfflineStatus; s != nil && s.Reader != nil {
+			return fmt.Sprintf("platform %s, %s waiting %s", s.Reader.NetworkStatus,
+				count(s.Reader.OfflinePaymentsCount, "payment"), sums(s.Reader.OfflinePaymentAmountsByCurrency))
+		}
+	case wire.EventPaymentStatusChange:
+		return "payment " + e.PaymentStatus
+	case wire.EventReaderEvent:
+		return e.ReaderEvent
+	case wire.EventLeaseChange:
+		if e.Lease == nil || e.Lease.POSID == "" {
+			return "nobody holds the reader"
+		}
+		return "the reader is held by POS " + e.Lease.POSID
+	}
+	if e.Reason != "" {
+		return e.Type + ": " + e.Reason
+	}
+	return e.Type
+}

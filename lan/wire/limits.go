@@ -1,0 +1,20 @@
+package wire
+
+// Limits of the protocol. They bound what one peer can make the other hold.
+const (
+	MaxMessage        = 64 << 10 // bytes of one message, either way
+	MaxDepth          = 16       // nested objects and arrays in one message
+	MaxUnacknowledged = 256      // durable events sent ahead of the POS's acknowledgement; acknowledge to get more
+
+	MaxAmount        = 99_999_999 // minor units; eight digits, as the public API allows
+	MaxRequestID     = 64         // characters
+	MaxKey           = 255        // characters of an idempotency key
+	MaxMetadataKeys  = 50
+	MaxMetadataKey   = 40       // characters
+	MaxMetadataValue = 500      // characters
+	MaxMetadata      = 16 << 10 // bytes of the whole metadata as JSON, so that a payment always fits in one message
+	MaxDescription   = 1000     // characters
+	MaxListed        = 50       // payments in one listStoredPayments answer
+
+	NonceSize = 32 // bytes of the reader's challenge
+)
