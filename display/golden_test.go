@@ -1,0 +1,150 @@
+package display
+
+import (
+	"bytes"
+	"flag"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the golden pictures anew; look at each before you commit it")
+
+// goldens are all screens at 480 x 320; the file name is the key.
+var goldens = map[string]View{
+	"starting":             {Kind: Starting, Merchant: "Blue Bottle Bakery", Message: "Checking stored payments"},
+	"not-ready":            {Kind: NotReady, Merchant: "Blue Bottle Bakery", Message: "Chip card reader not found. Plug it in."},
+	"idle":                 {Kind: Idle, Merchant: "Blue Bottle Bakery"},
+	"idle-staff-offline":   {Kind: Idle, Merchant: "Blue Bottle Bakery", Badge: &Badge{Queued: 3}},
+	"idle-staff-online":    {Kind: Idle, Merchant: "Blue Bottle Bakery", Badge: &Badge{Online: true}},
+	"present-card":         {Kind: PresentCard, Merchant: "Blue Bottle Bakery", Amount: 1250, Currency: "usd", Entries: Insert | Tap},
+	"present-card-insert":  {Kind: PresentCard, Merchant: "Blue Bottle Bakery", Amount: 1250, Currency: "usd", Entries: Insert},
+	"present-card-all":     {Kind: PresentCard, Merchant: "Blue Bottle Bakery", Amount: 999999999, Currency: "usd", Entries: Insert | Tap | Swipe},
+	"present-card-de":      {Kind: PresentCard, Language: "de", Merchant: "Bäckerei Süßkind & Söhne, Straße des 17. Juni", Amount: 123456789, Currency: "eur", Entries: Insert | Tap},
+	"present-card-fr":      {Kind: PresentCard, Language: "fr", Merchant: "Boulangerie Lefèvre", Amount: 425000, Currency: "eur", Entries: Insert | Tap},
+	"present-card-es-yen":  {Kind: PresentCard, Language: "es", Merchant: "Panadería Muñoz", Amount: 1250, Currency: "jpy", Entries: Tap},
+	"present-card-unknown": {Kind: PresentCard, Merchant: "Blue Bottle Bakery", Amount: 1250, Currency: "zzz", Entries: Insert},
+	"processing":           {Kind: Processing, Merchant: "Blue Bottle Bakery", Amount: 1250, Currency: "usd", KeepCard: true},
+	"accepted":             {Kind: Accepted, Merchant: "Blue Bottle Bakery", Amount: 1250, Currency: "usd"},
+	"approved":             {Kind: Accepted, Merchant: "Blue Bottle Bakery", Amount: 1250, Currency: "usd", IssuerApproved: true},
+	"declined":             {Kind: Declined, Merchant: "Blue Bottle Bakery"},
+	"remove-card":          {Kind: RemoveCard, Merchant: "Blue Bottle Bakery"},
+	"try-again":            {Kind: TryAgain, Merchant: "Blue Bottle Bakery", Entries: Insert},
+	"error":                {Kind: Error, Merchant: "Blue Bottle Bakery"},
+	"error-message":        {Kind: Error, Language: "de", Merchant: "Bäckerei", Message: "Diese Karte wird hier leider nicht angenommen"},
+}
+
+var goldenSize = image.Pt(480, 320)
+
+// tolerance is how far a colour channel may be off. Where the compiler fuses
+// multiply and add (arm64), the anti-aliasing of a pixel may round otherwise.
+func tolerance() int {
+	if runtime.GOARCH == "amd64" {
+		return 0
+	}
+	return 2
+}
+
+func TestGolden(t *testing.T) {
+	for name, v := range goldens {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join("testdata", "golden", name+".png")
+			got := Render(v, goldenSize)
+			if *update {
+				write(t, path, got)
+				return
+			}
+			b, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatalf("%v; make it with: go test ./display -update", err)
+			}
+			want, err := png.Decode(bytes.NewReader(b))
+			if err != nil {
+				t.Fatal(err)
+			}
+			different, picture := compare(want, got)
+			if different > 0 {
+				dir := filepath.Join(t.ArtifactDir(), name)
+				write(t, dir+"-got.png", got)
+				write(t, dir+"-difference.png", picture)
+				t.Errorf("%d pixels differ from %s; see %s-got.png and -difference.png (keep them with go test -artifacts)",
+					different, path, dir)
+			}
+		})
+	}
+}
+
+func TestEveryKindHasAGolden(t *testing.T) {
+	seen := map[Kind]bool{}
+	for _, v := range goldens {
+		seen[v.Kind] = true
+	}
+	for k := Starting; k <= Error; k++ {
+		if !seen[k] || k.String() == "unknown" {
+			t.Errorf("screen %d (%s) has no golden picture", k, k)
+		}
+	}
+	files, err := filepath.Glob(filepath.Join("testdata", "golden", "*.png"))
+	if err != nil || len(files) != len(goldens) {
+		t.Errorf("%d golden pictures for %d views, %v", len(files), len(goldens), err)
+	}
+}
+
+func TestCompareNoticesOnePixel(t *testing.T) {
+	a, b := Render(View{}, goldenSize), Render(View{}, goldenSize)
+	if n, _ := compare(a, b); n != 0 {
+		t.Errorf("Render is not pure: %d pixels differ", n)
+	}
+	b.SetRGBA(479, 319, color.RGBA{255, 250, 255, 255})
+	if n, _ := compare(a, b); n != 1 {
+		t.Errorf("%d pixels differ, want 1", n)
+	}
+}
+
+// compare counts the pixels that differ and paints them red on a pale copy.
+func compare(want, got image.Image) (int, image.Image) {
+	bounds := want.Bounds().Union(got.Bounds())
+	out := image.NewRGBA(bounds)
+	draw.Draw(out, bounds, got, bounds.Min, draw.Src)
+	draw.Draw(out, bounds, image.NewUniform(color.RGBA{0xC0, 0xC0, 0xC0, 0xC0}), image.Point{}, draw.Over)
+	n := 0
+	for y := bounds.Min.Y; y < bounds.Max.Y; y++ {
+		for x := bounds.Min.X; x < bounds.Max.X; x++ {
+			if differ(want.At(x, y), got.At(x, y)) {
+				out.SetRGBA(x, y, danger)
+				n++
+			}
+		}
+	}
+	return n, out
+}
+
+func differ(a, b color.Color) bool {
+	r1, g1, b1, a1 := a.RGBA()
+	r2, g2, b2, a2 := b.RGBA()
+	for _, d := range []int{int(r1) - int(r2), int(g1) - int(g2), int(b1) - int(b2), int(a1) - int(a2)} {
+		if max(d, -d)>>8 > tolerance() {
+			return true
+		}
+	}
+	return false
+}
+
+func write(t *testing.T, path string, m image.Image) {
+	t.Helper()
+	var b bytes.Buffer
+	if err := png.Encode(&b, m); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,201 @@
+package display
+
+import (
+	"image"
+	"image/color"
+	"strconv"
+)
+
+// Render draws a view. It never fails: a view that cannot be shown as it is
+// becomes the Error screen, a size without pixels an empty picture. Sizes from
+// 320 x 240 up are laid out for; smaller ones shrink.
+func Render(v View, size image.Point) *image.RGBA {
+	return compose(v, size).img
+}
+
+func compose(v View, size image.Point) *canvas {
+	if size.X <= 0 || size.Y <= 0 {
+		size = image.Point{}
+	}
+	c := newCanvas(size)
+	if size == (image.Point{}) {
+		return c
+	}
+	t := languages[base(v.Language)]
+	amount, err := "", error(nil)
+	if v.Currency != "" {
+		amount, err = FormatAmount(v.Amount, v.Currency, v.Language)
+	}
+	if v.Kind == PresentCard && (err != nil || amount == "") {
+		v.Kind, v.Message = Error, t.amountUnknown
+	}
+	switch v.Kind {
+	case Starting:
+		c.status(v, wheel(v.Step), t.starting, v.Message)
+	case NotReady:
+		c.status(v, disc(muted, pause), t.notReady, v.Message)
+	case Idle:
+		c.idle(v, t)
+	case PresentCard:
+		c.presentCard(v, t, amount)
+	case Processing:
+		hint := t.pleaseWait
+		if v.KeepCard {
+			hint = t.keepCard
+		}
+		c.status(v, wheel(v.Step), t.processing, hint)
+	case Accepted:
+		word := t.accepted
+		if v.IssuerApproved {
+			word = t.approved
+		}
+		c.statusIn(v, disc(success, tick), word, or(amount, t.thanks),
+			style{weight: medium, color: ink, max: c.px(36), whole: true})
+	case Declined:
+		c.status(v, disc(danger, cross), t.declined, t.otherWay)
+	case RemoveCard:
+		c.status(v, cardOut, t.removeCard, "")
+	case TryAgain:
+		c.status(v, disc(accent, again), t.tryAgain, t.ways(v.Entries))
+	default:
+		c.status(v, attention, or(v.Message, t.somethingWrong), "")
+	}
+	if v.Badge != nil && v.Kind <= Idle {
+		c.badge(*v.Badge, t)
+	}
+	return c
+}
+
+// header writes the shop's name at the top, at the same place on all screens.
+func (c *canvas) header(v View) {
+	c.text(c.at(50, 35, 950, 155), v.Merchant, style{
+		weight: medium, color: muted, max: c.px(22), min: c.px(17), lines: 1})
+}
+
+// status is the screen of one state: a shape, a word, a detail.
+func (c *canvas) status(v View, draw icon, word, detail string) {
+	small := style{weight: medium, color: muted, max: c.px(27), min: c.px(16), lines: 2}
+	c.statusIn(v, draw, word, detail, small)
+}
+
+func (c *canvas) statusIn(v View, draw icon, word, detail string, small style) {
+	c.header(v)
+	c.draw(draw, c.at(50, 190, 950, 540))
+	wordBox, detailBox := c.at(50, 575, 950, 770), c.at(50, 780, 950, 920)
+	if detail == "" {
+		wordBox = c.at(50, 575, 950, 860)
+	}
+	c.text(wordBox, word, style{weight: bold, color: ink, max: c.px(46), min: c.px(20), lines: 2})
+	c.text(detailBox, detail, small)
+}
+
+func (c *canvas) idle(v View, t texts) {
+	c.draw(mark, c.at(50, 140, 950, 440))
+	c.text(c.at(50, 480, 950, 680), t.welcome, style{weight: bold, color: ink, max: c.px(56), min: c.px(24)})
+	c.text(c.at(50, 690, 950, 870), v.Merchant, style{weight: medium, color: muted, max: c.px(28), min: c.px(17), lines: 2})
+}
+
+func (c *canvas) presentCard(v View, t texts, amount string) {
+	c.header(v)
+	c.text(c.at(40, 170, 960, 475), amount, style{weight: bold, color: ink, max: c.px(84), whole: true})
+	ways := t.entries(v.Entries)
+	if len(ways) == 0 {
+		c.text(c.at(50, 540, 950, 920), t.pleaseWait, style{weight: medium, color: muted, max: c.px(30), min: c.px(18), lines: 2})
+		return
+	}
+	const gap = 30 // thousandths of the width
+	width := (900 - gap*(len(ways)-1)) / len(ways)
+	for i, way := range ways {
+		x := 50 + i*(width+gap)
+		box := c.at(x, 510, x+width, 940)
+		c.card(box)
+		inner := box.Inset(c.px(10))
+		label := style{weight: bold, color: ink, max: c.px(26), min: c.px(13), lines: 2}
+		if len(ways) == 1 {
+			// Side by side: one way has the whole width.
+			middle := inner.Min.X + inner.Dx()*2/5
+			c.draw(way.icon, image.Rect(inner.Min.X, inner.Min.Y, middle, inner.Max.Y))
+			label.left, label.max = true, c.px(34)
+			c.text(image.Rect(middle+c.px(8), inner.Min.Y, inner.Max.X, inner.Max.Y), way.alone, label)
+			continue
+		}
+		split := inner.Max.Y - inner.Dy()*3/10
+		c.draw(way.icon, image.Rect(inner.Min.X, inner.Min.Y, inner.Max.X, split-c.px(2)))
+		c.text(image.Rect(inner.Min.X, split, inner.Max.X, inner.Max.Y), way.label, label)
+	}
+}
+
+// card paints the ground of an entry.
+func (c *canvas) card(box image.Rectangle) {
+	c.fill(panel, rounded(corner(box.Min), corner(box.Max), float64(c.px(14))))
+}
+
+// badge is for staff: the link's state as a shape and words, bottom right.
+func (c *canvas) badge(b Badge, t texts) {
+	word, col := t.online, color.Color(success)
+	if !b.Online {
+		word, col = t.offline, warning
+	}
+	if b.Queued > 0 {
+		word += " · " + strconv.Itoa(b.Queued) + " " + t.queued
+	}
+	box := c.at(500, 890, 975, 975)
+	face := c.faces.get(medium, c.px(15))
+	width := textWidth(face, word)
+	dot := float64(c.px(5))
+	left := max(box.Min.X+int(dot)*3, box.Max.X-width)
+	center := point{float64(left) - dot*2.4, float64(box.Min.Y+box.Max.Y) / 2}
+	if b.Online {
+		c.fill(col, circle(center, dot))
+	} else {
+		c.fill(col, ring(center, dot, dot/1.5, 0, 1)...)
+	}
+	c.text(image.Rect(left, box.Min.Y, box.Max.X, box.Max.Y), word, style{
+		weight: medium, color: muted, max: c.px(15), min: c.px(9), left: true})
+}
+
+// way is one way to present a card.
+type way struct {
+	icon         icon
+	label, alone string
+}
+
+func (t texts) entries(e Entries) []way {
+	var ways []way
+	for _, w := range []struct {
+		entry Entries
+		way   way
+	}{
+		{Insert, way{cardIn, t.insert, t.insertCard}},
+		{Tap, way{tap, t.tap, t.tapCard}},
+		{Swipe, way{swipe, t.swipe, t.swipeCard}},
+	} {
+		if e&w.entry != 0 {
+			ways = append(ways, w.way)
+		}
+	}
+	return ways
+}
+
+// ways names the open entries in words.
+func (t texts) ways(e Entries) string {
+	ways := t.entries(e)
+	if len(ways) == 1 {
+		return ways[0].alone
+	}
+	s := ""
+	for i, w := range ways {
+		if i > 0 {
+			s += " · "
+		}
+		s += w.label
+	}
+	return s
+}
+
+func or(s, otherwise string) string {
+	if clean(s) == "" {
+		return otherwise
+	}
+	return s
+}

@@ -1,0 +1,91 @@
+package display
+
+import "strings"
+
+// texts are the words of one language. Adding a language means adding one
+// entry to languages; a test checks that it is complete and that the font can
+// draw it.
+type texts struct {
+	welcome, starting, notReady      string
+	insert, tap, swipe               string // labels of the entry icons, side by side
+	insertCard, tapCard, swipeCard   string // the same when it is the only way
+	processing, pleaseWait, keepCard string
+	accepted, approved, thanks       string
+	declined, otherWay               string
+	removeCard, tryAgain             string
+	somethingWrong, amountUnknown    string
+	online, offline, queued          string // staff badge
+}
+
+const fallback = "en"
+
+var languages = map[string]texts{
+	"en": {
+		welcome: "Welcome", starting: "Starting", notReady: "Not ready",
+		insert: "Insert", tap: "Tap", swipe: "Swipe",
+		insertCard: "Insert card", tapCard: "Tap card", swipeCard: "Swipe card",
+		processing: "Processing", pleaseWait: "Please wait", keepCard: "Please leave the card in",
+		accepted: "Accepted", approved: "Approved", thanks: "Thank you",
+		declined: "Declined", otherWay: "Please pay another way",
+		removeCard: "Please remove card", tryAgain: "Please try again",
+		somethingWrong: "Something went wrong", amountUnknown: "Amount cannot be shown",
+		online: "Online", offline: "Offline", queued: "waiting",
+	},
+	"de": {
+		welcome: "Willkommen", starting: "Startet", notReady: "Nicht bereit",
+		insert: "Einstecken", tap: "Vorhalten", swipe: "Durchziehen",
+		insertCard: "Karte einstecken", tapCard: "Karte vorhalten", swipeCard: "Karte durchziehen",
+		processing: "In Bearbeitung", pleaseWait: "Bitte warten", keepCard: "Karte bitte stecken lassen",
+		accepted: "Angenommen", approved: "Genehmigt", thanks: "Vielen Dank",
+		declined: "Abgelehnt", otherWay: "Bitte anders bezahlen",
+		removeCard: "Bitte Karte entnehmen", tryAgain: "Bitte noch einmal versuchen",
+		somethingWrong: "Es ist ein Fehler aufgetreten", amountUnknown: "Betrag nicht darstellbar",
+		online: "Online", offline: "Offline", queued: "wartend",
+	},
+	"fr": {
+		welcome: "Bienvenue", starting: "Démarrage", notReady: "Indisponible",
+		insert: "Insérer", tap: "Sans contact", swipe: "Glisser",
+		insertCard: "Insérez la carte", tapCard: "Présentez la carte", swipeCard: "Glissez la carte",
+		processing: "Traitement en cours", pleaseWait: "Veuillez patienter", keepCard: "Laissez la carte en place",
+		accepted: "Accepté", approved: "Approuvé", thanks: "Merci",
+		declined: "Refusé", otherWay: "Payez par un autre moyen",
+		removeCard: "Retirez la carte", tryAgain: "Veuillez réessayer",
+		somethingWrong: "Une erreur est survenue", amountUnknown: "Montant non affichable",
+		online: "En ligne", offline: "Hors ligne", queued: "en attente",
+	},
+	"es": {
+		welcome: "Bienvenido", starting: "Iniciando", notReady: "No disponible",
+		insert: "Insertar", tap: "Acercar", swipe: "Deslizar",
+		insertCard: "Inserte la tarjeta", tapCard: "Acerque la tarjeta", swipeCard: "Deslice la tarjeta",
+		processing: "Procesando", pleaseWait: "Espere, por favor", keepCard: "No retire la tarjeta",
+		accepted: "Aceptado", approved: "Aprobado", thanks: "Gracias",
+		declined: "Rechazado", otherWay: "Pague por otro medio",
+		removeCard: "Retire la tarjeta", tryAgain: "Inténtelo de nuevo",
+		somethingWrong: "Se ha producido un error", amountUnknown: "Importe no disponible",
+		online: "En línea", offline: "Sin conexión", queued: "en espera",
+	},
+}
+
+// base is the language of a tag that there are texts for.
+func base(language string) string {
+	tag, _, _ := strings.Cut(strings.ToLower(strings.ReplaceAll(language, "_", "-")), "-")
+	if _, ok := languages[tag]; ok {
+		return tag
+	}
+	return fallback
+}
+
+// locale is the tag that numbers are written by: with its region when there
+// are texts for the language, so that texts and numbers never disagree.
+func locale(language string) string {
+	if b := base(language); b != fallback || strings.HasPrefix(strings.ToLower(language), fallback) {
+		if len(language) <= maxTag {
+			return language
+		}
+		return b
+	}
+	return fallback
+}
+
+// maxTag bounds what is handed to the locale parser; real tags are shorter.
+const maxTag = 35

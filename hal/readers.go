@@ -1,0 +1,55 @@
+package hal
+
+import "context"
+
+// ContactReader is one chip slot.
+type ContactReader interface {
+	// Activate waits for a card, powers it and returns it after a valid answer
+	// to reset (cold reset first, one warm reset when the answer is not
+	// valid). A card already in the slot is activated at once, so callers that
+	// want a fresh card call WaitRemoval first. A card that this reader
+	// activated before is closed by it.
+	//
+	// Errors match ErrMute (a card is there but did not answer: ask for it to
+	// be taken out and put in again), ErrNotFound, ErrHalted or the context's
+	// error. A card taken out while it is powered up is not an error: Activate
+	// goes on waiting.
+	Activate(ctx context.Context) (Card, error)
+
+	// WaitRemoval returns nil once the slot is empty, at once if it is.
+	WaitRemoval(ctx context.Context) error
+
+	// Present says whether a card is in the slot, powered or not. It never
+	// waits for a card and may be called while another goroutine waits in
+	// Activate or WaitRemoval.
+	Present(ctx context.Context) (bool, error)
+}
+
+// ContactlessReader is one antenna. The field is off until Activate.
+type ContactlessReader interface {
+	// Activate switches the field on and polls (type A, then type B) until
+	// exactly one card answers and is selected up to ISO 14443-4.
+	//
+	// Errors match ErrCollision (more than one card), ErrMute (a card was seen
+	// and could not be activated), ErrNotFound, ErrHalted or the context's
+	// error. On any error the field is off.
+	Activate(ctx context.Context) (Card, error)
+
+	// WaitRemoval returns nil once no card answers any more. The field is off
+	// afterwards.
+	WaitRemoval(ctx context.Context) error
+
+	// FieldOff switches the field off at once, so that a card in it resets. An
+	// activated card is closed by it.
+	FieldOff() error
+}
+
+// SwipeReader is one magnetic stripe head, or an input device that types like
+// one.
+type SwipeReader interface {
+	// Read waits for one swipe. Only tracks that were read without an error
+	// are set. It returns ErrMute when a card was swiped and no track could
+	// be read: ask for another swipe. Errors never contain track data.
+	// The caller wipes the tracks when done.
+	Read(ctx context.Context) (Tracks, error)
+}

@@ -1,0 +1,54 @@
+package sim
+
+import (
+	"slices"
+	"sync"
+
+	"smartreader/hal"
+)
+
+// keptTones bounds the recording, so that a reader that runs for weeks does
+// not grow.
+const keptTones = 256
+
+// Signals records lights and tones. It is safe for concurrent use.
+type Signals struct {
+	mu    sync.Mutex
+	mask  byte
+	tones []hal.Tone
+}
+
+var _ hal.Signals = (*Signals)(nil)
+
+// LEDs implements hal.Signals.
+func (s *Signals) LEDs(mask byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mask = mask & hal.AllLEDs
+	return nil
+}
+
+// Tone implements hal.Signals.
+func (s *Signals) Tone(t hal.Tone) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.tones) == keptTones {
+		s.tones = slices.Delete(s.tones, 0, 1)
+	}
+	s.tones = append(s.tones, t)
+	return nil
+}
+
+// Lit returns which lights are on, as hal.LED1 and so on.
+func (s *Signals) Lit() byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mask
+}
+
+// Tones returns the last tones, at most 256, oldest first.
+func (s *Signals) Tones() []hal.Tone {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.tones)
+}
