@@ -1,0 +1,141 @@
+package sandbox
+
+import (
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"smartreader/emvkernel"
+	"smartreader/firmware/platform"
+)
+
+// Offline connects follow the contract's defaults: an online connect within 30
+// days, no bound on one session.
+const configMaxAgeMs = 30 * 24 * 3600 * 1000
+
+// bundle builds a reader's configuration. It is a pure function of the state,
+// so its ETag changes only with its content.
+func (s *Sandbox) bundle(st *state, rd reader) ([]byte, error) {
+	l, _ := st.locations.get(rd.LocationID)
+	issued := max(rd.UpdatedAtMs, l.UpdatedAtMs)
+	for _, c := range st.configurations.all() {
+		issued = max(issued, c.UpdatedAtMs)
+	}
+	revoked := []string{}
+	for _, r := range st.revocations.all() {
+		issued = max(issued, r.AtMs)
+		revoked = append(revoked, r.POSID)
+	}
+	limits := s.opts.OfflineLimits
+	if limits == nil {
+		limits = []platform.OfflineLimit{{Currency: l.Currency}}
+	}
+	signingKey, err := x509.MarshalPKIXPublicKey(s.keys.signing.Public())
+	if err != nil {
+		return nil, err
+	}
+	c := platform.Config{
+		Version:      platform.ConfigVersion,
+		ReaderID:     rd.ID,
+		AccountID:    st.account.ID,
+		IssuedAtMs:   issued,
+		Location:     l.Location,
+		Offline:      platform.Offline{Enabled: st.offlineEnabled(l), Limits: limits, ConfigMaxAgeMs: configMaxAgeMs},
+		RevokedPOS:   revoked,
+		SigningKeys:  [][]byte{signingKey},
+		Terminal:     terminalData(s.opts.Terminal.Terminal),
+		Applications: applications(s.opts.Terminal.Applications),
+		CAKeys:       s.caKeys(),
+		SealKeys:     []platform.SealKey{{ID: s.keys.seal.ID(), Key: s.keys.seal.Public().Bytes()}},
+	}
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	return json.Marshal(c)
+}
+
+func (s *Sandbox) caKeys() []platform.CAKey {
+	out := []platform.CAKey{}
+	for _, k := range s.opts.Terminal.CAKeys {
+		out = append(out, platform.CAKey{
+			RID:      upper(k.RID[:]),
+			Index:    upper([]byte{k.Index}),
+			Modulus:  upper(k.Modulus),
+			Exponent: upper(k.Exponent),
+			Expiry:   k.Expiry,
+			Checksum: upper(k.Checksum),
+		})
+	}
+	return out
+}
+
+func terminalData(t emvkernel.Terminal) platform.Terminal {
+	return platform.Terminal{
+		SerialNumber:           t.SerialNumber,
+		Type:                   upper([]byte{t.Type}),
+		Capabilities:           upper(t.Capabilities[:]),
+		AdditionalCapabilities: upper(t.AdditionalCapabilities[:]),
+		Country:                int(t.Country),
+		MCC:                    int(t.MCC),
+		AcquirerID:             upper(t.AcquirerID),
+		MerchantID:             t.MerchantID,
+		MerchantName:           t.MerchantName,
+		TerminalID:             t.TerminalID,
+	}
+}
+
+func applications(list []emvkernel.Application) []platform.Application {
+	out := []platform.Application{}
+	for _, a := range list {
+		out = append(out, platform.Application{
+			AID:             upper(a.AID),
+			Brand:           a.Brand,
+			PartialMatch:    a.PartialMatch,
+			Version:         upper(a.Version[:]),
+			TACDenial:       upper(a.TACDenial[:]),
+			TACOnline:       upper(a.TACOnline[:]),
+			TACDefault:      upper(a.TACDefault[:]),
+			FloorLimit:      a.FloorLimit,
+			RandomThreshold: a.RandomThreshold,
+			RandomTarget:    int(a.RandomTarget),
+			RandomMaximum:   int(a.RandomMaximum),
+			DefaultDDOL:     upper(a.DefaultDDOL),
+			DefaultTDOL:     upper(a.DefaultTDOL),
+		})
+	}
+	return out
+}
+
+func upper(b []byte) string { return strings.ToUpper(hex.EncodeToString(b)) }
+
+func etag(payload []byte) string {
+	sum := sha256.Sum256(payload)
+	return fmt.Sprintf("%q", hex.EncodeToString(sum[:16]))
+}
+
+// config answers with the signed bundle, or 304 when the reader has it.
+func (s *Sandbox) config(w http.ResponseWriter, r *http.Request, c caller) {
+	var payload []byte
+	var err error
+	s.view(func(st *state) { payload, err = s.bundle(st, c.reader) })
+	if err != nil {
+		s.refuse(w, err)
+		return
+	}
+	tag := etag(payload)
+	w.Header().Set("ETag", tag)
+	if r.Header.Get("If-None-Match") == tag {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	signed, err := platform.Sign(platform.LabelConfig, s.keys.signing, payload)
+	if err != nil {
+		s.refuse(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, signed)
+}

@@ -1,0 +1,131 @@
+package sandbox
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+
+	"smartreader/emvkernel/emvtest"
+	"smartreader/emvkernel/tlv"
+	"smartreader/store/seal"
+)
+
+// presentedCard is what a charge keeps of a card: nothing that could be used
+// to pay again.
+type presentedCard struct {
+	Brand       string  `json:"brand"`
+	Last4       string  `json:"last4"`
+	Fingerprint string  `json:"fingerprint"`
+	ExpMonth    int     `json:"expMonth"`
+	ExpYear     int     `json:"expYear"`
+	ReadMethod  string  `json:"readMethod"`
+	Receipt     receipt `json:"receipt"`
+}
+
+// receipt is the EMV part of a receipt, in the public API's words.
+type receipt struct {
+	AccountType                  string `json:"account_type"`
+	ApplicationCryptogram        string `json:"application_cryptogram"`
+	ApplicationPreferredName     string `json:"application_preferred_name"`
+	AuthorizationCode            string `json:"authorization_code"`
+	AuthorizationResponseCode    string `json:"authorization_response_code"`
+	CardholderVerificationMethod string `json:"cardholder_verification_method"`
+	DedicatedFileName            string `json:"dedicated_file_name"`
+	TerminalVerificationResults  string `json:"terminal_verification_results"`
+	TransactionStatusInformation string `json:"transaction_status_information"`
+}
+
+// cardData is opened card data. It lives only while a submission is decided.
+type cardData struct {
+	raw    []byte
+	values map[tlv.Tag][]byte
+}
+
+func parseCardData(plaintext []byte) (cardData, error) {
+	elements, err := tlv.Parse(plaintext)
+	if err != nil {
+		return cardData{}, errors.New("the sealed data is not TLV")
+	}
+	d := cardData{raw: plaintext, values: make(map[tlv.Tag][]byte)}
+	for _, e := range elements {
+		d.values[e.Tag] = e.Value
+	}
+	return d, nil
+}
+
+// hex returns a data object as upper-case hex, empty when absent.
+func (d cardData) hex(tag tlv.Tag) string { return upper(d.values[tag]) }
+
+// fingerprint names a card without revealing it: keyed, because the issuer's
+// own name for a card can be recomputed by anyone.
+func fingerprint(key []byte, checked emvtest.CheckResult) string {
+	h := hmac.New(sha256.New, key)
+	h.Write([]byte(checked.Card))
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// present collects what a charge keeps.
+func (d cardData) present(h seal.Header, checked emvtest.CheckResult, cardKey []byte) presentedCard {
+	c := presentedCard{
+		Brand:       checked.Brand,
+		Last4:       checked.Last4,
+		Fingerprint: fingerprint(cardKey, checked),
+		ReadMethod:  h.ReadMethod,
+		Receipt: receipt{
+			AccountType:                  "unknown",
+			ApplicationCryptogram:        d.hex(0x9F26),
+			ApplicationPreferredName:     printable(d.values[0x9F12]),
+			CardholderVerificationMethod: verificationMethod(d.values[0x9F34]),
+			DedicatedFileName:            d.hex(0x84),
+			TerminalVerificationResults:  d.hex(0x95),
+			TransactionStatusInformation: d.hex(0x9B),
+		},
+	}
+	if c.Receipt.ApplicationPreferredName == "" {
+		c.Receipt.ApplicationPreferredName = printable(d.values[0x50])
+	}
+	if c.Brand == "" {
+		c.Brand = "unknown"
+	}
+	var yy, mm int
+	if _, err := fmt.Sscanf(d.hex(0x5F24), "%2d%2d", &yy, &mm); err == nil {
+		c.ExpMonth, c.ExpYear = mm, 2000+yy
+		if yy >= 50 { // EMV Book 4, "Date Management": 50 to 99 are of the last century
+			c.ExpYear = 1900 + yy
+		}
+	}
+	return c
+}
+
+// printable keeps a card's text from carrying control characters into JSON
+// and terminals.
+func printable(b []byte) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return -1
+		}
+		return r
+	}, string(b)))
+}
+
+// verificationMethod names the CVM that the first byte of 9F34 says was used
+// (EMV Book 3, Annex C3 "CVM Codes").
+func verificationMethod(results []byte) string {
+	if len(results) != 3 {
+		return ""
+	}
+	switch results[0] & 0x3F {
+	case 0x00:
+		return "failure"
+	case 0x01, 0x03, 0x04, 0x05:
+		return "offline_pin"
+	case 0x02:
+		return "online_pin"
+	case 0x1E:
+		return "signature"
+	}
+	return "approval"
+}

@@ -1,0 +1,212 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"github.com/bojanz/currency"
+
+	"smartreader/emvkernel/emvtest"
+	"smartreader/firmware/platform"
+	"smartreader/store/seal"
+)
+
+// decide gives the verdict on a submission seen for the first time and puts
+// all that follows from it: the authorization always; intent, charge and the
+// used cryptogram when the issuer was asked.
+func (s *Sandbox) decide(t *tx, p *opened) ([]byte, error) {
+	v, charged, err := s.judge(t, p)
+	if err != nil {
+		return nil, err
+	}
+	v.NaturalKey = p.naturalKey
+	encoded, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	a := authorization{
+		NaturalKey: p.naturalKey, ReaderID: p.key.ReaderID, Sequence: p.key.Sequence,
+		Facts: p.facts, Verdict: encoded, Offline: p.offline, AtMs: t.atMs, ChargeID: charged,
+	}
+	if v.Intent != nil {
+		a.IntentID = v.Intent.ID
+	}
+	t.put(a)
+	s.log.Info("submission", "naturalKey", p.naturalKey, "offline", p.offline, "status", string(v.Status), "code", v.Code, "declineCode", v.DeclineCode)
+	return encoded, nil
+}
+
+func failed(code, format string, args ...any) platform.Verdict {
+	return platform.Verdict{Status: platform.StatusFailed, Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// judge checks in the order: what the header says, what the card signed, which
+// payment it is, whether it may be charged, what the issuer says. It returns
+// the verdict and the id of the charge that was put, declined ones included.
+func (s *Sandbox) judge(t *tx, p *opened) (v platform.Verdict, chargeID string, err error) {
+	h := p.header
+	if h.NaturalKey() != p.naturalKey {
+		return failed(platform.CodeHeaderMismatch, "the envelope's header is of another natural key"), "", nil
+	}
+	if h.Livemode {
+		return failed(platform.CodeLivemodeMismatch, "a live payment, sent to a platform in test mode"), "", nil
+	}
+	d := draft{amount: h.Amount, currency: h.Currency, captureMethod: h.CaptureMethod, description: h.Description, metadata: h.Metadata}
+	if param, message := d.check(); param != "" {
+		return failed(platform.CodeInvalidRequest, "%s %s", param, message), "", nil
+	}
+	card, err := parseCardData(p.plaintext)
+	if err != nil {
+		return failed(platform.CodeCryptogramInvalid, "%v", err), "", nil
+	}
+	checked, err := s.issuer.Check(card.raw)
+	if err != nil {
+		return failed(platform.CodeCryptogramInvalid, "%v", err), "", nil
+	}
+	if checked.ATC != p.key.ATC || checked.Cryptogram != p.key.Cryptogram {
+		return failed(platform.CodeHeaderMismatch, "the sealed data is of another cryptogram"), "", nil
+	}
+	if checked.Amount != h.Amount || !sameCurrency(h.Currency, checked.Currency) {
+		return failed(platform.CodeAmountMismatch, "the card signed another amount or currency than the payment's"), "", nil
+	}
+	o, bad := t.intentOf(h, d)
+	if bad != nil {
+		return *bad, "", nil
+	}
+	used := usedCryptogram{Card: fingerprint(t.account.CardKey, checked), ATC: h.ATC, NaturalKey: p.naturalKey}
+	if _, ok := t.cryptograms.get(used.key()); ok {
+		return failed(platform.CodeCryptogramReplay, "this card's counter %s was used before", h.ATC), "", nil
+	}
+	switch checked.Verdict {
+	case emvtest.CryptogramMismatch, emvtest.NotOnline:
+		return failed(platform.CodeCryptogramInvalid, "%s: %s", checked.Verdict, checked.Reason), "", nil
+	}
+	t.put(used)
+	return s.charge(t, p, card, checked, o)
+}
+
+// charge books the issuer's decision.
+func (s *Sandbox) charge(t *tx, p *opened, card cardData, checked emvtest.CheckResult, o intent) (platform.Verdict, string, error) {
+	decision := checked.Decision
+	c := charge{
+		ID: newID("ch_"), IntentID: o.ID, NaturalKey: p.naturalKey,
+		Amount: o.Amount, Currency: o.Currency,
+		Approved: decision.Approved, DeclineCode: decision.DeclineCode,
+		Offline: p.offline, StoredAtMs: p.storedAtMs, CreatedAtMs: t.atMs,
+		LocationID: p.caller.reader.LocationID, ReaderID: p.caller.reader.ID,
+		Card: card.present(p.header, checked, t.account.CardKey),
+	}
+	c.Card.Receipt.AuthorizationResponseCode = string(decision.ARC[:])
+	v := platform.Verdict{Status: platform.StatusDeclined, DeclineCode: decision.DeclineCode, ChargeID: c.ID}
+	o.LatestChargeID = c.ID
+	if decision.Approved {
+		c.AuthorizationCode = authorizationCode()
+		c.Card.Receipt.AuthorizationCode = c.AuthorizationCode
+		v.Status, v.AuthorizationCode = platform.StatusApproved, c.AuthorizationCode
+		o.LiveCharge, o.LastDecline = p.naturalKey, nil
+		if o.CaptureMethod == "manual" {
+			o.Status, o.AmountCapturable = statusCapture, o.Amount
+		} else {
+			o.Status, o.AmountReceived, c.Captured = statusDone, o.Amount, o.Amount
+		}
+	} else {
+		c.Message = "The card was declined: " + decision.DeclineCode + "."
+		v.Message = c.Message
+		o.LastDecline = &decline{Code: decision.DeclineCode, Message: c.Message, ChargeID: c.ID}
+	}
+	if !p.offline {
+		v.ResponseCode = upper(decision.ARC[:])
+		// An unknown card has no issuer that could sign an answer.
+		if checked.Verdict == emvtest.Genuine {
+			data, err := s.issuer.Respond(card.raw, decision.ARC)
+			if err != nil {
+				return platform.Verdict{}, "", err
+			}
+			v.IssuerAuthenticationData = upper(data)
+		}
+	}
+	v.Intent = &o.PaymentIntent
+	t.put(c)
+	t.put(o)
+	for _, name := range p.names() {
+		if _, ok := t.aliases.get(name); !ok {
+			t.put(alias{name, o.ID})
+		}
+	}
+	return v, c.ID, nil
+}
+
+// names are the payment's names besides the intent id.
+func (p *opened) names() []string {
+	return []string{keyAlias(p.header.Key), localAlias(p.header.ReaderID, p.header.LocalID)}
+}
+
+// intentOf finds the payment's intent by every name the header has, or makes a
+// new one, and refuses what must not be charged.
+func (t *tx) intentOf(h seal.Header, d draft) (intent, *platform.Verdict) {
+	if h.Key == "" || h.LocalID == "" {
+		v := failed(platform.CodeInvalidRequest, "the header has no key or no local id")
+		return intent{}, &v
+	}
+	var found intent
+	for _, find := range []func() (intent, bool){
+		func() (intent, bool) { return t.intents.get(h.IntentID) },
+		func() (intent, bool) { return t.intentNamed(keyAlias(h.Key)) },
+		func() (intent, bool) { return t.intentNamed(localAlias(h.ReaderID, h.LocalID)) },
+	} {
+		o, ok := find()
+		if ok && found.ID != "" && found.ID != o.ID {
+			v := failed(platform.CodeHeaderMismatch, "the payment's names belong to different payment intents")
+			return intent{}, &v
+		}
+		if ok {
+			found = o
+		}
+	}
+	switch {
+	case h.IntentID != "" && h.IntentID != found.ID:
+		v := failed(platform.CodeIntentNotFound, "no such payment intent")
+		return intent{}, &v
+	case found.ID == "":
+		return t.newIntent(d), nil
+	case found.Amount != d.amount || found.Currency != d.currency || found.CaptureMethod != d.captureMethod:
+		v := failed(platform.CodeAmountMismatch, "the payment intent has another amount, currency or capture method")
+		return intent{}, &v
+	case found.LiveCharge != "":
+		v := failed(platform.CodeAlreadyCharged, "the payment has a live charge under another natural key")
+		if a, ok := t.authorizations.get(found.LiveCharge); ok {
+			v.Existing = new(platform.Verdict)
+			if err := json.Unmarshal(a.Verdict, v.Existing); err != nil {
+				v.Existing = nil
+			}
+		}
+		v.Intent = &found.PaymentIntent
+		return intent{}, &v
+	case found.Status == statusCanceled:
+		v := failed(platform.CodeIntentCanceled, "the payment intent was canceled")
+		v.Intent = &found.PaymentIntent
+		return intent{}, &v
+	}
+	return found, nil
+}
+
+// sameCurrency compares an ISO 4217 code with its numeric form from the card.
+func sameCurrency(code string, numeric uint16) bool {
+	text, ok := currency.GetNumericCode(upperASCII(code))
+	if !ok {
+		return false
+	}
+	n, err := strconv.Atoi(text)
+	return err == nil && n == int(numeric)
+}
+
+func upperASCII(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if 'a' <= c && c <= 'z' {
+			b[i] = c - 'a' + 'A'
+		}
+	}
+	return string(b)
+}

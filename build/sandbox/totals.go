@@ -1,0 +1,72 @@
+package sandbox
+
+// Sum is a number of charges and their amounts in minor units by currency.
+type Sum struct {
+	Count      int              `json:"count"`
+	ByCurrency map[string]int64 `json:"byCurrency"`
+}
+
+func (s *Sum) add(currency string, amount int64) {
+	if s.ByCurrency == nil {
+		s.ByCurrency = make(map[string]int64)
+	}
+	s.Count++
+	s.ByCurrency[currency] += amount
+}
+
+// Totals is the platform's view of what was charged, to be compared with the
+// reader's and the POS's.
+type Totals struct {
+	Approved   Sum `json:"approved"` // live charges
+	Declined   Sum `json:"declined"`
+	Reversed   Sum `json:"reversed"`   // approved once, then refunded or released
+	Deferred   Sum `json:"deferred"`   // the part of Approved that was taken offline
+	Failed     int `json:"failed"`     // submissions refused for ever, without a charge
+	Duplicates int `json:"duplicates"` // live charges beyond the first of a payment; always 0
+
+	Submissions int `json:"submissions"` // decided
+	Repeats     int `json:"repeats"`     // answered with an earlier verdict
+	AnswersLost int `json:"answersLost"` // by LoseNextAnswer
+}
+
+// Totals counts all charges.
+func (s *Sandbox) Totals() Totals {
+	var sum Totals
+	s.view(func(st *state) {
+		live := make(map[string]int)
+		for _, c := range st.charges.all() {
+			switch {
+			case !c.Approved:
+				sum.Declined.add(c.Currency, c.Amount)
+			case c.live():
+				sum.Approved.add(c.Currency, c.Amount)
+				if c.Offline {
+					sum.Deferred.add(c.Currency, c.Amount)
+				}
+				live[c.IntentID]++
+				if live[c.IntentID] > 1 {
+					sum.Duplicates++
+				}
+			default:
+				sum.Reversed.add(c.Currency, c.Amount)
+			}
+		}
+		for _, a := range st.authorizations.all() {
+			if a.ChargeID == "" && a.Facts != "" {
+				sum.Failed++
+			}
+		}
+		sum.Submissions = st.counters.Processed
+		sum.Repeats = st.counters.Repeated
+		sum.AnswersLost = st.faults.AnswersLost
+	})
+	return sum
+}
+
+// Gaps lists the payment sequences of a reader that never arrived although a
+// later one did, or the reader reported one.
+func (s *Sandbox) Gaps(readerID string) []Gap {
+	var gaps []Gap
+	s.view(func(st *state) { gaps = st.gaps(readerID) })
+	return gaps
+}

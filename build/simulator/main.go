@@ -1,0 +1,82 @@
+// Command simulator is a card reader for desks and CI: the production reader
+// over simulated hardware, with a payments platform in the same process.
+//
+// Everything but the hardware is real: EMV transactions with software cards
+// that answer APDUs, the ledger on disk, TLS on the LAN and to the platform.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+const usage = `Usage:
+  simulator [flags]                     run a simulated reader and its payments platform
+  simulator -sandbox-only [flags]       run the platform alone
+  simulator -demo outage [-json]        play a payment through an outage, and check that all of it held
+
+  While it runs, from another terminal (with -control if it is not at the default address):
+  simulator card list                   the cards there are, and what each is for
+  simulator card insert NAME            put a card in (it stays until removed)
+  simulator card remove                 take the card out
+  simulator net cut | net restore       cut or restore the internet of reader and shop
+  simulator fault lose-next-answer      the platform decides the next payment, and its answer is lost
+  simulator screen FILE.png             save what the reader's screen shows
+  simulator status                      reader, card, faults and the platform's totals, as JSON
+
+Test cards and test mode only. Nothing here can charge a real card.
+
+Flags:
+`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	var bad usageError
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+	case errors.As(err, &bad):
+		fmt.Fprintf(os.Stderr, "simulator: %v\nRun with -help for the ways to use it.\n", err)
+		os.Exit(2)
+	default:
+		fmt.Fprintf(os.Stderr, "simulator: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+type usageError struct{ error }
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	var o options
+	set := flag.NewFlagSet("simulator", flag.ContinueOnError)
+	set.SetOutput(stderr)
+	set.Usage = func() {
+		fmt.Fprint(set.Output(), usage)
+		set.PrintDefaults()
+	}
+	o.register(set)
+	if err := set.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return err
+		}
+		return usageError{err}
+	}
+	switch {
+	case o.demo != "" && set.NArg() > 0:
+		return usageError{fmt.Errorf("-demo takes no further argument, got %q", set.Arg(0))}
+	case o.demo == "outage":
+		return demoOutage(ctx, o, stdout, stderr)
+	case o.demo != "":
+		return usageError{fmt.Errorf("there is no demo %q; there is: outage", o.demo)}
+	case set.NArg() > 0:
+		return remote(ctx, o.control, set.Args(), stdout)
+	}
+	return serve(ctx, o, stdout, stderr)
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+)
+
+// Config is the reader's whole configuration file. What belongs to the
+// merchant or the card schemes is not in it: that comes signed from the
+// platform.
+type Config struct {
+	// Board is the wiring the reader runs on; an unknown one is refused with
+	// the list of known ones.
+	Board string `json:"board"`
+	// DataDir holds ledger and keys. It must be on a local ext4 file system.
+	DataDir string `json:"dataDir"`
+	// Listen is the address POS connect to.
+	Listen string `json:"listen"`
+	// AllowedOrigins are the web pages that may connect, as browsers write
+	// them; none by default.
+	AllowedOrigins []string `json:"allowedOrigins"`
+	// PlatformURL is the reader face of the payments platform, https only.
+	PlatformURL string `json:"platformUrl"`
+	// PlatformCAFile is a PEM file with the roots of the platform's certificate.
+	PlatformCAFile string `json:"platformCaFile"`
+	// RegistrationCode activates the reader at its first start.
+	RegistrationCode string `json:"registrationCode"`
+	// DeviceType is this kind of reader's name at the platform.
+	DeviceType string `json:"deviceType"`
+	// LogLevel is DEBUG, INFO, WARN or ERROR. No level logs card data.
+	LogLevel slog.Level `json:"logLevel"`
+}
+
+func defaultConfig() Config {
+	return Config{
+		Board: "desk", DataDir: "/var/lib/smartreader", Listen: ":4443", AllowedOrigins: []string{},
+		PlatformURL: "https://platform.example", PlatformCAFile: "/etc/smartreader/platform-ca.pem",
+		DeviceType: "smartreader_desk", LogLevel: slog.LevelInfo,
+	}
+}
+
+func loadConfig(file string) (Config, error) {
+	if file == "" {
+		return Config{}, errors.New("no configuration: pass -config FILE; -sample prints one to start from")
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return Config{}, err
+	}
+	c, err := parseConfig(data)
+	if err != nil {
+		return Config{}, fmt.Errorf("%s: %w", file, err)
+	}
+	return c, nil
+}
+
+// parseConfig reads a configuration over the defaults. A misspelt setting is
+// an error: it would otherwise be silently without effect.
+func parseConfig(data []byte) (Config, error) {
+	c := defaultConfig()
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&c); err != nil {
+		return Config{}, err
+	}
+	if dec.More() {
+		return Config{}, errors.New("there is something after the configuration object")
+	}
+	switch "" {
+	case c.Board:
+		return Config{}, errors.New("board is empty")
+	case c.DataDir:
+		return Config{}, errors.New("dataDir is empty")
+	case c.PlatformURL:
+		return Config{}, errors.New("platformUrl is empty")
+	case c.PlatformCAFile:
+		return Config{}, errors.New("platformCaFile is empty: without it the platform cannot be recognised")
+	}
+	return c, nil
+}

@@ -1,0 +1,241 @@
+package payment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"smartreader/emvkernel"
+	"smartreader/hal"
+	"smartreader/store"
+	"smartreader/store/killpoint"
+	"smartreader/store/seal"
+)
+
+// authorize asks the issuer. The attempt, with the sealed card data, is on
+// disk before it is sent; whatever happens then, the same natural key names
+// it.
+func (m *Machine) authorize(ctx context.Context, s *session) (Phase, error) {
+	if s.settings.SealKey.ID() == "" {
+		m.abandon(ctx, s)
+		return m.giveUp(ctx, s, refuse(OfflineKeysUnavailable, RetrySame, "the platform's encryption key is not known", "connect the reader to the internet once"))
+	}
+	if s.payment.OfflineBehavior != RequireOnline && m.opt.Offline() {
+		// The platform went away since collect; nothing has been sent.
+		return m.instead(ctx, s, &Unreachable{Err: errors.New("the reader went offline after the card was collected")})
+	}
+	p := s.payment
+	p.State, p.Attempted = store.Authorizing, true
+	sealed, err := m.sealer(s)
+	if err != nil {
+		m.abandon(ctx, s)
+		return m.giveUp(ctx, s, sealFailure(err))
+	}
+	if err := m.commit(ctx, s, store.Change{Payment: p, Reason: "asking the issuer", Seal: sealed}, nil, false); err != nil {
+		m.abandon(ctx, s)
+		return m.broken(s, err)
+	}
+	killpoint.Hit("payment.authorizing")
+	envelope, err := m.opt.Store.Sealed(s.payment.LocalID)
+	if err != nil {
+		m.abandon(ctx, s)
+		return m.broken(s, err)
+	}
+	ask, cancel := context.WithTimeout(ctx, m.opt.AuthorizeTimeout)
+	answer, err := m.opt.Platform.Authorize(ask, s.payment, envelope)
+	cancel()
+	killpoint.Hit("payment.answered")
+	var unreachable *Unreachable
+	switch {
+	case errors.As(err, &unreachable):
+		return m.instead(ctx, s, unreachable)
+	case err != nil:
+		m.abandon(ctx, s)
+		return m.undo(ctx, s, s.payment, refuse(PlatformError, RetryNever, err.Error(), "correct what the platform names"))
+	}
+	return m.complete(ctx, s, answer)
+}
+
+// complete gives the issuer's answer to the card and commits what both said.
+func (m *Machine) complete(ctx context.Context, s *session, a Answer) (Phase, error) {
+	outcome, cardErr := emvkernel.Outcome{}, error(nil)
+	if a.Verdict == Rejected {
+		m.abandon(ctx, s)
+	} else {
+		outcome, cardErr = s.transaction.Complete(ctx, emvkernel.Answer{
+			Kind: emvkernel.IssuerAnswered, ARC: a.ResponseCode,
+			IssuerAuthenticationData: a.IssuerAuthenticationData, Scripts: a.Scripts,
+		})
+	}
+	killpoint.Hit("payment.completed")
+	p := s.payment
+	if a.Intent.ID != "" {
+		p.IntentID, p.ClientSecret = a.Intent.ID, a.Intent.ClientSecret
+	}
+	p.ChargeID = a.ChargeID
+	p.Receipt = receiptOf(s.transaction)
+	switch {
+	case a.Verdict == Approved && cardErr == nil && outcome.Kind == emvkernel.Approved:
+		p.State, p.DoneAtMs = store.Approved, m.now()
+		p.AuthorizationCode, p.ResponseCode = a.AuthorizationCode, string(a.ResponseCode[:])
+		if err := m.commit(ctx, s, store.Change{Payment: p, Reason: "approved by the issuer", DropSealed: true}, nil, true); err != nil {
+			return m.broken(s, err)
+		}
+		killpoint.Hit("payment.approved")
+		m.show(s, FaceApproved)
+		killpoint.Hit("payment.shown")
+		s.command.answer(s.payment, nil)
+		return Removing, nil
+	case a.Verdict == Approved:
+		return m.undo(ctx, s, p, cardRefused(outcome, cardErr))
+	}
+	failure := refuse(DeclinedByPlatform, RetryCollectAgain, "declined: "+a.Message, "ask for another card or means of payment")
+	failure.DeclineCode = a.DeclineCode
+	if a.Verdict == Rejected {
+		failure = refuse(PlatformError, RetryNever, "the platform refused the payment: "+a.Message, "correct what the platform names")
+	}
+	p.State, p.DoneAtMs = store.Declined, m.now()
+	p.Failure = &store.Failure{Code: string(failure.Code), DeclineCode: a.DeclineCode, Message: a.Message}
+	if err := m.commit(ctx, s, store.Change{Payment: p, Reason: failure.Message, DropSealed: true}, failure, true); err != nil {
+		return m.broken(s, err)
+	}
+	m.show(s, FaceDeclined)
+	s.command.fail(failure.with(s.payment))
+	return Removing, nil
+}
+
+// cardRefused is why an approval by the issuer came to nothing at the card.
+func cardRefused(o emvkernel.Outcome, err error) *Error {
+	if errors.Is(err, hal.ErrCardRemoved) {
+		return cardRemoved()
+	}
+	reason := o.Reason
+	if err != nil {
+		reason = err.Error()
+	}
+	return refuse(DeclinedByReader, RetryCollectAgain, "the issuer approved, the card did not: "+reason+"; the authorization is reversed", "ask for another card")
+}
+
+// undo commits that a sealed attempt must be reversed at the platform, and ends
+// the session. The forwarder reverses until the platform has acknowledged; only
+// then can the payment be collected again. An attempt that surely was never
+// sent is reversed too: its sequence is spent, and a sequence the platform
+// never hears of would look like a lost payment.
+func (m *Machine) undo(ctx context.Context, s *session, p store.Payment, failure *Error) (Phase, error) {
+	p.State, p.After = store.Reversing, store.Created
+	p.Card, p.Receipt = nil, nil
+	if err := m.commit(ctx, s, store.Change{Payment: p, Reason: string(failure.Code) + ": " + failure.Message, DropSealed: true}, failure, true); err != nil {
+		return m.broken(s, err)
+	}
+	m.show(s, faceOf(failure))
+	s.command.fail(failure.with(s.payment))
+	return Removing, nil
+}
+
+// instead decides what becomes of a payment collected online when the platform
+// gives no answer.
+func (m *Machine) instead(ctx context.Context, s *session, u *Unreachable) (Phase, error) {
+	failure := s.notStorable
+	if failure == nil {
+		failure = m.storable(s) // others may have been stored meanwhile
+	}
+	switch {
+	case failure == nil && u.Certificate:
+		failure = certificateFailure(u)
+	case failure == nil:
+		return m.storePayment(ctx, s, u.Sent)
+	case failure.Code != RequireOnlineNotConnected:
+		why := failure.Message
+		failure = refuse(OfflineMismatch, RetryCollectAgain, "collected online, then the platform was gone, and the payment may not be stored: "+why, "collect again")
+	}
+	m.abandon(ctx, s)
+	return m.withdraw(ctx, s, failure)
+}
+
+// withdraw ends a payment that was promised to nobody, whether or not its
+// card data was sealed already.
+func (m *Machine) withdraw(ctx context.Context, s *session, failure *Error) (Phase, error) {
+	if s.payment.State == store.Authorizing {
+		return m.undo(ctx, s, s.payment, failure)
+	}
+	return m.giveUp(ctx, s, failure)
+}
+
+// storePayment defers the payment: the card is brought to its end at once
+// (8A = Z3, AAC), and only the first GENERATE AC's data is stored. What the
+// card says to that is not the outcome (EMV Book 4, "Unable to go online";
+// facts of deferred authorization in docs/emv.md); that it was there to the
+// end is: a card pulled early means a cardholder who believes it was canceled.
+func (m *Machine) storePayment(ctx context.Context, s *session, sent bool) (Phase, error) {
+	if _, err := s.transaction.Complete(ctx, emvkernel.Answer{Kind: emvkernel.UnableToGoOnline}); err != nil {
+		failure := cardRemoved()
+		if !errors.Is(err, hal.ErrCardRemoved) {
+			failure = refuse(CardInsertNotRead, RetryCollectAgain, "the card stopped answering; nothing was charged", "collect again, or try another card")
+		}
+		return m.withdraw(ctx, s, failure)
+	}
+	killpoint.Hit("payment.card-ended")
+	p := s.payment
+	change := store.Change{Reason: "stored, to be forwarded"}
+	if p.State != store.Authorizing { // else it was sealed, and numbered, for the attempt
+		sealed, err := m.sealer(s)
+		if err != nil {
+			return m.giveUp(ctx, s, sealFailure(err))
+		}
+		change.Seal = sealed
+	}
+	p.State, p.Attempted, p.StoredAtMs = store.Stored, sent, m.now()
+	change.Payment = p
+	if err := m.commit(ctx, s, change, nil, true); err != nil {
+		return m.broken(s, err)
+	}
+	killpoint.Hit("payment.stored")
+	m.show(s, FaceAccepted)
+	killpoint.Hit("payment.shown")
+	s.command.answer(s.payment, nil)
+	return Removing, nil
+}
+
+// sealer encrypts the card's data to the platform, bound to a header that says
+// what it pays. The slow half of the work is done here; the function returned
+// runs within the commit, because only that knows the sequence.
+func (m *Machine) sealer(s *session) (func(uint64) ([]byte, string, error), error) {
+	sender, err := s.settings.SealKey.Prepare()
+	if err != nil {
+		return nil, err
+	}
+	p, t, settings, offline := s.payment, s.transaction, s.settings, s.offline
+	return func(sequence uint64) ([]byte, string, error) {
+		r := t.Receipt()
+		h := seal.Header{
+			Version: seal.HeaderVersion, ReaderID: settings.ReaderID, LocalID: p.LocalID, Key: p.Key, IntentID: p.IntentID, Sequence: sequence,
+			Amount: p.Amount, Currency: p.Currency, CaptureMethod: p.CaptureMethod, Description: p.Description, Livemode: settings.Livemode,
+			Metadata: p.Metadata, CreatedAtMs: p.CreatedAtMs, CollectedAtMs: p.CollectedAtMs, Offline: offline,
+			ATC: atcHex(r.ATC), Cryptogram: upperHex(r.Cryptogram),
+			CardBrand: p.Card.Brand, CardLast4: p.Card.Last4, ReadMethod: p.Card.ReadMethod,
+		}
+		header, err := h.Bytes()
+		if err != nil {
+			return nil, "", err
+		}
+		data := t.ACData()
+		defer data.Wipe()
+		if sender == nil { // called again, with another sequence
+			envelope, err := settings.SealKey.Seal(header, data)
+			return envelope, h.NaturalKey(), err
+		}
+		envelope, err := sender.Seal(header, data)
+		sender = nil
+		return envelope, h.NaturalKey(), err
+	}, nil
+}
+
+func sealFailure(err error) *Error {
+	return refuse(OfflineKeysUnavailable, RetrySame, "the card data cannot be sealed: "+err.Error(), "connect the reader to the internet, so that it gets a new key")
+}
+
+func (m *Machine) now() int64 { return m.opt.Store.Now().UnixMilli() }
+
+func upperHex(b []byte) string { return strings.ToUpper(fmt.Sprintf("%x", b)) }
+func atcHex(atc uint16) string { return fmt.Sprintf("%04X", atc) }

@@ -1,0 +1,328 @@
+package payment
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"smartreader/emvkernel"
+	"smartreader/hal"
+	"smartreader/store"
+	"smartreader/store/killpoint"
+)
+
+// CollectParams are the options of collect.
+type CollectParams struct {
+	CardTimeout time.Duration // 0: the machine's
+}
+
+// Collect asks for a card and reads it up to the first GENERATE AC. It returns
+// when the card is read; the card then waits for Confirm, 30 seconds at most.
+func (m *Machine) Collect(ctx context.Context, localID string, params CollectParams, request store.Request) (store.Payment, error) {
+	return m.command(ctx, command{kind: commandCollect, localID: localID, collect: params, request: request})
+}
+
+// Process is Collect and Confirm in one.
+func (m *Machine) Process(ctx context.Context, localID string, params CollectParams, request store.Request) (store.Payment, error) {
+	return m.command(ctx, command{kind: commandCollect, localID: localID, collect: params, request: request, confirm: true})
+}
+
+func (m *Machine) command(ctx context.Context, c command) (store.Payment, error) {
+	r, err := m.send(ctx, c)
+	if err != nil {
+		return store.Payment{}, err
+	}
+	return r.payment, r.err
+}
+
+// begin checks that the payment can be collected and commits that it is being
+// collected, before the card is asked for. False means that the command has
+// been answered.
+func (m *Machine) begin(ctx context.Context, s *session, c command) (bool, error) {
+	p, settings, failure := m.admit(c)
+	if failure != nil {
+		c.fail(failure)
+		return false, nil
+	}
+	*s = session{command: c, settings: settings, payment: p}
+	s.offline = p.OfflineBehavior == ForceOffline || (p.OfflineBehavior != RequireOnline && m.opt.Offline())
+	if failure := m.storable(s); failure != nil {
+		if s.offline {
+			c.fail(failure.with(p))
+			return false, nil
+		}
+		s.notStorable = failure
+	}
+	killpoint.Hit("payment.collect")
+	p.State = store.Collecting
+	p.Failure = nil
+	if err := m.commit(ctx, s, store.Change{Payment: p, Reason: mode(s.offline)}, nil, false); err != nil {
+		_, err = m.broken(s, err)
+		return false, err
+	}
+	killpoint.Hit("payment.collecting")
+	return true, nil
+}
+
+func mode(offline bool) string {
+	if offline {
+		return "offline"
+	}
+	return "online"
+}
+
+func (m *Machine) admit(c command) (store.Payment, Settings, *Error) {
+	settings, ok := m.opt.Settings()
+	if !ok {
+		return store.Payment{}, settings, notConfigured()
+	}
+	if m.opt.Contact == nil {
+		return store.Payment{}, settings, refuse(GenericReaderError, RetryNever, "this reader has no chip card reader",
+			"see the reader's start-up messages for what was not found and how to mend it")
+	}
+	p, err := m.opt.Store.Payment(c.localID)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return p, settings, refuse(IntentNotFound, RetryNever, "this reader knows no such payment", "create it first")
+	case err != nil:
+		return p, settings, storeFailure(err)
+	}
+	switch p.State {
+	case store.Created, store.Interrupted:
+	case store.Declined:
+		if p.StoredAtMs != 0 {
+			return p, settings, refuse(UnexpectedOperation, RetryNever, "the issuer declined this payment after it was stored and forwarded",
+				"create a new payment").with(p)
+		}
+	case store.Reversing:
+		return p, settings, refuse(UnexpectedOperation, RetrySame, "the last attempt of this payment is still being undone at the platform",
+			"try again when the reader is online").with(p)
+	default:
+		return p, settings, refuse(UnexpectedOperation, RetryNever, "a payment that is "+string(p.State)+" cannot be collected",
+			"retrieve it to see its outcome").with(p)
+	}
+	if p.OfflineBehavior == ForceOffline && !settings.Policy.Enabled {
+		return p, settings, refuse(ForceOfflineDisabled, RetryNever,
+			"force_offline needs a Location configured for offline payments", "set offline.enabled in the Location's configuration").with(p)
+	}
+	return p, settings, nil
+}
+
+// storable says why a payment of this amount may not be stored now.
+func (m *Machine) storable(s *session) *Error {
+	if s.payment.OfflineBehavior == RequireOnline {
+		return refuse(RequireOnlineNotConnected, RetrySame, "the platform could not be reached and the payment requires it",
+			"restore the internet and ask again, or create the payment with prefer_online")
+	}
+	if s.settings.SealKey.ID() == "" {
+		return refuse(OfflineKeysUnavailable, RetrySame, "the platform's encryption key is not known", "connect the reader to the internet once")
+	}
+	pending := m.opt.Store.Pending()
+	stored := Stored{Count: pending.Count, Sum: pending.ByCurrency[s.payment.Currency]}
+	return s.settings.Policy.CheckAmount(s.payment.Amount, s.payment.Currency, stored)
+}
+
+// cardRead is how the work with the card ended.
+type cardRead struct {
+	outcome emvkernel.Outcome
+	failure *Error
+}
+
+func (m *Machine) collecting(ctx context.Context, s *session) (Phase, error) {
+	timeout := s.command.collect.CardTimeout
+	if timeout == 0 {
+		timeout = m.opt.CardTimeout
+	}
+	work, stop := context.WithTimeoutCause(ctx, timeout, errCardTimeout)
+	defer stop()
+	canceled := []command(nil)
+	read := attend(m, func() cardRead { return m.readCard(work, s) }, func(c command) {
+		if c.kind != commandCancel {
+			m.busy(c, "")
+			return
+		}
+		canceled = append(canceled, c)
+		stop()
+	})
+	if ctx.Err() != nil {
+		return Idle, ctx.Err() // found as interrupted at the next start
+	}
+	failure := read.failure
+	if len(canceled) > 0 {
+		failure = refuse(Canceled, RetryCollectAgain, "collecting was canceled", "collect again when ready")
+	} else if failure == nil {
+		failure = m.judge(s, read.outcome)
+	}
+	if failure != nil {
+		m.abandon(ctx, s)
+		next, err := m.giveUp(ctx, s, failure)
+		for _, c := range canceled {
+			c.reply <- reply{payment: s.payment, end: EndCanceled, err: err}
+		}
+		return next, err
+	}
+	return m.keep(ctx, s)
+}
+
+var errCardTimeout = errors.New("payment: no card in time")
+
+// readCard waits for a card and runs the transaction up to the first
+// GENERATE AC. A card that cannot be read is asked for again until the time is
+// up.
+func (m *Machine) readCard(ctx context.Context, s *session) cardRead {
+	for {
+		m.show(s, FacePresentCard)
+		card, err := m.opt.Contact.Activate(ctx)
+		if err == nil {
+			s.card = card
+			m.opt.Step(Step{Kind: StepCardInserted, LocalID: s.payment.LocalID})
+			m.show(s, FaceProcessing)
+			return m.transact(ctx, s)
+		}
+		switch {
+		case context.Cause(ctx) == errCardTimeout:
+			return cardRead{failure: refuse(CardReadTimedOut, RetryCollectAgain, "no card was presented in time", "collect again when the cardholder is ready")}
+		case ctx.Err() != nil:
+			return cardRead{failure: refuse(Canceled, RetryCollectAgain, "collecting was canceled", "collect again when ready")}
+		case errors.Is(err, hal.ErrMute):
+			m.show(s, FaceTryAgain)
+			if err := m.opt.Contact.WaitRemoval(ctx); err != nil && ctx.Err() == nil {
+				return cardRead{failure: readerFailure(err)}
+			}
+		case errors.Is(err, hal.ErrCardRemoved), errors.Is(err, hal.ErrNoCard):
+			// Pulled out before it was powered: ask again.
+		default:
+			return cardRead{failure: readerFailure(err)}
+		}
+	}
+}
+
+func readerFailure(err error) *Error {
+	return refuse(GenericReaderError, RetrySame, "the card reader failed: "+err.Error(), "check the card reader's connection; restart the reader if it stays")
+}
+
+func (m *Machine) transact(ctx context.Context, s *session) cardRead {
+	iso, err := lookUpCurrency(s.payment.Currency)
+	if err != nil {
+		return cardRead{failure: refuse(InvalidParameter, RetryNever, err.Error(), "create a payment in a known currency")}
+	}
+	params := emvkernel.Params{
+		Amount: s.payment.Amount, Currency: iso.numeric, Exponent: iso.exponent,
+		Time: m.opt.Store.Now(), Counter: uint32(s.payment.Index),
+		RequireODA: s.offline, NoOnlinePIN: s.offline,
+	}
+	if _, err := io.ReadFull(m.opt.Random, params.UnpredictableNumber[:]); err != nil {
+		return cardRead{failure: readerFailure(err)}
+	}
+	t, err := emvkernel.NewTransaction(s.settings.Kernel, params, s.card, noCardholder{}, m.opt.Log)
+	if err != nil {
+		return cardRead{failure: readerFailure(err)}
+	}
+	s.transaction = t
+	outcome, err := t.Collect(ctx)
+	switch {
+	case err == nil:
+		return cardRead{outcome: outcome}
+	case ctx.Err() != nil:
+		return cardRead{failure: refuse(Canceled, RetryCollectAgain, "collecting was canceled", "collect again when ready")}
+	case errors.Is(err, hal.ErrCardRemoved):
+		return cardRead{failure: cardRemoved()}
+	case errors.Is(err, hal.ErrMute):
+		return cardRead{failure: refuse(CardInsertNotRead, RetryCollectAgain, "the card stopped answering", "insert the card again, or try another")}
+	}
+	return cardRead{failure: readerFailure(err)}
+}
+
+func cardRemoved() *Error {
+	return refuse(CardRemoved, RetryCollectAgain, "the card was taken before the payment was complete; nothing was charged",
+		"collect again and leave the card in until the reader says so")
+}
+
+// judge turns the kernel's outcome into a refusal; nil means the card asks the
+// issuer, so the payment can go on.
+func (m *Machine) judge(s *session, o emvkernel.Outcome) *Error {
+	switch o.Kind {
+	case emvkernel.OnlineRequest:
+		return m.rightMode(s)
+	case emvkernel.Approved:
+		// The card approved without its issuer. That is offline EMV approval, a
+		// mode of its own (EMV Book 3, Terminal Action Analysis) with its own
+		// liability; with a floor limit of zero no card may answer so.
+		return refuse(DeclinedByReader, RetryCollectAgain, "the card approved offline, which this reader is not configured for", "ask for another card")
+	case emvkernel.Declined:
+		return refuse(DeclinedByReader, RetryCollectAgain, "the card declined: "+o.Reason, "ask for another card")
+	case emvkernel.NotAccepted, emvkernel.CardBlocked:
+		return refuse(CardNotSupported, RetryCollectAgain, "the card is not accepted: "+o.Reason, "ask for another card")
+	case emvkernel.TryAgain:
+		return refuse(CardInsertNotRead, RetryCollectAgain, "the card could not be read: "+o.Reason, "insert the card again, or try another")
+	}
+	return refuse(MissingEMVData, RetryCollectAgain, "the card broke off the transaction: "+o.Reason, "ask for another card")
+}
+
+// rightMode keeps test cards out of live mode and live cards out of test mode.
+func (m *Machine) rightMode(s *session) *Error {
+	test := isTestCard(s.transaction.Card().PAN)
+	if test && s.settings.Livemode {
+		return refuse(TestCardInLivemode, RetryCollectAgain, "a test card was presented in live mode", "ask for another card")
+	}
+	if !test && !s.settings.Livemode {
+		return refuse(CardNotSupported, RetryCollectAgain, "a real card was presented in test mode", "use a test card")
+	}
+	return nil
+}
+
+// abandon ends a transaction the card is still in, so that the card is not
+// left waiting for the issuer.
+func (m *Machine) abandon(ctx context.Context, s *session) {
+	if s.transaction == nil || s.card == nil {
+		return
+	}
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), cardTimeout)
+	defer cancel()
+	if _, err := s.transaction.Complete(end, emvkernel.Answer{Kind: emvkernel.Cancel}); err != nil {
+		m.opt.Log.Debug("card not brought to an end", "err", err)
+	}
+}
+
+// cardTimeout bounds a second GENERATE AC that nobody waits for any more.
+const cardTimeout = 5 * time.Second
+
+// keep commits what may be known of the card and decides, while nothing is
+// promised yet, whether the payment could be stored.
+func (m *Machine) keep(ctx context.Context, s *session) (Phase, error) {
+	killpoint.Hit("payment.card-read")
+	card := s.transaction.Card()
+	if s.notStorable == nil {
+		s.notStorable = s.settings.Policy.CheckCard(factsOf(s.transaction), m.opt.Store.Now())
+	}
+	s.face.Languages = card.Languages
+	if s.offline && s.notStorable != nil {
+		m.abandon(ctx, s)
+		return m.giveUp(ctx, s, s.notStorable)
+	}
+	p := s.payment
+	p.State = store.Collected
+	p.CollectedAtMs = m.now()
+	p.Card = &store.Card{
+		Brand: card.Brand, Last4: card.Last4, ExpMonth: card.ExpiryMonth, ExpYear: card.ExpiryYear,
+		ReadMethod: "contact_emv", Authenticated: s.transaction.Authenticated(),
+	}
+	p.Receipt = receiptOf(s.transaction)
+	if err := m.commit(ctx, s, store.Change{Payment: p, Reason: "card read"}, nil, !s.command.confirm); err != nil {
+		return m.broken(s, err)
+	}
+	killpoint.Hit("payment.collected")
+	if s.command.confirm {
+		return Confirming, nil
+	}
+	s.command.answer(s.payment, nil)
+	return Collected, nil
+}
+
+// noCardholder takes the card's first choice: the reader has no keys to ask
+// with. An application that demands the cardholder's consent is not selected.
+type noCardholder struct{}
+
+func (noCardholder) ChooseApplication(context.Context, []string) (int, error) { return 0, nil }
+func (noCardholder) ConfirmApplication(context.Context, string) (bool, error) { return false, nil }

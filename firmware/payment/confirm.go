@@ -1,0 +1,112 @@
+package payment
+
+import (
+	"context"
+	"time"
+
+	"smartreader/emvkernel"
+	"smartreader/store"
+)
+
+// Confirm decides the collected payment: it asks the issuer, or stores the
+// payment. It returns after the outcome is on disk. A decline by the issuer
+// is an *Error with the decline code; the payment in it says how it stands.
+func (m *Machine) Confirm(ctx context.Context, localID string, request store.Request) (store.Payment, error) {
+	return m.command(ctx, command{kind: commandConfirm, localID: localID, request: request})
+}
+
+// CancelEnd is how a cancel ended.
+type CancelEnd string
+
+// The ends of a cancel.
+const (
+	EndCanceled         CancelEnd = "canceled"
+	EndTooLate          CancelEnd = "too_late" // the payment is being authorized: wait for its outcome
+	EndAlreadyCompleted CancelEnd = "already_completed"
+)
+
+// CancelCollect stops collecting, or drops a collected card.
+func (m *Machine) CancelCollect(ctx context.Context) (CancelEnd, error) {
+	r, err := m.send(ctx, command{kind: commandCancel})
+	if err != nil {
+		return "", err
+	}
+	return r.end, r.err
+}
+
+// collected keeps the card powered until the POS confirms, cancels, or lets
+// the time pass.
+func (m *Machine) collected(ctx context.Context, s *session) (Phase, error) {
+	timer := time.NewTimer(m.opt.ConfirmTimeout)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			m.abandon(ctx, s)
+			return Idle, ctx.Err()
+		case <-timer.C:
+			return m.drop(ctx, s, refuse(ConfirmInvalid, RetryCollectAgain, "not confirmed in time", "collect again"), nil)
+		case c := <-m.commands:
+			switch {
+			case c.kind == commandConfirm && c.localID == s.payment.LocalID:
+				s.command = c
+				return Confirming, nil
+			case c.kind == commandConfirm:
+				c.fail(notCollected())
+			case c.kind == commandCancel:
+				return m.drop(ctx, s, refuse(Canceled, RetryCollectAgain, "the collected card was dropped", "collect again when ready"), &c)
+			default:
+				m.busy(c, "")
+			}
+		}
+	}
+}
+
+// drop forgets a collected card. Nobody waits for the payment's outcome; who
+// canceled is told.
+func (m *Machine) drop(ctx context.Context, s *session, why *Error, cancel *command) (Phase, error) {
+	m.abandon(ctx, s)
+	s.command = command{reply: make(chan reply, 1)}
+	next, err := m.giveUp(ctx, s, why)
+	if cancel != nil {
+		cancel.reply <- reply{payment: s.payment, end: EndCanceled, err: err}
+	}
+	return next, err
+}
+
+// confirming carries the payment to its outcome. It cannot be canceled: what
+// was sent may have been charged.
+func (m *Machine) confirming(ctx context.Context, s *session) (Phase, error) {
+	m.show(s, FaceProcessing)
+	type end struct {
+		phase Phase
+		err   error
+	}
+	e := attend(m, func() end {
+		// A shutdown does not break off a payment: it has its own time limits.
+		work := context.WithoutCancel(ctx)
+		phase, err := m.decide(work, s)
+		return end{phase, err}
+	}, func(c command) { m.busy(c, EndTooLate) })
+	return e.phase, e.err
+}
+
+func (m *Machine) decide(ctx context.Context, s *session) (Phase, error) {
+	if !s.offline {
+		return m.authorize(ctx, s)
+	}
+	if failure := m.storable(s); failure != nil { // others may have been stored since collect
+		m.abandon(ctx, s)
+		return m.giveUp(ctx, s, failure)
+	}
+	return m.storePayment(ctx, s, false)
+}
+
+func receiptOf(t *emvkernel.Transaction) *store.Receipt {
+	r := t.Receipt()
+	return &store.Receipt{
+		ApplicationPreferredName: r.PreferredName, ApplicationLabel: r.Label, DedicatedFileName: upperHex(r.AID),
+		ApplicationCryptogram: upperHex(r.Cryptogram), TerminalVerificationResults: upperHex(r.TVR[:]),
+		TransactionStatusInformation: upperHex(r.TSI[:]), CardholderVerificationMethod: r.CVM, ATC: atcHex(r.ATC),
+	}
+}

@@ -1,0 +1,155 @@
+package payment
+
+import (
+	"context"
+	"crypto/rand"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"smartreader/emvkernel"
+	"smartreader/hal"
+	"smartreader/store"
+	"smartreader/store/seal"
+)
+
+// Settings are the parts of the platform's configuration that a payment needs.
+// A payment uses the settings it was collected under to its end.
+type Settings struct {
+	ReaderID string
+	Livemode bool
+	Kernel   *emvkernel.Config
+	Policy   Policy
+	SealKey  seal.PublicKey
+}
+
+// Options are what a Machine works with. All functions must be safe for
+// concurrent use and must not block.
+type Options struct {
+	Store    *store.Store
+	Contact  hal.ContactReader // nil: no chip payments
+	Platform Platform
+
+	Settings func() (Settings, bool) // false until the first configuration arrived
+	Offline  func() bool             // the platform is believed to be out of reach
+
+	Face func(Face) // what the cardholder is to see
+	Step func(Step) // what the POS may want to follow; nothing of it is durable
+
+	// EncodeOutcome turns the outcome of a request into the bytes that are
+	// committed with it and given back when the request is repeated.
+	EncodeOutcome func(store.Payment, *Error) []byte
+
+	CardTimeout      time.Duration // how long collect waits for a card; 0: 2 min
+	ConfirmTimeout   time.Duration // how long collected card data is kept; 0: 30 s
+	AuthorizeTimeout time.Duration // how long an authorization may take before it is deferred; 0: 15 s
+	OutcomeHold      time.Duration // how long an outcome stays on the screen after the card was taken; 0: 4 s
+
+	Random io.Reader // unpredictable numbers; nil: crypto/rand
+	Log    *slog.Logger
+}
+
+func (o *Options) setDefaults() {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	def(&o.CardTimeout, 2*time.Minute)
+	def(&o.ConfirmTimeout, 30*time.Second)
+	def(&o.AuthorizeTimeout, 15*time.Second)
+	def(&o.OutcomeHold, 4*time.Second)
+	if o.Random == nil {
+		o.Random = rand.Reader
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Face == nil {
+		o.Face = func(Face) {}
+	}
+	if o.Step == nil {
+		o.Step = func(Step) {}
+	}
+	if o.EncodeOutcome == nil {
+		o.EncodeOutcome = func(store.Payment, *Error) []byte { return nil }
+	}
+}
+
+// Machine runs payments, one at a time. Its methods may be called by any
+// goroutine; they hand their command to the loop in Run and wait for its
+// answer, so they fail with ctx's error while Run does not run.
+type Machine struct {
+	opt      Options
+	commands chan command
+
+	mu      sync.Mutex
+	phase   Phase
+	current string // localId of the payment being collected or confirmed
+}
+
+// New returns a Machine. It starts nothing.
+func New(opt Options) *Machine {
+	opt.setDefaults()
+	return &Machine{opt: opt, commands: make(chan command)}
+}
+
+// Current returns the phase and the localId of the payment in progress, if
+// any. It is a snapshot: the next moment may differ.
+func (m *Machine) Current() (Phase, string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.phase, m.current
+}
+
+func (m *Machine) enter(p Phase, localID string) {
+	m.mu.Lock()
+	m.phase, m.current = p, localID
+	m.mu.Unlock()
+	m.opt.Step(Step{Kind: StepPhase, Phase: p, LocalID: localID})
+}
+
+// command is what a POS wants of the loop.
+type command struct {
+	kind    commandKind
+	localID string
+	request store.Request // to be remembered with the outcome; empty ID: none
+	collect CollectParams
+	confirm bool // collect: go on to confirm by itself
+	reply   chan reply
+}
+
+type commandKind int
+
+const (
+	commandCollect commandKind = iota
+	commandConfirm
+	commandCancel
+)
+
+type reply struct {
+	payment store.Payment
+	end     CancelEnd
+	err     error
+}
+
+func (c command) answer(p store.Payment, err error) { c.reply <- reply{payment: p, err: err} }
+func (c command) fail(e *Error)                     { c.reply <- reply{err: e} }
+
+// send hands a command to the loop and waits for its reply. The reply channel
+// is buffered, so the loop never waits for a caller that has gone.
+func (m *Machine) send(ctx context.Context, c command) (reply, error) {
+	c.reply = make(chan reply, 1)
+	select {
+	case m.commands <- c:
+	case <-ctx.Done():
+		return reply{}, ctx.Err()
+	}
+	select {
+	case r := <-c.reply:
+		return r, nil
+	case <-ctx.Done():
+		return reply{}, ctx.Err()
+	}
+}

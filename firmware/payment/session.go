@@ -1,0 +1,204 @@
+package payment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"smartreader/emvkernel"
+	"smartreader/hal"
+	"smartreader/store"
+)
+
+// session is the payment in the machine's hands. Only the loop touches it.
+type session struct {
+	command  command // the one being carried out
+	settings Settings
+	offline  bool // mode, frozen when the payment was collected
+	payment  store.Payment
+
+	card        hal.Card
+	transaction *emvkernel.Transaction
+	face        Face
+	// notStorable is why this payment may not be stored, decided at collect;
+	// nil when it may.
+	notStorable *Error
+
+	holdUntil time.Time // an outcome is on the screen until then
+	next      *command  // came while the last card was just being taken
+}
+
+func (s *session) closeCard() {
+	if s.card != nil {
+		_ = s.card.Close() // the card may be gone already; there is nothing to do about it
+		s.card = nil
+	}
+	if s.transaction != nil {
+		s.transaction.Wipe()
+		s.transaction = nil
+	}
+}
+
+// show puts a face on the screen, with the card still to be taken if there is
+// one.
+func (m *Machine) show(s *session, kind FaceKind) {
+	s.face = Face{Kind: kind, Amount: s.payment.Amount, Currency: s.payment.Currency, Languages: s.face.Languages}
+	switch kind {
+	case FaceIdle, FacePresentCard, FaceProcessing:
+	default:
+		s.face.RemoveCard = s.card != nil
+	}
+	m.opt.Face(s.face)
+}
+
+// commit writes the payment's new state and, with outcome true, what is to be
+// answered when the POS repeats its request. Nothing may be shown or told
+// before it returned nil.
+func (m *Machine) commit(ctx context.Context, s *session, change store.Change, failure *Error, outcome bool) error {
+	if s.command.request.ID != "" {
+		request := s.command.request
+		request.LocalID = change.Payment.LocalID
+		request.Done = outcome
+		if outcome {
+			request.Result = m.opt.EncodeOutcome(change.Payment, failure)
+		}
+		change.Request = &request
+	}
+	p, err := m.opt.Store.Commit(context.WithoutCancel(ctx), change)
+	if err != nil {
+		return fmt.Errorf("payment: %s: %w", change.Payment.State, err)
+	}
+	s.payment = p
+	return nil
+}
+
+// giveUp ends the session without a charge: the payment goes back to created
+// with the reason in its history, so that the POS may collect again.
+func (m *Machine) giveUp(ctx context.Context, s *session, failure *Error) (Phase, error) {
+	p := s.payment
+	p.State = store.Created
+	p.Card, p.Receipt = nil, nil
+	if err := m.commit(ctx, s, store.Change{Payment: p, Reason: string(failure.Code) + ": " + failure.Message}, failure, true); err != nil {
+		return m.broken(s, err)
+	}
+	m.show(s, faceOf(failure))
+	s.command.fail(failure.with(s.payment))
+	return Removing, nil
+}
+
+func faceOf(e *Error) FaceKind {
+	switch e.Code {
+	case Canceled:
+		return FaceCanceled
+	case DeclinedByReader, DeclinedByPlatform, OfflineDeclined:
+		return FaceDeclined
+	case CardNotSupported, OfflineCardExpired, OnlinePINNotOffline, TestCardInLivemode:
+		return FaceNotAccepted
+	case CardInsertNotRead, CardRemoved, MissingEMVData:
+		return FaceTryAgain
+	case AmountExceedsMaxOffline, InvalidOfflineCurrency, DatabaseTooLarge, RequireOnlineNotConnected, OfflineMismatch:
+		return FaceNotAccepted
+	}
+	return FaceError
+}
+
+// broken ends the session when the store failed: what is on disk is unknown,
+// so nothing may be promised. The error stops Run; the payment's state is read
+// again after a restart.
+func (m *Machine) broken(s *session, err error) (Phase, error) {
+	m.show(s, FaceError)
+	s.command.fail(storeFailure(err))
+	if errors.Is(err, store.ErrRefused) || errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrTransition) {
+		m.opt.Log.Error("payment not committed", "payment", s.payment.LocalID, "err", err)
+		return Removing, nil
+	}
+	return Removing, err
+}
+
+func storeFailure(err error) *Error {
+	if refusal, ok := errors.AsType[*store.Refusal](err); ok {
+		if refusal.Reason == store.RefusedDamage {
+			return refuse(LedgerDamaged, RetryNever, "the ledger is damaged: "+refusal.Detail,
+				"stored payments are still forwarded; then acknowledge the loss")
+		}
+		return refuse(DatabaseTooLarge, RetrySame, "too little space to store a payment: "+refusal.Detail,
+			"restore the internet so that stored payments are forwarded")
+	}
+	return refuse(GenericReaderError, RetrySame, "the payment store failed: "+err.Error(),
+		"the reader restarts; ask for this payment again with the same request id")
+}
+
+// removing waits until the cardholder has taken the card.
+func (m *Machine) removing(ctx context.Context, s *session) (Phase, error) {
+	present := s.card != nil
+	s.closeCard()
+	if present {
+		err := attend(m, func() error { return m.opt.Contact.WaitRemoval(ctx) }, func(c command) {
+			switch c.kind {
+			case commandCollect:
+				// A POS that saw the card go may be faster than this loop.
+				if here, err := m.opt.Contact.Present(ctx); err == nil && !here && s.next == nil {
+					s.next = &c
+					return
+				}
+				c.fail(refuse(CardLeftInReader, RetrySame, "the last card is still in the reader", "ask the cardholder to take it"))
+			case commandConfirm:
+				c.fail(notCollected())
+			case commandCancel:
+				c.reply <- reply{end: EndAlreadyCompleted}
+			}
+		})
+		if ctx.Err() != nil {
+			return Idle, ctx.Err()
+		}
+		if err != nil {
+			m.opt.Log.Warn("waiting for the card to be taken", "err", err)
+		} else {
+			m.opt.Step(Step{Kind: StepCardRemoved, LocalID: s.payment.LocalID})
+		}
+		s.face.RemoveCard = false
+		m.opt.Face(s.face)
+	}
+	s.holdUntil = time.Now().Add(m.opt.OutcomeHold)
+	s.payment = store.Payment{}
+	return Idle, nil
+}
+
+// idle waits for a payment to collect. The last outcome stays on the screen
+// for a while, but never keeps the POS waiting.
+func (m *Machine) idle(ctx context.Context, s *session) (Phase, error) {
+	hold := time.NewTimer(time.Until(s.holdUntil))
+	defer hold.Stop()
+	if s.next != nil {
+		c := *s.next
+		s.next = nil
+		if begun, err := m.begin(ctx, s, c); begun || err != nil {
+			return Collecting, err
+		}
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return Idle, ctx.Err()
+		case <-hold.C:
+			m.opt.Face(Face{Kind: FaceIdle})
+		case c := <-m.commands:
+			switch c.kind {
+			case commandCollect:
+				if begun, err := m.begin(ctx, s, c); begun || err != nil {
+					return Collecting, err
+				}
+			case commandConfirm:
+				c.fail(notCollected())
+			case commandCancel:
+				c.reply <- reply{end: EndAlreadyCompleted}
+			}
+		}
+	}
+}
+
+func notCollected() *Error {
+	return refuse(ConfirmInvalid, RetryCollectAgain, "this payment has no card collected in the last 30 seconds",
+		"collect a card, then confirm within 30 seconds; or use processPaymentIntent")
+}

@@ -1,0 +1,127 @@
+package platform
+
+import (
+	"crypto/ecdsa"
+	"encoding/json"
+	"fmt"
+)
+
+// ConfigVersion is the form of Config this package reads.
+const ConfigVersion = 1
+
+// Config is everything a reader needs to work, with and without the platform.
+// It travels as a Signed document with LabelConfig. Plain values: the reader
+// converts them into what its parts need. Binary values are upper-case hex.
+type Config struct {
+	Version     int      `json:"version"`
+	ReaderID    string   `json:"readerId"`
+	AccountID   string   `json:"accountId"`
+	IssuedAtMs  int64    `json:"issuedAtMs"`
+	Livemode    bool     `json:"livemode"`
+	Location    Location `json:"location"`
+	Offline     Offline  `json:"offline"`
+	RevokedPOS  []string `json:"revokedPos"`  // POS ids whose credentials are void
+	SigningKeys [][]byte `json:"signingKeys"` // SPKI DER of all keys the platform signs with, for rotation
+
+	// SoftwareVersion is the newest release for this reader; SoftwareNotAfterMs
+	// is when the running one must have been replaced for offline use (0: never).
+	SoftwareVersion    string `json:"softwareVersion"`
+	SoftwareNotAfterMs int64  `json:"softwareNotAfterMs"`
+
+	Terminal     Terminal      `json:"terminal"`
+	Applications []Application `json:"applications"`
+	CAKeys       []CAKey       `json:"caKeys"`
+	SealKeys     []SealKey     `json:"sealKeys"` // the first one is used; the others are being phased in or out
+}
+
+// Offline says what may be taken while the platform cannot be reached.
+type Offline struct {
+	Enabled bool           `json:"enabled"`
+	Limits  []OfflineLimit `json:"limits"` // a currency that is not listed is not taken offline
+
+	// ConfigMaxAgeMs bounds how old the last online connect of a POS may be for
+	// an offline connect; SessionMaxAgeMs bounds one session (0: no bound).
+	ConfigMaxAgeMs  int64 `json:"configMaxAgeMs"`
+	SessionMaxAgeMs int64 `json:"sessionMaxAgeMs"`
+}
+
+// OfflineLimit tightens the reader's own limits for one currency; 0 leaves the
+// reader's own in force.
+type OfflineLimit struct {
+	Currency  string `json:"currency"`
+	MaxAmount int64  `json:"maxAmount"` // per payment, minor units
+	MaxCount  int    `json:"maxCount"`  // stored payments
+	MaxStored int64  `json:"maxStored"` // sum of stored payments, minor units
+	MaxAgeMs  int64  `json:"maxAgeMs"`  // age of the oldest stored payment
+}
+
+// Terminal is the EMV terminal data.
+type Terminal struct {
+	SerialNumber           string `json:"serialNumber"`           // 9F1E, 8 characters or empty
+	Type                   string `json:"type"`                   // 9F35, 1 byte
+	Capabilities           string `json:"capabilities"`           // 9F33, 3 bytes
+	AdditionalCapabilities string `json:"additionalCapabilities"` // 9F40, 5 bytes
+	Country                int    `json:"country"`                // 9F1A, ISO 3166 numeric
+	MCC                    int    `json:"mcc"`                    // 9F15
+	AcquirerID             string `json:"acquirerId"`             // 9F01, 6 bytes
+	MerchantID             string `json:"merchantId"`             // 9F16, 15 characters
+	MerchantName           string `json:"merchantName"`           // 9F4E
+	TerminalID             string `json:"terminalId"`             // 9F1C, 8 characters
+}
+
+// Application is one AID with its risk parameters.
+type Application struct {
+	AID          string `json:"aid"` // 5 to 16 bytes
+	Brand        string `json:"brand"`
+	PartialMatch bool   `json:"partialMatch"`
+	Version      string `json:"version"`    // 9F09, 2 bytes
+	TACDenial    string `json:"tacDenial"`  // 5 bytes
+	TACOnline    string `json:"tacOnline"`  // 5 bytes
+	TACDefault   string `json:"tacDefault"` // 5 bytes
+	FloorLimit   int64  `json:"floorLimit"` // 9F1B, minor units
+	// Random selection for online below the floor limit; all zero: none.
+	RandomThreshold int64 `json:"randomThreshold"` // minor units
+	RandomTarget    int   `json:"randomTarget"`    // per cent
+	RandomMaximum   int   `json:"randomMaximum"`   // per cent
+
+	DefaultDDOL string `json:"defaultDdol"` // may be empty
+	DefaultTDOL string `json:"defaultTdol"` // may be empty
+}
+
+// CAKey is a payment scheme's public key.
+type CAKey struct {
+	RID      string `json:"rid"`   // 5 bytes
+	Index    string `json:"index"` // 1 byte
+	Modulus  string `json:"modulus"`
+	Exponent string `json:"exponent"`
+	Expiry   string `json:"expiry"`   // last month of use, as 2031-12; empty: not known
+	Checksum string `json:"checksum"` // SHA-1 over RID, index, modulus, exponent; 20 bytes
+}
+
+// SealKey is a public key that card data is sealed to.
+type SealKey struct {
+	ID  string `json:"id"`
+	Key []byte `json:"key"` // as store/seal encodes it
+}
+
+// OpenConfig verifies, decodes and validates a configuration. It returns
+// ErrSignature or ErrDocument.
+func OpenConfig(pub *ecdsa.PublicKey, s Signed) (*Config, error) {
+	if err := Verify(LabelConfig, pub, s); err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+	return DecodeConfig(s.Payload)
+}
+
+// DecodeConfig decodes and validates the payload of a configuration whose
+// signature was checked when it was stored.
+func DecodeConfig(payload []byte) (*Config, error) {
+	c := new(Config)
+	if err := json.Unmarshal(payload, c); err != nil {
+		return nil, fmt.Errorf("%w: configuration: %w", ErrDocument, err)
+	}
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}

@@ -1,0 +1,229 @@
+package platform
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+)
+
+func newSigner(t testing.TB) (*ecdsa.PrivateKey, []byte) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spki, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key, spki
+}
+
+// goodConfig is a configuration that validates.
+func goodConfig(t testing.TB) *Config {
+	_, spki := newSigner(t)
+	return &Config{
+		Version: ConfigVersion, ReaderID: "tmr_1", IssuedAtMs: 1,
+		Location:    Location{ID: "tml_1", Country: "US", Currency: "usd"},
+		Offline:     Offline{Enabled: true, Limits: []OfflineLimit{{Currency: "usd", MaxAmount: 100}}},
+		SigningKeys: [][]byte{spki},
+		Terminal:    Terminal{Type: "22", Capabilities: "E0B8C8", AdditionalCapabilities: "7000B0A001", Country: 840, MCC: 5999},
+		Applications: []Application{{
+			AID: "A0000000031010", Brand: "visa", Version: "0096",
+			TACDenial: "0000000000", TACOnline: "0000000000", TACDefault: "0000000000",
+		}},
+		CAKeys: []CAKey{{
+			RID: "A000000003", Index: "E7", Modulus: strings.Repeat("AB", 144), Exponent: "03",
+			Expiry: "2031-12", Checksum: strings.Repeat("00", 20),
+		}},
+		SealKeys: []SealKey{{ID: "k1", Key: []byte{1}}},
+	}
+}
+
+func TestConfigRoundTrip(t *testing.T) {
+	key, _ := newSigner(t)
+	payload, err := json.Marshal(goodConfig(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, err := Sign(LabelConfig, key, payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := OpenConfig(&key.PublicKey, signed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := json.Marshal(c)
+	if err != nil || !bytes.Equal(again, payload) {
+		t.Errorf("changed on the way: %v\n%s\n%s", err, payload, again)
+	}
+}
+
+func TestValidateNamesTheField(t *testing.T) {
+	for field, spoil := range map[string]func(*Config){
+		"version":                         func(c *Config) { c.Version = 2 },
+		"readerId":                        func(c *Config) { c.ReaderID = "" },
+		"issuedAtMs":                      func(c *Config) { c.IssuedAtMs = 0 },
+		"location.id":                     func(c *Config) { c.Location.ID = "" },
+		"location.country":                func(c *Config) { c.Location.Country = "USA" },
+		"location.currency":               func(c *Config) { c.Location.Currency = "USD" },
+		"softwareNotAfterMs":              func(c *Config) { c.SoftwareNotAfterMs = -1 },
+		"signingKeys[0]":                  func(c *Config) { c.SigningKeys[0] = []byte{1} },
+		"offline.configMaxAgeMs":          func(c *Config) { c.Offline.ConfigMaxAgeMs = -1 },
+		"offline.sessionMaxAgeMs":         func(c *Config) { c.Offline.SessionMaxAgeMs = -1 },
+		"offline.limits[0].currency":      func(c *Config) { c.Offline.Limits[0].Currency = "us" },
+		"offline.limits[1].currency":      func(c *Config) { c.Offline.Limits = append(c.Offline.Limits, c.Offline.Limits[0]) },
+		"offline.limits[0].maxAmount":     func(c *Config) { c.Offline.Limits[0].MaxAmount = -1 },
+		"offline.limits[0].maxCount":      func(c *Config) { c.Offline.Limits[0].MaxCount = -1 },
+		"offline.limits[0].maxStored":     func(c *Config) { c.Offline.Limits[0].MaxStored = -1 },
+		"offline.limits[0].maxAgeMs":      func(c *Config) { c.Offline.Limits[0].MaxAgeMs = -1 },
+		"terminal.serialNumber":           func(c *Config) { c.Terminal.SerialNumber = "1" },
+		"terminal.type":                   func(c *Config) { c.Terminal.Type = "2" },
+		"terminal.capabilities":           func(c *Config) { c.Terminal.Capabilities = "E0B8" },
+		"terminal.additionalCapabilities": func(c *Config) { c.Terminal.AdditionalCapabilities = "x" },
+		"terminal.country":                func(c *Config) { c.Terminal.Country = 1000 },
+		"terminal.mcc":                    func(c *Config) { c.Terminal.MCC = -1 },
+		"terminal.acquirerId":             func(c *Config) { c.Terminal.AcquirerID = "00000000000000" },
+		"terminal.merchantId":             func(c *Config) { c.Terminal.MerchantID = "1234567890123456" },
+		"terminal.terminalId":             func(c *Config) { c.Terminal.TerminalID = "123456789" },
+		"applications":                    func(c *Config) { c.Applications = nil },
+		"applications[0].aid":             func(c *Config) { c.Applications[0].AID = "A0000000" },
+		"applications[0].version":         func(c *Config) { c.Applications[0].Version = "00" },
+		"applications[0].tacDenial":       func(c *Config) { c.Applications[0].TACDenial = "" },
+		"applications[0].tacOnline":       func(c *Config) { c.Applications[0].TACOnline = "" },
+		"applications[0].tacDefault":      func(c *Config) { c.Applications[0].TACDefault = "" },
+		"applications[0].floorLimit":      func(c *Config) { c.Applications[0].FloorLimit = -1 },
+		"applications[0].randomThreshold": func(c *Config) { c.Applications[0].RandomThreshold = -1 },
+		"applications[0].randomTarget":    func(c *Config) { c.Applications[0].RandomTarget = 5 },
+		"applications[0].randomMaximum":   func(c *Config) { c.Applications[0].RandomMaximum = 100 },
+		"applications[0].defaultDdol":     func(c *Config) { c.Applications[0].DefaultDDOL = "9" },
+		"applications[0].defaultTdol":     func(c *Config) { c.Applications[0].DefaultTDOL = "z" },
+		"caKeys[0].rid":                   func(c *Config) { c.CAKeys[0].RID = "A0" },
+		"caKeys[0].index":                 func(c *Config) { c.CAKeys[0].Index = "" },
+		"caKeys[0].modulus":               func(c *Config) { c.CAKeys[0].Modulus = "AB" },
+		"caKeys[0].exponent":              func(c *Config) { c.CAKeys[0].Exponent = "" },
+		"caKeys[0].checksum":              func(c *Config) { c.CAKeys[0].Checksum = "" },
+		"caKeys[0].expiry":                func(c *Config) { c.CAKeys[0].Expiry = "2031-13" },
+		"sealKeys":                        func(c *Config) { c.SealKeys = nil },
+		"sealKeys[0]":                     func(c *Config) { c.SealKeys[0].Key = nil },
+		"sealKeys[1].id":                  func(c *Config) { c.SealKeys = append(c.SealKeys, c.SealKeys[0]) },
+	} {
+		c := goodConfig(t)
+		if err := c.Validate(); err != nil {
+			t.Fatal(err)
+		}
+		spoil(c)
+		err := c.Validate()
+		if !errors.Is(err, ErrDocument) || !strings.Contains(err.Error(), ": "+field+" ") {
+			t.Errorf("%s: got %v", field, err)
+		}
+	}
+}
+
+func TestSignatures(t *testing.T) {
+	key, _ := newSigner(t)
+	other, _ := newSigner(t)
+	signed, err := Sign(LabelConfig, key, []byte("payload"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Verify(LabelConfig, &key.PublicKey, signed); err != nil {
+		t.Errorf("good signature: %v", err)
+	}
+	changed := bytes.Clone(signed.Signature)
+	changed[40] ^= 1
+	for name, err := range map[string]error{
+		"another purpose": Verify(LabelCredential, &key.PublicKey, signed),
+		"another key":     Verify(LabelConfig, &other.PublicKey, signed),
+		"no key":          Verify(LabelConfig, nil, signed),
+		"another payload": Verify(LabelConfig, &key.PublicKey, Signed{[]byte("payloae"), signed.Signature}),
+		"another split":   Verify(LabelConfig+"p", &key.PublicKey, Signed{[]byte("ayload"), signed.Signature}),
+		"changed":         Verify(LabelConfig, &key.PublicKey, Signed{signed.Payload, changed}),
+		"cut":             Verify(LabelConfig, &key.PublicKey, Signed{signed.Payload, signed.Signature[:63]}),
+		"zeros":           Verify(LabelConfig, &key.PublicKey, Signed{signed.Payload, make([]byte, 64)}),
+		"none":            Verify(LabelConfig, &key.PublicKey, Signed{signed.Payload, nil}),
+	} {
+		if !errors.Is(err, ErrSignature) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Sign(LabelConfig, p384, nil); err == nil {
+		t.Error("signed with a key that is not P-256")
+	}
+}
+
+func TestCredential(t *testing.T) {
+	key, spki := newSigner(t)
+	good := POSCredential{POSID: "p", PublicKey: spki, LocationID: "tml_1", IssuedAtMs: now.UnixMilli(), ExpiresAtMs: now.UnixMilli() + 1}
+	sign := func(c POSCredential) Signed {
+		payload, err := json.Marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := Sign(LabelCredential, key, payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	c, err := OpenCredential(&key.PublicKey, sign(good))
+	if err != nil || c.POSID != "p" {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	if c.Expired(now) || !c.Expired(now.Add(1e6)) {
+		t.Error("Expired is wrong at the edge")
+	}
+	for field, spoil := range map[string]func(*POSCredential){
+		"posId":       func(c *POSCredential) { c.POSID = "" },
+		"locationId":  func(c *POSCredential) { c.LocationID = "" },
+		"publicKey":   func(c *POSCredential) { c.PublicKey = nil },
+		"issuedAtMs":  func(c *POSCredential) { c.IssuedAtMs = 0 },
+		"expiresAtMs": func(c *POSCredential) { c.ExpiresAtMs = c.IssuedAtMs },
+	} {
+		bad := good
+		spoil(&bad)
+		if _, err := OpenCredential(&key.PublicKey, sign(bad)); !errors.Is(err, ErrDocument) || !strings.Contains(err.Error(), field) {
+			t.Errorf("%s: %v", field, err)
+		}
+	}
+	config, err := Sign(LabelConfig, key, sign(good).Payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenCredential(&key.PublicKey, config); !errors.Is(err, ErrSignature) {
+		t.Errorf("signed for another purpose: %v", err)
+	}
+}
+
+func TestIdentity(t *testing.T) {
+	a := newAuthority(t)
+	key, _ := newSigner(t)
+	csr, err := NewCSR(key, "S1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if parsed, err := x509.ParseCertificateRequest(csr); err != nil || parsed.CheckSignature() != nil || parsed.Subject.CommonName != "S1" {
+		t.Errorf("CSR: %+v, %v", parsed, err)
+	}
+	cert, err := x509.ParseCertificate(a.issue(nil).Certificate[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id, err := ReaderID(cert); id != "tmr_1" || err != nil {
+		t.Errorf("%q, %v", id, err)
+	}
+	if _, err := ReaderID(a.cert); !errors.Is(err, ErrIdentity) {
+		t.Errorf("of a CA: %v", err)
+	}
+}

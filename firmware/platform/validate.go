@@ -1,0 +1,121 @@
+package platform
+
+import (
+	"encoding/hex"
+	"fmt"
+	"time"
+)
+
+// Validate checks every field a reader relies on; the error (ErrDocument)
+// names the field. Whether keys and application data make sense together is
+// for the parts that use them.
+func (c *Config) Validate() error {
+	v := &validator{document: "configuration"}
+	v.that(c.Version == ConfigVersion, "version", "is not %d", ConfigVersion)
+	v.that(c.ReaderID != "", "readerId", "is empty")
+	v.that(c.IssuedAtMs > 0, "issuedAtMs", "is not positive")
+	v.that(c.Location.ID != "", "location.id", "is empty")
+	v.that(len(c.Location.Country) == 2, "location.country", "is not two letters")
+	v.currency("location.currency", c.Location.Currency)
+	v.that(c.SoftwareNotAfterMs >= 0, "softwareNotAfterMs", "is negative")
+	for i, key := range c.SigningKeys {
+		_, err := ParseSigningKey(key)
+		v.that(err == nil, fmt.Sprintf("signingKeys[%d]", i), "is not an ECDSA P-256 key")
+	}
+	c.Offline.validate(v)
+	c.Terminal.validate(v)
+	v.that(len(c.Applications) > 0, "applications", "is empty")
+	for i, a := range c.Applications {
+		a.validate(v, fmt.Sprintf("applications[%d].", i))
+	}
+	for i, k := range c.CAKeys {
+		k.validate(v, fmt.Sprintf("caKeys[%d].", i))
+	}
+	v.that(len(c.SealKeys) > 0, "sealKeys", "is empty")
+	seen := make(map[string]bool)
+	for i, k := range c.SealKeys {
+		field := fmt.Sprintf("sealKeys[%d]", i)
+		v.that(k.ID != "" && len(k.Key) > 0, field, "is incomplete")
+		v.that(!seen[k.ID], field+".id", "is a repeat")
+		seen[k.ID] = true
+	}
+	return v.err
+}
+
+func (o *Offline) validate(v *validator) {
+	v.that(o.ConfigMaxAgeMs >= 0, "offline.configMaxAgeMs", "is negative")
+	v.that(o.SessionMaxAgeMs >= 0, "offline.sessionMaxAgeMs", "is negative")
+	seen := make(map[string]bool)
+	for i, l := range o.Limits {
+		field := fmt.Sprintf("offline.limits[%d].", i)
+		v.currency(field+"currency", l.Currency)
+		v.that(!seen[l.Currency], field+"currency", "is a repeat")
+		seen[l.Currency] = true
+		v.that(l.MaxAmount >= 0, field+"maxAmount", "is negative")
+		v.that(l.MaxCount >= 0, field+"maxCount", "is negative")
+		v.that(l.MaxStored >= 0, field+"maxStored", "is negative")
+		v.that(l.MaxAgeMs >= 0, field+"maxAgeMs", "is negative")
+	}
+}
+
+func (t *Terminal) validate(v *validator) {
+	v.that(len(t.SerialNumber) == 0 || len(t.SerialNumber) == 8, "terminal.serialNumber", "is not 8 characters")
+	v.hex("terminal.type", t.Type, 1, 1)
+	v.hex("terminal.capabilities", t.Capabilities, 3, 3)
+	v.hex("terminal.additionalCapabilities", t.AdditionalCapabilities, 5, 5)
+	v.that(t.Country > 0 && t.Country <= 999, "terminal.country", "is not a numeric country code")
+	v.that(t.MCC >= 0 && t.MCC <= 9999, "terminal.mcc", "is not four digits")
+	v.hex("terminal.acquirerId", t.AcquirerID, 0, 6)
+	v.that(len(t.MerchantID) <= 15, "terminal.merchantId", "is longer than 15 characters")
+	v.that(len(t.TerminalID) <= 8, "terminal.terminalId", "is longer than 8 characters")
+}
+
+func (a *Application) validate(v *validator, field string) {
+	v.hex(field+"aid", a.AID, 5, 16)
+	v.hex(field+"version", a.Version, 2, 2)
+	v.hex(field+"tacDenial", a.TACDenial, 5, 5)
+	v.hex(field+"tacOnline", a.TACOnline, 5, 5)
+	v.hex(field+"tacDefault", a.TACDefault, 5, 5)
+	v.that(a.FloorLimit >= 0, field+"floorLimit", "is negative")
+	v.that(a.RandomThreshold >= 0, field+"randomThreshold", "is negative")
+	v.that(0 <= a.RandomTarget && a.RandomTarget <= a.RandomMaximum, field+"randomTarget", "is not 0 to randomMaximum")
+	v.that(a.RandomMaximum <= 99, field+"randomMaximum", "is more than 99")
+	v.hex(field+"defaultDdol", a.DefaultDDOL, 0, 252)
+	v.hex(field+"defaultTdol", a.DefaultTDOL, 0, 252)
+}
+
+func (k *CAKey) validate(v *validator, field string) {
+	v.hex(field+"rid", k.RID, 5, 5)
+	v.hex(field+"index", k.Index, 1, 1)
+	v.hex(field+"modulus", k.Modulus, 64, 248)
+	v.hex(field+"exponent", k.Exponent, 1, 3)
+	v.hex(field+"checksum", k.Checksum, 20, 20)
+	_, err := time.Parse("2006-01", k.Expiry)
+	v.that(k.Expiry == "" || err == nil, field+"expiry", "is not a month as 2031-12")
+}
+
+// validator keeps the first complaint.
+type validator struct {
+	document string
+	err      error
+}
+
+func (v *validator) that(ok bool, field, format string, args ...any) {
+	if !ok && v.err == nil {
+		v.err = fmt.Errorf("%w: %s: %s %s", ErrDocument, v.document, field, fmt.Sprintf(format, args...))
+	}
+}
+
+// hex checks for hex digits of low to high bytes.
+func (v *validator) hex(field, s string, low, high int) {
+	b, err := hex.DecodeString(s)
+	v.that(err == nil && len(b) >= low && len(b) <= high, field, "is not hex of %d to %d bytes", low, high)
+}
+
+func (v *validator) currency(field, s string) {
+	ok := len(s) == 3
+	for _, c := range s {
+		ok = ok && 'a' <= c && c <= 'z'
+	}
+	v.that(ok, field, "is not a lower-case currency code")
+}

@@ -1,0 +1,61 @@
+package reader
+
+import (
+	"context"
+	"reflect"
+	"time"
+
+	"smartreader/firmware/payment"
+	"smartreader/lan/wire"
+)
+
+// announce tells POS what changed: the ledger has new events, the network
+// status or the totals are different.
+func (r *Reader) announce(ctx context.Context) error {
+	var last wire.OfflineStatus
+	for {
+		// Ask for the channels first: what changes in between is not missed.
+		ledger, link := r.store.Changed(), r.platform.Link().Changed()
+		r.lan.Notify()
+		if status := r.offlineStatus(); !reflect.DeepEqual(status, last) {
+			last = status
+			r.lan.Broadcast(wire.Event{Type: wire.EventOfflineStatusChange, AtMs: time.Now().UnixMilli(), OfflineStatus: &status})
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ledger:
+		case <-link:
+			if !r.offline() {
+				r.forward.Kick()
+			}
+		}
+	}
+}
+
+// step passes on what a POS may show while it waits.
+func (r *Reader) step(s payment.Step) {
+	if r.lan == nil {
+		return
+	}
+	e := wire.Event{AtMs: time.Now().UnixMilli()}
+	switch s.Kind {
+	case payment.StepCardInserted:
+		e.Type, e.ReaderEvent = wire.EventReaderEvent, wire.ReaderCardInserted
+	case payment.StepCardRemoved:
+		e.Type, e.ReaderEvent = wire.EventReaderEvent, wire.ReaderCardRemoved
+	case payment.StepPhase:
+		e.Type, e.PaymentStatus = wire.EventPaymentStatusChange, paymentStatus(s.Phase)
+	}
+	r.lan.Broadcast(e)
+}
+
+func paymentStatus(p payment.Phase) string {
+	switch p {
+	case payment.Collecting:
+		return wire.PaymentWaitingForInput
+	case payment.Collected, payment.Confirming:
+		return wire.PaymentProcessing
+	}
+	return wire.PaymentReady
+}

@@ -1,0 +1,258 @@
+package reader
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"smartreader/emvkernel"
+	"smartreader/emvkernel/oda"
+	"smartreader/firmware/payment"
+	"smartreader/firmware/platform"
+	"smartreader/store"
+	"smartreader/store/seal"
+)
+
+// configuration is the platform's configuration, verified, and what the parts
+// make of it.
+type configuration struct {
+	etag     string
+	platform *platform.Config
+	settings payment.Settings
+}
+
+const configBlob = "config"
+
+// storedConfig is how the configuration is kept: as signed by the platform,
+// so that what is loaded after a reboot is checked again.
+type storedConfig struct {
+	ETag   string          `json:"etag"`
+	Signed platform.Signed `json:"signed"`
+}
+
+func (r *Reader) loadConfiguration() error {
+	data, err := r.store.Blob(configBlob)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reader: configuration: %w", err)
+	}
+	var kept storedConfig
+	if err := json.Unmarshal(data, &kept); err != nil {
+		return fmt.Errorf("reader: configuration: %w", err)
+	}
+	config, err := r.openConfiguration(kept)
+	if err != nil {
+		// The platform has a good copy; without one nothing is accepted.
+		r.log.Error("stored configuration not usable, a new one is needed", "err", err)
+		return nil
+	}
+	r.setConfiguration(config)
+	return nil
+}
+
+func (r *Reader) openConfiguration(kept storedConfig) (*configuration, error) {
+	key, err := platform.ParseSigningKey(r.identity.SigningKey)
+	if err != nil {
+		return nil, err
+	}
+	c, err := platform.OpenConfig(key, kept.Signed)
+	if err != nil {
+		return nil, err
+	}
+	if c.ReaderID != r.readerID() {
+		return nil, fmt.Errorf("reader: configuration is for %s, not for this reader", c.ReaderID)
+	}
+	settings, err := settingsOf(c, r.board.Serial)
+	if err != nil {
+		return nil, err
+	}
+	return &configuration{etag: kept.ETag, platform: c, settings: settings}, nil
+}
+
+func (r *Reader) setConfiguration(c *configuration) {
+	r.mu.Lock()
+	r.config = c
+	r.mu.Unlock()
+	r.screen.merchant(c.platform.Location.DisplayName)
+}
+
+func (r *Reader) configured() *configuration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.config
+}
+
+func (r *Reader) settings() (payment.Settings, bool) {
+	c := r.configured()
+	if c == nil {
+		return payment.Settings{}, false
+	}
+	return c.settings, true
+}
+
+// awaitConfiguration waits for the first configuration. Later ones are read in
+// the background.
+func (r *Reader) awaitConfiguration(ctx context.Context) error {
+	if r.configured() != nil {
+		return nil
+	}
+	for {
+		err := r.fetchConfiguration(ctx)
+		if err == nil {
+			return nil
+		}
+		r.log.Warn("configuration not read, trying again", "err", err)
+		if err := pause(ctx, activationRetry); err != nil {
+			return err
+		}
+	}
+}
+
+// fetchConfiguration reads the configuration if there is a newer one, verifies
+// and keeps it. An unusable one changes nothing.
+func (r *Reader) fetchConfiguration(ctx context.Context) error {
+	etag := ""
+	if c := r.configured(); c != nil {
+		etag = c.etag
+	}
+	answer, err := r.platform.Config(ctx, etag)
+	if err != nil || answer.NotModified {
+		return err
+	}
+	kept := storedConfig{ETag: answer.ETag, Signed: answer.Signed}
+	config, err := r.openConfiguration(kept)
+	if err != nil {
+		return err
+	}
+	data, err := json.Marshal(kept)
+	if err != nil {
+		return fmt.Errorf("reader: configuration: %w", err)
+	}
+	if err := r.store.PutBlob(ctx, configBlob, data); err != nil {
+		return fmt.Errorf("reader: keep configuration: %w", err)
+	}
+	r.setConfiguration(config)
+	r.log.Info("configuration read", "location", config.platform.Location.ID, "offline", config.platform.Offline.Enabled)
+	return nil
+}
+
+// refreshConfiguration reads the configuration again at an interval and
+// whenever the platform is back.
+func (r *Reader) refreshConfiguration(ctx context.Context) error {
+	ticker := time.NewTicker(r.opt.ConfigInterval)
+	defer ticker.Stop()
+	for {
+		changed := r.platform.Link().Changed()
+		if r.platform.Link().State() == platform.LinkOnline {
+			if err := r.fetchConfiguration(ctx); err != nil && ctx.Err() == nil {
+				r.log.Warn("configuration not read", "err", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		case <-changed:
+		}
+	}
+}
+
+// settingsOf converts the platform's plain values into what a payment needs.
+func settingsOf(c *platform.Config, serial string) (payment.Settings, error) {
+	kernel, err := kernelConfig(c, serial)
+	if err != nil {
+		return payment.Settings{}, fmt.Errorf("reader: configuration: %w", err)
+	}
+	s := payment.Settings{
+		ReaderID: c.ReaderID, Livemode: c.Livemode, Kernel: kernel,
+		Policy: payment.Policy{Enabled: c.Offline.Enabled, Limits: map[string]payment.Limit{}},
+	}
+	shipped := payment.Defaults()
+	for _, l := range c.Offline.Limits {
+		limit := payment.Limit{MaxAmount: l.MaxAmount, MaxCount: l.MaxCount, MaxStored: l.MaxStored}
+		s.Policy.Limits[l.Currency] = shipped[l.Currency].Tighten(limit)
+	}
+	if len(c.SealKeys) > 0 {
+		s.SealKey, err = seal.ParsePublicKey(c.SealKeys[0].ID, c.SealKeys[0].Key)
+		if err != nil {
+			return payment.Settings{}, fmt.Errorf("reader: configuration: sealKeys[0]: %w", err)
+		}
+	}
+	return s, nil
+}
+
+func kernelConfig(c *platform.Config, serial string) (*emvkernel.Config, error) {
+	d := &hexDecoder{}
+	t := c.Terminal
+	k := &emvkernel.Config{Terminal: emvkernel.Terminal{
+		Type:                   d.fixed("terminal.type", t.Type, 1)[0],
+		Capabilities:           [3]byte(d.fixed("terminal.capabilities", t.Capabilities, 3)),
+		AdditionalCapabilities: [5]byte(d.fixed("terminal.additionalCapabilities", t.AdditionalCapabilities, 5)),
+		Country:                uint16(t.Country), SerialNumber: lastEight(serial), MerchantID: t.MerchantID, TerminalID: t.TerminalID,
+		MerchantName: t.MerchantName, MCC: uint16(t.MCC), AcquirerID: d.bytes("terminal.acquirerId", t.AcquirerID),
+	}}
+	for i, a := range c.Applications {
+		name := func(field string) string { return fmt.Sprintf("applications[%d].%s", i, field) }
+		k.Applications = append(k.Applications, emvkernel.Application{
+			AID: d.bytes(name("aid"), a.AID), PartialMatch: a.PartialMatch, Brand: a.Brand, FloorLimit: a.FloorLimit,
+			Version:     [2]byte(d.fixed(name("version"), a.Version, 2)),
+			TACDenial:   [5]byte(d.fixed(name("tacDenial"), a.TACDenial, 5)),
+			TACOnline:   [5]byte(d.fixed(name("tacOnline"), a.TACOnline, 5)),
+			TACDefault:  [5]byte(d.fixed(name("tacDefault"), a.TACDefault, 5)),
+			DefaultDDOL: d.bytes(name("defaultDdol"), a.DefaultDDOL), DefaultTDOL: d.bytes(name("defaultTdol"), a.DefaultTDOL),
+		})
+	}
+	for i, key := range c.CAKeys {
+		name := func(field string) string { return fmt.Sprintf("caKeys[%d].%s", i, field) }
+		k.CAKeys = append(k.CAKeys, oda.CAKey{
+			RID: [5]byte(d.fixed(name("rid"), key.RID, 5)), Index: d.fixed(name("index"), key.Index, 1)[0],
+			Modulus: d.bytes(name("modulus"), key.Modulus), Exponent: d.bytes(name("exponent"), key.Exponent),
+			Expiry: key.Expiry, Checksum: d.bytes(name("checksum"), key.Checksum),
+		})
+	}
+	if d.err != nil {
+		return nil, d.err
+	}
+	return k, k.Validate()
+}
+
+// lastEight is the part of the serial number that fits 9F1E (an 8).
+func lastEight(serial string) string {
+	var kept []byte
+	for _, c := range []byte(serial) {
+		if c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' {
+			kept = append(kept, c)
+		}
+	}
+	if len(kept) > 8 {
+		kept = kept[len(kept)-8:]
+	}
+	return fmt.Sprintf("%08s", kept)
+}
+
+// hexDecoder decodes fields and remembers the first that was wrong.
+type hexDecoder struct{ err error }
+
+func (d *hexDecoder) bytes(field, s string) []byte {
+	b, err := hex.DecodeString(s)
+	if err != nil && d.err == nil {
+		d.err = fmt.Errorf("%s is not hexadecimal", field)
+	}
+	return b
+}
+
+func (d *hexDecoder) fixed(field, s string, n int) []byte {
+	b := d.bytes(field, s)
+	if len(b) != n {
+		if d.err == nil {
+			d.err = fmt.Errorf("%s has %d bytes, want %d", field, len(b), n)
+		}
+		return make([]byte, n)
+	}
+	return b
+}

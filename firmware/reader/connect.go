@@ -1,0 +1,117 @@
+package reader
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"slices"
+
+	"smartreader/firmware/platform"
+	"smartreader/lan"
+	"smartreader/lan/wire"
+)
+
+// Connect lets a POS in: online with a one-shot token that the platform
+// redeems, or at any time with the credential it got for an earlier token.
+func (s service) Connect(ctx context.Context, c *lan.Caller, p wire.ConnectReaderParams) (wire.ConnectReaderResult, error) {
+	r := s.r
+	config := r.configured()
+	if config == nil {
+		return wire.ConnectReaderResult{}, wire.NewError(wire.CodeNoLastSeenAccount, "the reader has no configuration yet")
+	}
+	if p.LocationID != "" && p.LocationID != config.platform.Location.ID {
+		return wire.ConnectReaderResult{}, wire.Errorf(wire.CodeLocationNotAvailableOffline, "the reader is at location %s, not %s", config.platform.Location.ID, p.LocationID)
+	}
+	result := wire.ConnectReaderResult{Connection: wire.ConnectedOffline, Credential: p.Credential}
+	if p.ConnectionToken != "" {
+		credential, err := r.redeem(ctx, p)
+		if err != nil {
+			return wire.ConnectReaderResult{}, err
+		}
+		result.Connection, result.Credential = wire.ConnectedOnline, credential
+		// An online connect takes over what was changed at the platform.
+		if err := r.fetchConfiguration(ctx); err != nil {
+			r.log.Warn("configuration not read at connect", "err", err)
+		}
+		config = r.configured()
+	}
+	credential, err := r.checkCredential(config, p, result.Credential)
+	if err != nil {
+		return wire.ConnectReaderResult{}, err
+	}
+	result.ExpiresAtMs = credential.ExpiresAtMs
+	if result.Reader, err = s.Describe(ctx, c); err != nil {
+		return wire.ConnectReaderResult{}, err
+	}
+	if result.Cursor, err = r.store.Cursor(p.POSID); err != nil {
+		return wire.ConnectReaderResult{}, err
+	}
+	result.NewestSeq, _ = r.store.Head()
+	result.OfflineStatus = r.offlineStatus()
+	result.Warnings = result.Reader.Warnings
+	return result, nil
+}
+
+func (r *Reader) redeem(ctx context.Context, p wire.ConnectReaderParams) (*wire.Credential, error) {
+	answer, err := r.platform.Redeem(ctx, platform.RedeemRequest{ConnectionToken: p.ConnectionToken, POSID: p.POSID, POSPublicKey: p.POSPublicKey})
+	var refused *platform.Error
+	var unreachable *platform.Unreachable
+	switch {
+	case errors.As(err, &refused) && (refused.Code == platform.CodeTokenInvalid || refused.Code == platform.CodeTokenLocation):
+		return nil, wire.NewError(wire.CodeConnectionTokenError, refused.Message)
+	case errors.As(err, &refused):
+		return nil, wire.NewError(wire.CodePlatformError, refused.Message)
+	case errors.As(err, &unreachable) && unreachable.Kind == platform.KindTLS:
+		return nil, wire.NewError(wire.CodeCertificateError, "")
+	case errors.As(err, &unreachable):
+		return nil, wire.NewError(wire.CodeNotConnectedToInternet, "the reader cannot reach the platform to redeem the connection token").
+			WithRemedy("connect with the credential of an earlier online connect, or restore the internet")
+	case err != nil:
+		return nil, err
+	}
+	return &wire.Credential{Payload: answer.Credential.Payload, Signature: answer.Credential.Signature}, nil
+}
+
+// checkCredential decides whether a credential lets this POS use this reader
+// now. The server has checked that the POS holds the key.
+func (r *Reader) checkCredential(config *configuration, p wire.ConnectReaderParams, credential *wire.Credential) (*platform.POSCredential, error) {
+	if credential == nil {
+		return nil, wire.NewError(wire.CodeReaderNotAvailableOffline, "neither a connection token nor a credential was given")
+	}
+	r.mu.Lock()
+	id := r.identity.Reader
+	signing := r.identity.SigningKey
+	r.mu.Unlock()
+	signed := platform.Signed{Payload: credential.Payload, Signature: credential.Signature}
+	key, err := platform.ParseSigningKey(signing)
+	if err != nil {
+		return nil, err
+	}
+	c, err := platform.OpenCredential(key, signed)
+	switch {
+	case err != nil:
+		return nil, wire.NewError(wire.CodeMissingPrerequisite, "the credential was not issued by this reader's platform")
+	case c.POSID != p.POSID || !bytes.Equal(c.PublicKey, p.POSPublicKey):
+		return nil, wire.NewError(wire.CodeAuthenticationFailed, "the credential belongs to another POS or key")
+	case c.AccountID != config.platform.AccountID || c.Livemode != config.platform.Livemode:
+		return nil, wire.NewError(wire.CodeMissingPrerequisite, "the credential is for another account or mode")
+	case c.LocationID != config.platform.Location.ID:
+		return nil, wire.NewError(wire.CodeLocationNotAvailableOffline, "")
+	case c.DeviceType != id.DeviceType:
+		return nil, wire.NewError(wire.CodeReaderNotAvailableOffline, "the credential is for readers of type "+c.DeviceType)
+	case slices.Contains(config.platform.RevokedPOS, c.POSID):
+		return nil, wire.NewError(wire.CodeMissingPrerequisite, "this POS was revoked")
+	case c.Expired(r.now()):
+		return nil, wire.NewError(wire.CodeReaderNotAvailableOffline, "the credential has expired")
+	}
+	return c, nil
+}
+
+func leafOf(c tls.Certificate) (*x509.Certificate, error) {
+	if len(c.Certificate) == 0 {
+		return nil, errors.New("reader: no certificate")
+	}
+	return x509.ParseCertificate(c.Certificate[0])
+}

@@ -1,0 +1,196 @@
+package reader
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"slices"
+
+	"smartreader/firmware/payment"
+	"smartreader/lan/wire"
+	"smartreader/store"
+	"smartreader/store/seal"
+)
+
+// paymentIntent is a payment as the POS sees it. proof adds the signed ledger
+// entry of a stored payment.
+func (r *Reader) paymentIntent(p store.Payment, proof bool) wire.PaymentIntent {
+	pi := wire.PaymentIntent{
+		LocalID: p.LocalID, Status: statusOf(p), Amount: p.Amount, Currency: p.Currency, CaptureMethod: p.CaptureMethod,
+		OfflineBehavior: p.OfflineBehavior, SetupFutureUsage: p.SetupFutureUsage, IdempotencyKey: p.Key, Livemode: p.Livemode,
+		CreatedAtMs: p.CreatedAtMs, Description: p.Description, Metadata: p.Metadata,
+	}
+	if p.IntentID != "" {
+		pi.ID = &p.IntentID
+	}
+	if !p.State.Pending() {
+		pi.ClientSecret = p.ClientSecret
+	}
+	if p.State == store.Canceled {
+		pi.CanceledAtMs = p.DoneAtMs
+	}
+	if p.Failure != nil {
+		pi.LastPaymentError = &wire.PaymentError{Code: p.Failure.Code, DeclineCode: p.Failure.DeclineCode, Message: p.Failure.Message}
+	}
+	details := cardDetails(p)
+	if settled(p.State) {
+		pi.PaymentMethod = &wire.PaymentMethod{PaymentMethodDetails: *details}
+		if p.CaptureMethod == wire.CaptureManual {
+			pi.AmountCapturable = p.Amount
+		} else {
+			pi.AmountReceived = p.Amount
+		}
+	}
+	if p.ChargeID != "" {
+		status := "failed"
+		if settled(p.State) {
+			status = "succeeded"
+		}
+		pi.Charges = wire.Charges{{
+			ID: p.ChargeID, Amount: p.Amount, Currency: p.Currency, Status: status, AuthorizationCode: p.AuthorizationCode,
+			Captured: status == "succeeded" && p.CaptureMethod != wire.CaptureManual, PaymentMethodDetails: details,
+		}}
+	}
+	if p.StoredAtMs != 0 || p.State == store.Interrupted {
+		pi.OfflineDetails = &wire.OfflineDetails{
+			StoredAtMs: p.StoredAtMs, RequiresUpload: p.State.Pending(), State: string(p.State), Sequence: p.Sequence,
+		}
+		if details != nil {
+			pi.OfflineDetails.CardPresentDetails = details.CardPresent
+		}
+		for _, step := range p.History {
+			pi.OfflineDetails.History = append(pi.OfflineDetails.History, wire.StateChange{State: string(step.State), AtMs: step.AtMs, Reason: step.Reason})
+		}
+		if proof && p.State.Pending() {
+			pi.OfflineDetails.ReceiptProof = r.receiptProof(p.Index)
+		}
+	}
+	return pi
+}
+
+// settled tells whether an issuer has approved.
+func settled(s store.State) bool { return s == store.Approved || s == store.Forwarded }
+
+func statusOf(p store.Payment) string {
+	switch p.State {
+	case store.Collected:
+		return wire.StatusRequiresConfirmation
+	case store.Authorizing:
+		return wire.StatusProcessing
+	case store.Canceled, store.Voided:
+		return wire.StatusCanceled
+	case store.Stored, store.Sending, store.Unknown, store.Approved, store.Forwarded, store.Rescued:
+		if p.CaptureMethod == wire.CaptureManual {
+			return wire.StatusRequiresCapture
+		}
+		return wire.StatusSucceeded
+	}
+	return wire.StatusRequiresPaymentMethod
+}
+
+func cardDetails(p store.Payment) *wire.PaymentMethodDetails {
+	if p.Card == nil {
+		return &wire.PaymentMethodDetails{Type: "card_present"}
+	}
+	present := &wire.CardPresentDetails{
+		Brand: p.Card.Brand, Last4: p.Card.Last4, ExpMonth: p.Card.ExpMonth, ExpYear: p.Card.ExpYear, ReadMethod: p.Card.ReadMethod,
+	}
+	if c := p.Receipt; c != nil {
+		present.ReceiptDetails = &wire.ReceiptDetails{
+			ApplicationCryptogram: c.ApplicationCryptogram, ApplicationPreferredName: cmp.Or(c.ApplicationPreferredName, c.ApplicationLabel),
+			CardholderVerificationMethod: c.CardholderVerificationMethod, DedicatedFileName: c.DedicatedFileName,
+			TerminalVerificationResult: c.TerminalVerificationResults, TransactionStatusInformation: c.TransactionStatusInformation,
+			ApplicationTransactionCounter: c.ATC,
+		}
+		if settled(p.State) {
+			present.ReceiptDetails.AccountType = "credit"
+			present.ReceiptDetails.AuthorizationCode = p.AuthorizationCode
+			present.ReceiptDetails.AuthorizationResponseCode = p.ResponseCode
+		}
+	}
+	return &wire.PaymentMethodDetails{Type: "card_present", CardPresent: present}
+}
+
+// receiptProof is the signed entry that holds the payment's state.
+func (r *Reader) receiptProof(index uint64) *wire.ReceiptProof {
+	entry, err := r.store.Entry(index)
+	if err != nil {
+		r.log.Warn("no receipt proof", "index", index, "err", err)
+		return nil
+	}
+	return &wire.ReceiptProof{Index: index, Head: seal.HashEntry(entry.Header).String(), Entry: entry.Header, Signature: entry.Signature}
+}
+
+// event is a journal entry as the POS sees it.
+func (r *Reader) event(e store.Event) wire.Event {
+	out := wire.Event{Type: wire.EventLedgerNote, Seq: e.Index, AtMs: e.AtMs, Reason: e.Kind}
+	switch {
+	case e.Payment != nil:
+		p := *e.Payment
+		pi := r.paymentIntent(p, false)
+		out.Type, out.PaymentIntent, out.State, out.Reason = wire.EventPaymentIntentChange, &pi, string(p.State), ""
+		if n := len(p.History); n > 0 {
+			out.Reason = p.History[n-1].Reason
+		}
+		if p.StoredAtMs != 0 && p.State.Final() && p.State != store.Voided {
+			out.Type, out.Error = wire.EventPaymentIntentForwarded, forwardedError(p)
+		}
+	case e.Kind == wire.EventForwardingFailure:
+		var failure outcome
+		if err := json.Unmarshal(e.Body, &failure); err == nil {
+			out.Type, out.Error = e.Kind, wire.NewError(wire.Code(failure.Code), failure.Message)
+		}
+	}
+	return out
+}
+
+// forwardedError is why a stored payment did not come to a charge. The same
+// truth goes to every POS: the payment requires a payment method again, and
+// this says why.
+func forwardedError(p store.Payment) *wire.Error {
+	var e *wire.Error
+	switch p.State {
+	case store.Declined:
+		e = wire.NewError(wire.CodeDeclined, "the issuer declined when the stored payment was forwarded").
+			WithRetry(wire.RetryNever).WithRemedy("settle with the customer another way; the goods were handed over at the merchant's risk")
+	case store.Failed, store.Expired:
+		e = wire.NewError(wire.CodePlatformError, "the platform refused the stored payment").WithRemedy("ask the platform's support, with the payment's localId")
+	default:
+		return nil
+	}
+	if p.Failure != nil {
+		e.DeclineCode = p.Failure.DeclineCode
+		if p.Failure.Message != "" {
+			e.Message += ": " + p.Failure.Message
+		}
+	}
+	return e
+}
+
+// wireError is an error in the POS's words. What is not meant for the POS
+// stays an error without text, which the LAN server logs.
+func (r *Reader) wireError(err error) error {
+	var failed *payment.Error
+	if !errors.As(err, &failed) {
+		return err
+	}
+	e := wire.NewError(wire.Code(failed.Code), failed.Message).WithRetry(wire.Retry(failed.Retry))
+	if failed.Remedy != "" {
+		e = e.WithRemedy(failed.Remedy)
+	}
+	e.DeclineCode = failed.DeclineCode
+	if failed.Payment != nil && failed.Payment.LocalID != "" {
+		e = e.WithPaymentIntent(r.paymentIntent(*failed.Payment, false))
+	}
+	return e
+}
+
+func storedBySequence(all []store.Payment) []store.Payment {
+	stored := slices.DeleteFunc(all, func(p store.Payment) bool { return p.StoredAtMs == 0 })
+	slices.SortFunc(stored, func(a, b store.Payment) int { return cmp.Compare(a.Sequence, b.Sequence) })
+	return stored
+}
+
+func wanted(states []string, s store.State) bool {
+	return len(states) == 0 || slices.Contains(states, string(s))
+}

@@ -1,0 +1,262 @@
+package reader
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"smartreader/firmware/payment"
+	"smartreader/firmware/platform"
+	"smartreader/hal"
+	"smartreader/lan"
+	"smartreader/store"
+	"smartreader/store/forward"
+)
+
+// Version is the software's version, set at build time with
+// -ldflags "-X smartreader/firmware/reader.Version=...".
+var Version = "0.1.0-dev"
+
+// buildTime is a lower bound for the clock: no certificate check happens
+// before it. Raised with every release.
+var buildTime = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+
+// Options are what a reader needs besides its board.
+type Options struct {
+	Dir    string // where the reader keeps its state; must be on a local disk
+	Listen string // LAN address, e.g. ":4443"; ignored when Listener is set
+	// Listener takes POS connections instead of a listener made from Listen.
+	Listener net.Listener
+
+	PlatformURL      string // https://...
+	PlatformCA       []byte // PEM: the roots the platform's certificate is checked against
+	RegistrationCode string // for the first start; see the platform's dashboard
+	DeviceType       string // e.g. simulated_stripe_s700
+
+	AllowedOrigins []string // browser origins that may open the LAN socket
+
+	// Forward and payment timing; zero values take the shipped ones.
+	Link             platform.LinkOptions
+	CardTimeout      time.Duration
+	ConfirmTimeout   time.Duration
+	AuthorizeTimeout time.Duration
+	ConfigInterval   time.Duration // how often the configuration is read again; 0: 10 min
+
+	// AcceptLoss, when not empty, is the operator's reason for going on after
+	// the ledger was found damaged; see store.AcknowledgeLoss.
+	AcceptLoss string
+
+	// Ready, when not nil, is called once POS can connect, with the address.
+	Ready func(addr net.Addr, readerID string)
+	Log   *slog.Logger
+}
+
+// Reader is the hub's own state. It is made by Run.
+type Reader struct {
+	opt   Options
+	board hal.Board
+	log   *slog.Logger
+
+	store    *store.Store
+	platform *platform.Client
+	machine  *payment.Machine
+	forward  *forward.Forwarder
+	lan      *lan.Server
+	screen   *screen
+
+	mu       sync.Mutex
+	identity identity
+	config   *configuration // nil until the first one arrived
+
+	requests requests
+}
+
+// Run runs a card reader on board until ctx is done or something failed that
+// only a restart can mend. It opens the reader's state in opt.Dir, activates
+// the reader at the platform if that has not happened yet, and serves the POS.
+// It does not close the board.
+func Run(ctx context.Context, board hal.Board, opt Options) error {
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	if opt.ConfigInterval == 0 {
+		opt.ConfigInterval = 10 * time.Minute
+	}
+	if board.Keys == nil {
+		return errors.New("reader: the board has no key store, so the reader cannot have an identity")
+	}
+	r := &Reader{opt: opt, board: board, log: opt.Log}
+	r.screen = newScreen(board, opt.Log)
+	for _, missing := range board.Missing {
+		r.log.Warn("hardware missing", "device", missing.Device, "err", missing.Err)
+	}
+	return r.run(ctx)
+}
+
+func (r *Reader) run(ctx context.Context) (err error) {
+	signer, err := identityKey(ctx, r.board.Keys)
+	if err != nil {
+		return err
+	}
+	r.store, err = store.Open(ctx, store.Options{
+		Dir: filepath.Join(r.opt.Dir, "ledger"), Signer: signer, Log: r.log,
+	})
+	if err != nil {
+		r.screen.outOfOrder(ctx, "Out of order")
+		return fmt.Errorf("reader: open the ledger in %s: %w", r.opt.Dir, err)
+	}
+	defer func() { err = errors.Join(err, r.store.Close()) }()
+	if err := r.settleDamage(ctx); err != nil {
+		return err
+	}
+	if err := r.loadIdentity(signer); err != nil {
+		return err
+	}
+	if err := r.loadConfiguration(); err != nil {
+		return err
+	}
+	if err := r.newPlatform(); err != nil {
+		return err
+	}
+
+	work, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	group := &group{stop: stop}
+	// The link is watched from the start: activation needs it too.
+	group.run(work, "screen", r.screen.run)
+	if err := r.activate(work, signer); err != nil {
+		return group.end(err)
+	}
+	group.run(work, "link", r.platform.Link().Run)
+	if err := r.awaitConfiguration(work); err != nil {
+		return group.end(err)
+	}
+
+	r.forward = forward.New(forward.Options{Store: r.store, Submitter: submitter{r}, Log: r.log})
+	r.machine = payment.New(payment.Options{
+		Store: r.store, Contact: r.board.Contact, Platform: authorizer{r},
+		Settings: r.settings, Offline: r.offline,
+		Face: r.screen.face, Step: r.step, EncodeOutcome: encodeOutcome,
+		CardTimeout: r.opt.CardTimeout, ConfirmTimeout: r.opt.ConfirmTimeout, AuthorizeTimeout: r.opt.AuthorizeTimeout,
+		Log: r.log,
+	})
+	if err := r.machine.Recover(work); err != nil {
+		return group.end(err)
+	}
+	r.lan, err = lan.New(lan.Options{
+		Reader: service{r}, ReaderID: r.readerID(), Key: signer.Public(), TLS: r.lanTLS(),
+		AllowedOrigins: r.opt.AllowedOrigins, AllowedHosts: []string{r.board.Serial + ".local"}, Log: r.log,
+	})
+	if err != nil {
+		return group.end(err)
+	}
+	listener := r.opt.Listener
+	if listener == nil {
+		if listener, err = net.Listen("tcp", r.opt.Listen); err != nil {
+			return group.end(fmt.Errorf("reader: listen for POS on %s: %w", r.opt.Listen, err))
+		}
+	}
+	group.run(work, "payments", r.machine.Run)
+	group.run(work, "forwarder", r.forward.Run)
+	group.run(work, "configuration", r.refreshConfiguration)
+	group.run(work, "events", r.announce)
+	group.run(work, "lan", func(ctx context.Context) error { return r.lan.Serve(ctx, listener) })
+	if r.board.Tamper != nil {
+		group.run(work, "tamper", r.watchTamper)
+	}
+	r.log.Info("reader ready", "reader", r.readerID(), "address", listener.Addr().String())
+	if r.opt.Ready != nil {
+		r.opt.Ready(listener.Addr(), r.readerID())
+	}
+	return group.end(nil)
+}
+
+// settleDamage tells about a damaged ledger, and goes on past the damage if
+// the operator said so.
+func (r *Reader) settleDamage(ctx context.Context) error {
+	health := r.store.Health()
+	if !health.Damaged {
+		return nil
+	}
+	r.log.Error("ledger damaged: new payments are refused, what is left is forwarded", "reason", health.Reason, "missing", health.Missing)
+	if r.opt.AcceptLoss == "" {
+		return nil
+	}
+	if err := r.store.AcknowledgeLoss(ctx, r.opt.AcceptLoss); err != nil {
+		return fmt.Errorf("reader: acknowledge the loss: %w", err)
+	}
+	r.log.Warn("loss acknowledged by the operator", "reason", r.opt.AcceptLoss)
+	return nil
+}
+
+// offline is what the payment machine goes by.
+func (r *Reader) offline() bool { return r.platform.Link().State() == platform.LinkOffline }
+
+func (r *Reader) watchTamper(ctx context.Context) error {
+	reason, err := r.board.Tamper.Watch(ctx)
+	if err != nil {
+		return fmt.Errorf("reader: tamper detection: %w", err)
+	}
+	// The ledger stays readable: its payments were made honestly.
+	if err := r.board.Keys.Erase(ctx); err != nil {
+		return fmt.Errorf("reader: tampered (%s), and erasing the keys failed: %w", reason, err)
+	}
+	return fmt.Errorf("reader: tampered (%s): keys erased, the reader must be inspected", reason)
+}
+
+func (r *Reader) lanTLS() *tls.Config {
+	return &tls.Config{
+		MinVersion: tls.VersionTLS13,
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			c := r.certificate()
+			return &c, nil
+		},
+	}
+}
+
+// group runs the reader's parts: when one ends, all end.
+type group struct {
+	wg   sync.WaitGroup
+	stop context.CancelCauseFunc
+
+	mu  sync.Mutex
+	err error
+}
+
+func (g *group) run(ctx context.Context, name string, part func(context.Context) error) {
+	g.wg.Go(func() {
+		err := part(ctx)
+		if err == nil || ctx.Err() != nil && errors.Is(err, context.Canceled) {
+			if ctx.Err() != nil {
+				return
+			}
+			err = errors.New("ended by itself")
+		}
+		err = fmt.Errorf("reader: %s: %w", name, err)
+		g.mu.Lock()
+		if g.err == nil {
+			g.err = err
+		}
+		g.mu.Unlock()
+		g.stop(err)
+	})
+}
+
+// end waits for all parts and returns what stopped them. An error given stops
+// them now.
+func (g *group) end(err error) error {
+	if err != nil {
+		g.stop(err)
+	}
+	g.wg.Wait()
+	if err == nil || errors.Is(err, context.Canceled) {
+		err = g.err
+	}
+	return err
+}

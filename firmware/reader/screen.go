@@ -1,0 +1,202 @@
+package reader
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"smartreader/display"
+	"smartreader/firmware/payment"
+	"smartreader/hal"
+)
+
+// screen turns the state of the payment into pictures, lights and tones. Its
+// methods only note what is to be seen; run does the showing, so that a slow
+// screen never holds up a payment.
+type screen struct {
+	hal     hal.Screen  // nil: no screen
+	signals hal.Signals // nil: no signals
+	entries display.Entries
+	log     *slog.Logger
+	wake    chan struct{}
+
+	mu       sync.Mutex
+	now      payment.Face
+	started  bool   // a first face arrived; until then notice is shown
+	notice   string // why the reader is not ready
+	shop     string
+	revision int
+}
+
+func newScreen(board hal.Board, log *slog.Logger) *screen {
+	s := &screen{hal: board.Screen, signals: board.Signals, log: log, wake: make(chan struct{}, 1)}
+	if board.Contact != nil {
+		s.entries |= display.Insert
+	}
+	return s
+}
+
+func (s *screen) change(f func()) {
+	s.mu.Lock()
+	f()
+	s.revision++
+	s.mu.Unlock()
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (s *screen) face(f payment.Face)  { s.change(func() { s.now, s.started = f, true }) }
+func (s *screen) merchant(name string) { s.change(func() { s.shop = name }) }
+
+// outOfOrder says that the reader cannot work, and why in few words.
+func (s *screen) outOfOrder(ctx context.Context, why string) {
+	s.change(func() { s.notice, s.started = why, false })
+	s.show(ctx, s.view(0, false))
+}
+
+const (
+	// outcomeTime is how long an outcome is seen before the cardholder is
+	// reminded of the card.
+	outcomeTime = 2500 * time.Millisecond
+	reminder    = 3 * time.Second // between reminder tones
+	turn        = 200 * time.Millisecond
+)
+
+func (s *screen) run(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	seen, since := -1, time.Now()
+	var sounded payment.Face
+	step, remind := 0, false
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.wake:
+		case <-timer.C:
+		}
+		s.mu.Lock()
+		face, revision := s.now, s.revision
+		s.mu.Unlock()
+		if face != sounded {
+			s.sound(face)
+			if face.Kind != sounded.Kind {
+				since = time.Now()
+			}
+			sounded = face
+		}
+		if revision != seen {
+			seen, remind = revision, false
+		}
+		wait := time.Duration(-1)
+		switch {
+		case face.RemoveCard && time.Since(since) < outcomeTime:
+			wait = outcomeTime - time.Since(since)
+		case face.RemoveCard:
+			remind, wait = true, reminder
+			s.tone(hal.ToneRemove)
+		case face.Kind == payment.FaceProcessing:
+			step, wait = step+1, turn
+		}
+		s.show(ctx, s.view(step, remind))
+		timer.Stop()
+		if wait >= 0 {
+			timer.Reset(wait)
+		}
+	}
+}
+
+func (s *screen) show(ctx context.Context, v display.View) {
+	if s.hal == nil {
+		return
+	}
+	frame := display.Render(v, s.hal.Bounds().Size())
+	if err := s.hal.Show(ctx, frame); err != nil && ctx.Err() == nil {
+		s.log.Warn("screen", "err", err)
+	}
+}
+
+// view is the picture of the moment.
+func (s *screen) view(step int, remind bool) display.View {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := display.View{
+		Language: language(s.now.Languages), Merchant: s.shop, Amount: s.now.Amount, Currency: s.now.Currency,
+		Entries: s.entries, Step: step,
+	}
+	if !s.started {
+		v.Kind, v.Message = display.NotReady, s.notice
+		return v
+	}
+	if remind {
+		v.Kind = display.RemoveCard
+		return v
+	}
+	switch s.now.Kind {
+	case payment.FaceIdle:
+		v.Kind = display.Idle
+	case payment.FacePresentCard:
+		v.Kind = display.PresentCard
+	case payment.FaceProcessing:
+		v.Kind, v.KeepCard = display.Processing, true
+	case payment.FaceApproved:
+		v.Kind, v.IssuerApproved = display.Accepted, true
+	case payment.FaceAccepted:
+		v.Kind = display.Accepted
+	case payment.FaceDeclined, payment.FaceNotAccepted:
+		v.Kind = display.Declined
+	case payment.FaceTryAgain:
+		v.Kind = display.TryAgain
+	case payment.FaceCanceled:
+		v.Kind = display.Idle
+	case payment.FaceError:
+		v.Kind = display.Error
+	}
+	return v
+}
+
+// language is the cardholder's first choice: 5F2D holds up to four ISO 639
+// codes of two letters, most wanted first (EMV Book 4, "Language Selection").
+func language(preference string) string {
+	for ; len(preference) >= 2; preference = preference[2:] {
+		if display.HasLanguage(preference[:2]) {
+			return preference[:2]
+		}
+	}
+	return "en"
+}
+
+func (s *screen) sound(f payment.Face) {
+	if s.signals == nil {
+		return
+	}
+	lights := byte(0)
+	switch f.Kind {
+	case payment.FaceApproved, payment.FaceAccepted:
+		lights = hal.AllLEDs
+		if f.RemoveCard {
+			s.tone(hal.ToneSuccess)
+		}
+	case payment.FaceDeclined, payment.FaceNotAccepted, payment.FaceTryAgain, payment.FaceError:
+		if f.RemoveCard {
+			s.tone(hal.ToneAlert)
+		}
+	case payment.FacePresentCard:
+		lights = hal.LED1
+	}
+	if err := s.signals.LEDs(lights); err != nil {
+		s.log.Warn("lights", "err", err)
+	}
+}
+
+func (s *screen) tone(t hal.Tone) {
+	if s.signals == nil {
+		return
+	}
+	if err := s.signals.Tone(t); err != nil {
+		s.log.Warn("beeper", "err", err)
+	}
+}

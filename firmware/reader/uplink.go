@@ -1,0 +1,175 @@
+package reader
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"smartreader/firmware/payment"
+	"smartreader/firmware/platform"
+	"smartreader/store"
+	"smartreader/store/forward"
+)
+
+// newPlatform makes the client of the payments platform.
+func (r *Reader) newPlatform() error {
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(r.opt.PlatformCA) {
+		return errors.New("reader: no certificate of the platform's CA given (PEM): without it the platform cannot be recognised")
+	}
+	client, err := platform.New(platform.Options{
+		BaseURL: r.opt.PlatformURL, RootCAs: roots, Identity: r.certificate, Now: r.now, ClockSet: r.clockSet,
+		Heartbeat: r.heartbeat, Link: r.opt.Link, Log: r.log,
+	})
+	if err != nil {
+		return fmt.Errorf("reader: %w", err)
+	}
+	r.platform = client
+	return nil
+}
+
+// now is the time that certificates and windows are checked at: it never goes
+// back, not even when the clock does.
+func (r *Reader) now() time.Time {
+	now := r.store.Now()
+	if now.Before(buildTime) {
+		return buildTime
+	}
+	return now
+}
+
+// clockSet reports whether the clock shows a time that can be true.
+func (r *Reader) clockSet() bool { return time.Now().After(buildTime) }
+
+func (r *Reader) heartbeat() platform.HeartbeatRequest {
+	h := platform.HeartbeatRequest{SoftwareVersion: Version, Pending: r.store.Pending().Count}
+	if c := r.configured(); c != nil {
+		h.ConfigETag = c.etag
+	}
+	return h
+}
+
+// authorizer is the platform as a payment sees it.
+type authorizer struct{ r *Reader }
+
+func (a authorizer) CreateIntent(ctx context.Context, p store.Payment) (payment.Intent, error) {
+	intent, err := a.r.platform.CreatePaymentIntent(ctx, platform.CreatePaymentIntent{
+		Key: p.Key, LocalID: p.LocalID, Amount: p.Amount, Currency: p.Currency, CaptureMethod: p.CaptureMethod,
+		Description: p.Description, Metadata: p.Metadata, SetupFutureUsage: p.SetupFutureUsage,
+	})
+	if err != nil {
+		return payment.Intent{}, unanswered(err)
+	}
+	return payment.Intent{ID: intent.ID, ClientSecret: intent.ClientSecret}, nil
+}
+
+func (a authorizer) Authorize(ctx context.Context, p store.Payment, envelope []byte) (payment.Answer, error) {
+	v, err := a.r.platform.Authorize(ctx, platform.Submission{NaturalKey: p.NaturalKey, Envelope: envelope})
+	if err != nil {
+		return payment.Answer{}, unanswered(err)
+	}
+	answer := payment.Answer{
+		Verdict: payment.Rejected, ChargeID: v.ChargeID, DeclineCode: v.DeclineCode, Message: v.Message,
+		AuthorizationCode: v.AuthorizationCode,
+	}
+	if v.Intent != nil {
+		answer.Intent = payment.Intent{ID: v.Intent.ID, ClientSecret: v.Intent.ClientSecret}
+	}
+	switch v.Status {
+	case platform.StatusApproved:
+		answer.Verdict = payment.Approved
+	case platform.StatusDeclined:
+		answer.Verdict = payment.Declined
+	}
+	if answer.Verdict == payment.Rejected {
+		if answer.Message == "" {
+			answer.Message = v.Code
+		}
+		return answer, nil
+	}
+	// An answer the card cannot be given is no answer: what the platform did is
+	// looked up or reversed, never guessed.
+	arc, err1 := hex.DecodeString(v.ResponseCode)
+	auth, err2 := hex.DecodeString(v.IssuerAuthenticationData)
+	scripts, err3 := hex.DecodeString(strings.Join(v.Scripts, ""))
+	if err := errors.Join(err1, err2, err3); err != nil || len(arc) != 2 {
+		return payment.Answer{}, &payment.Unreachable{Sent: true, Err: fmt.Errorf("the platform's answer cannot be read: %w", err)}
+	}
+	answer.ResponseCode, answer.IssuerAuthenticationData, answer.Scripts = [2]byte(arc), auth, scripts
+	return answer, nil
+}
+
+// unanswered turns what is no answer to the request into payment's word for
+// it. A refusal that speaks of the moment or of the reader is no answer either.
+func unanswered(err error) error {
+	var unreachable *platform.Unreachable
+	var refused *platform.Error
+	switch {
+	case errors.As(err, &unreachable):
+		return &payment.Unreachable{Sent: unreachable.Sent, Certificate: unreachable.Kind == platform.KindTLS, Err: err}
+	case errors.As(err, &refused) && !refused.Permanent():
+		return &payment.Unreachable{Sent: true, Err: err}
+	}
+	return err
+}
+
+// submitter is the platform as the forwarder sees it.
+type submitter struct{ r *Reader }
+
+func (s submitter) Submit(ctx context.Context, p store.Payment, envelope []byte) (forward.Verdict, error) {
+	v, err := s.r.platform.SubmitOffline(ctx, platform.Submission{
+		NaturalKey: p.NaturalKey, Envelope: envelope, StoredAtMs: p.StoredAtMs,
+	})
+	return verdict(v, err)
+}
+
+func (s submitter) LookUp(ctx context.Context, p store.Payment) (forward.Verdict, error) {
+	v, err := s.r.platform.LookUp(ctx, p.NaturalKey)
+	if errors.Is(err, platform.ErrNotFound) {
+		return forward.Verdict{}, forward.ErrNotFound
+	}
+	return verdict(v, err)
+}
+
+func (s submitter) Reverse(ctx context.Context, p store.Payment) error {
+	reason := "interrupted"
+	if n := len(p.History); n > 0 {
+		reason = p.History[n-1].Reason
+	}
+	_, err := s.r.platform.Reverse(ctx, platform.ReversalRequest{NaturalKey: p.NaturalKey, Reason: reason})
+	_, err = verdict(&platform.Verdict{Status: platform.StatusFailed}, err)
+	return err
+}
+
+func verdict(v *platform.Verdict, err error) (forward.Verdict, error) {
+	var unreachable *platform.Unreachable
+	var refused *platform.Error
+	switch {
+	case errors.As(err, &unreachable):
+		return forward.Verdict{}, &forward.Temporary{RetryAfter: unreachable.RetryAfter, Sent: unreachable.Sent, Err: err}
+	case errors.As(err, &refused) && refused.Permanent():
+		return forward.Verdict{Status: forward.Failed, Code: refused.Code, Message: refused.Message}, nil
+	case errors.As(err, &refused):
+		return forward.Verdict{}, &forward.Temporary{RetryAfter: refused.RetryAfter, Sent: true, Err: err}
+	case err != nil:
+		return forward.Verdict{}, err
+	}
+	out := forward.Verdict{
+		ChargeID: v.ChargeID, DeclineCode: v.DeclineCode, Code: v.Code, Message: v.Message,
+		AuthorizationCode: v.AuthorizationCode, ResponseCode: v.ResponseCode, Status: forward.Failed,
+	}
+	if v.Intent != nil {
+		out.IntentID = v.Intent.ID
+	}
+	switch v.Status {
+	case platform.StatusApproved:
+		out.Status = forward.Forwarded
+	case platform.StatusDeclined:
+		out.Status = forward.Declined
+	}
+	return out, nil
+}
