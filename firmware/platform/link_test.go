@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -73,12 +74,24 @@ func TestLinkTellsChanges(t *testing.T) {
 type prober struct {
 	began  time.Time
 	probes []time.Duration // since began
+
+	mu     sync.Mutex
 	answer func(ctx context.Context) error
 }
 
 func (p *prober) probe(ctx context.Context) error {
 	p.probes = append(p.probes, time.Since(p.began))
-	return p.answer(ctx)
+	p.mu.Lock()
+	answer := p.answer
+	p.mu.Unlock()
+	return answer(ctx)
+}
+
+// always changes the answer while the link runs.
+func (p *prober) always(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.answer = func(context.Context) error { return err }
 }
 
 func runLink(t *testing.T, p *prober, during func(*Link)) {
@@ -118,11 +131,11 @@ func TestLinkOfflineByOneProbeTimeout(t *testing.T) {
 		return &Unreachable{Kind: KindTimeout, Err: ctx.Err()}
 	}}
 	runLink(t, p, func(l *Link) {
-		time.Sleep(5*time.Second - 1)
+		time.Sleep(5*time.Second - time.Millisecond)
 		if l.State() != LinkUnknown {
 			t.Errorf("%v before the timeout", l.State())
 		}
-		time.Sleep(1)
+		time.Sleep(time.Millisecond)
 		synctest.Wait()
 		if l.State() != LinkOffline {
 			t.Errorf("%v after one probe timeout", l.State())
@@ -134,7 +147,7 @@ func TestLinkProbesAtOnceAfterOneFailure(t *testing.T) {
 	p := &prober{answer: func(context.Context) error { return nil }}
 	runLink(t, p, func(l *Link) {
 		time.Sleep(10 * time.Second)
-		p.answer = func(context.Context) error { return errDial }
+		p.always(errDial)
 		l.Observe(errDial)
 		synctest.Wait()
 		if l.State() != LinkOffline {
@@ -150,7 +163,7 @@ func TestLinkBacksOffAndRecovers(t *testing.T) {
 	p := &prober{answer: func(context.Context) error { return errDial }}
 	runLink(t, p, func(l *Link) {
 		time.Sleep(65 * time.Second)
-		p.answer = func(context.Context) error { return nil }
+		p.always(nil)
 		changed := l.Changed()
 		<-changed
 		if l.State() != LinkOnline {

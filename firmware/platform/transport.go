@@ -3,16 +3,13 @@ package platform
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptrace"
 	"strconv"
-	"sync/atomic"
 	"time"
 )
 
@@ -36,18 +33,7 @@ func (c *Client) newHTTPClient() *http.Client {
 			DisableKeepAlives:      true,
 			DisableCompression:     true,
 			MaxResponseHeaderBytes: 64 << 10,
-			TLSClientConfig: &tls.Config{
-				MinVersion: tls.VersionTLS13,
-				RootCAs:    c.opts.RootCAs,
-				Time:       c.opts.Now,
-				GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-					if c.opts.Identity == nil {
-						return new(tls.Certificate), nil
-					}
-					identity := c.opts.Identity()
-					return &identity, nil
-				},
-			},
+			DialTLSContext:         c.dial,
 		},
 	}
 }
@@ -100,7 +86,7 @@ func (c *Client) do(ctx context.Context, method, path string, header http.Header
 	ctx, cancel := context.WithTimeout(ctx, c.opts.Timeout)
 	defer cancel()
 	trace := new(attempt)
-	req, err := http.NewRequestWithContext(trace.watch(ctx), method, c.base.String()+path, content)
+	req, err := http.NewRequestWithContext(trace.follow(ctx), method, c.base.String()+path, content)
 	if err != nil {
 		return answer{}, fmt.Errorf("platform: build request: %w", err)
 	}
@@ -152,30 +138,11 @@ func (c *Client) judge(resp *http.Response, data []byte, out any) error {
 	return &Unreachable{Kind: KindAnswer, Sent: true, Err: fmt.Errorf("unexpected status %d", resp.StatusCode)}
 }
 
-// attempt records how far one request came. The dialling goroutine may still
-// write to it after the request has failed, hence the atomics.
-type attempt struct {
-	connected atomic.Bool // a connection was handed to the request: bytes may have been written
-	badTLS    atomic.Bool // the handshake failed
-}
-
-func (a *attempt) watch(ctx context.Context) context.Context {
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GotConn: func(httptrace.GotConnInfo) { a.connected.Store(true) },
-		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
-			if err != nil {
-				a.badTLS.Store(true)
-			}
-		},
-	})
-}
-
 // unreachable explains why there was no answer.
 func (c *Client) unreachable(ctx context.Context, a *attempt, err error) error {
 	u := &Unreachable{Sent: a.connected.Load(), Err: err}
 	var timeout net.Error
-	var alert tls.AlertError
-	var dial *net.OpError
+	var op *net.OpError
 	var name *net.DNSError
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
@@ -184,9 +151,9 @@ func (c *Client) unreachable(ctx context.Context, a *attempt, err error) error {
 		u.Kind = KindTimeout
 	case c.notYetValid(err):
 		u.Kind = KindClock
-	case errors.As(err, &alert):
+	case a.alert.Load():
 		u.Kind = KindTLS
-	case errors.As(err, &name), errors.As(err, &dial) && dial.Op == "dial":
+	case errors.As(err, &name), errors.As(err, &op) && op.Op == "dial":
 		u.Kind = KindDial
 	case a.badTLS.Load() && !broken(err):
 		u.Kind = KindTLS
