@@ -141,22 +141,21 @@ func (c *Client) judge(resp *http.Response, data []byte, out any) error {
 // unreachable explains why there was no answer.
 func (c *Client) unreachable(ctx context.Context, a *attempt, err error) error {
 	u := &Unreachable{Sent: a.connected.Load(), Err: err}
-	var timeout net.Error
+	var waited net.Error
+	timeout := errors.Is(err, context.DeadlineExceeded) || errors.As(err, &waited) && waited.Timeout()
 	var op *net.OpError
 	var name *net.DNSError
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		u.Kind = KindCanceled
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		u.Kind = KindTimeout
 	case c.notYetValid(err):
 		u.Kind = KindClock
-	case a.alert.Load():
+	case a.alert.Load(), a.badTLS.Load() && !timeout && !broken(err):
 		u.Kind = KindTLS
+	case timeout, ctx.Err() != nil: // the end of our patience can show as a closed connection
+		u.Kind = KindTimeout
 	case errors.As(err, &name), errors.As(err, &op) && op.Op == "dial":
 		u.Kind = KindDial
-	case a.badTLS.Load() && !broken(err):
-		u.Kind = KindTLS
 	default:
 		u.Kind = KindReset
 	}

@@ -107,6 +107,7 @@ func TestTimeoutAfterRequest(t *testing.T) {
 		io.Copy(io.Discard, r.Body)
 		close(arrived)
 		<-r.Context().Done()
+		panic(http.ErrAbortHandler) // returning would send an answer after all
 	})), func(o *Options) { o.Timeout = time.Minute })
 	ctx, cancel := context.WithCancelCause(t.Context())
 	deadline := &expired{Context: ctx, at: arrived}
@@ -139,6 +140,7 @@ func TestCallerGivesUp(t *testing.T) {
 		io.Copy(io.Discard, r.Body)
 		cancel()
 		<-r.Context().Done()
+		panic(http.ErrAbortHandler)
 	})))
 	err := submit(ctx, c)
 	wantUnreachable(t, err, KindCanceled, true)
