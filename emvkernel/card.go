@@ -97,7 +97,7 @@ func (t *Transaction) cvmName() string {
 	switch {
 	case t.tvr.Has(CVMNotSuccessful):
 		return "failure"
-	case t.cvmResults[0]&^cvmNextRule == cvmSignature:
+	case len(t.cvmResults) == 3 && t.cvmResults[0]&^cvmNextRule == cvmSignature:
 		return "signature"
 	default:
 		return "none"

@@ -26,10 +26,8 @@ const (
 	resultSuccessful = 0x02
 )
 
-var (
-	noCVM          = [3]byte{0x3F, 0x00, resultUnknown} // verification not asked for
-	noCVMPerformed = [3]byte{0x3F, 0x00, resultFailed}  // asked for, and no rule led to one
-)
+// noCVM stands for the method when none was performed.
+const noCVM = 0x3F
 
 // VerifyCardholder works through the card's CVM list (EMV Book 3, 10.5; results as in Book 4,
 // 6.3.4.5). "No CVM required" and signature are performed: signature always leaves an unknown result,
@@ -37,7 +35,7 @@ var (
 // supported; with it they count as a PIN pad that does not work.
 func (t *Transaction) VerifyCardholder(ctx context.Context) (Outcome, error) {
 	return t.step(ctx, "verify cardholder", toVerify, toManage, func(context.Context) error {
-		t.cvmResults = noCVM
+		t.cvmResults = []byte{noCVM, 0x00, resultUnknown}
 		if t.aip[0]&aipCVM == 0 {
 			return nil
 		}
@@ -64,7 +62,7 @@ func (t *Transaction) VerifyCardholder(ctx context.Context) (Outcome, error) {
 // was not performed; the one that says "fail CVM processing" was, and ends the list whatever its next
 // rule bit says [unverified].
 func (t *Transaction) applyRules(rules []byte, x, y int64) {
-	t.cvmResults = noCVMPerformed
+	t.cvmResults = []byte{noCVM, 0x00, resultFailed}
 	for ; len(rules) >= 2; rules = rules[2:] {
 		rule, condition := rules[0], rules[1]
 		code := rule &^ cvmNextRule
@@ -73,19 +71,19 @@ func (t *Transaction) applyRules(rules []byte, x, y int64) {
 		}
 		switch {
 		case code == cvmNone && t.supports(code):
-			t.cvmResults = [3]byte{rule, condition, resultSuccessful}
+			t.cvmResults = []byte{rule, condition, resultSuccessful}
 			return
 		case code == cvmSignature && t.supports(code):
-			t.cvmResults = [3]byte{rule, condition, resultUnknown}
+			t.cvmResults = []byte{rule, condition, resultUnknown}
 			return
 		case code == cvmFail:
-			t.cvmResults = [3]byte{rule, condition, resultFailed}
+			t.cvmResults = []byte{rule, condition, resultFailed}
 			t.tvr.set(CVMNotSuccessful)
 			return
 		case isPIN(code) && t.supports(code):
 			// Supported, performed, and unsuccessful: there is no PIN pad behind this kernel yet.
 			t.tvr.set(NoPINPad)
-			t.cvmResults = [3]byte{rule, condition, resultFailed}
+			t.cvmResults = []byte{rule, condition, resultFailed}
 		case isPIN(code):
 			if code == cvmOnlinePIN || !t.anyOfflinePIN() {
 				t.tvr.set(NoPINPad)

@@ -261,8 +261,6 @@ func (t *Transaction) begin(c candidate, f fci) {
 		selected: c, app: c.app,
 		card: map[tlv.Tag][]byte{0x84: bytes.Clone(f.name)},
 		seen: map[tlv.Tag]bool{},
-		// No CVM performed yet: what a card that asks early is told.
-		cvmResults: noCVM,
 	}
 	for _, e := range f.proprietary {
 		t.keep(e)

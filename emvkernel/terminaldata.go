@@ -66,7 +66,7 @@ func (t *Transaction) terminalData(tag tlv.Tag) (value []byte, owned bool) {
 	case 0x9B:
 		return t.tsi[:], true
 	case 0x9F34:
-		return t.cvmResults[:], true
+		return t.cvmResults, true
 	case 0x8A:
 		return t.arc, true
 	case 0x91:

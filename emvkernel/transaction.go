@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"time"
 
 	"smartreader/emvkernel/oda"
 	"smartreader/emvkernel/tlv"
@@ -26,53 +25,6 @@ type Cardholder interface {
 	ChooseApplication(ctx context.Context, labels []string) (int, error)
 	// ConfirmApplication asks whether the one application may be used.
 	ConfirmApplication(ctx context.Context, label string) (bool, error)
-}
-
-// Params are the facts of one payment.
-type Params struct {
-	Amount   int64  // '9F02', minor units, cashback included, 0 to 999,999,999,999
-	Cashback int64  // '9F03', minor units, part of Amount
-	Currency uint16 // '5F2A', ISO 4217 numeric, e.g. 840
-	Exponent byte   // '5F36', digits after the point
-	Type     byte   // '9C' as coded: 0x00 goods and services, 0x01 cash, 0x09 with cashback, 0x20 refund
-	// Time is the local date and time of the payment: '9A', '9F21', and what card dates and
-	// certificates are compared with. The caller vouches for it.
-	Time time.Time
-	// UnpredictableNumber is '9F37', drawn by the caller from a random source for this payment.
-	UnpredictableNumber [4]byte
-	// RandomSelection is 1 to 99, drawn by the caller for this payment. It is needed only when an
-	// application configures random selection.
-	RandomSelection byte
-	Counter         uint32 // '9F41', transaction sequence counter
-	// RequireODA says that the caller will not use this payment unless the card was authenticated. It
-	// changes no step: whatever card and terminal both support is always performed, and what the caller
-	// does when Authenticated is false is its own policy.
-	RequireODA bool
-	// NoOnlinePIN withdraws the online PIN from the terminal capabilities of this payment, because
-	// nobody could verify it.
-	NoOnlinePIN bool
-}
-
-func (p *Params) validate() error {
-	switch {
-	case p.Amount < 0 || p.Amount > maxAmount:
-		return fmt.Errorf("%w: amount %d", ErrConfig, p.Amount)
-	case p.Cashback < 0 || p.Cashback > p.Amount:
-		return fmt.Errorf("%w: cashback %d of %d", ErrConfig, p.Cashback, p.Amount)
-	case p.Currency == 0 || p.Currency > 999:
-		return fmt.Errorf("%w: currency %d", ErrConfig, p.Currency)
-	case p.Exponent > 9:
-		return fmt.Errorf("%w: currency exponent %d", ErrConfig, p.Exponent)
-	case p.Type>>4 > 9 || p.Type&0x0F > 9:
-		return fmt.Errorf("%w: transaction type %02X", ErrConfig, p.Type)
-	case p.Time.IsZero():
-		return fmt.Errorf("%w: no time", ErrConfig)
-	case p.RandomSelection > 99:
-		return fmt.Errorf("%w: random selection number %d", ErrConfig, p.RandomSelection)
-	case p.Counter > 99_999_999:
-		return fmt.Errorf("%w: counter %d", ErrConfig, p.Counter)
-	}
-	return nil
 }
 
 // phase is the step that is due next.
@@ -138,7 +90,7 @@ type Transaction struct {
 	iccKey        oda.PublicKey // AuthenticateData, for CDA; read by FirstGenerateAC and Complete
 	authenticated bool          // AuthenticateData (DDA), FirstGenerateAC (CDA); read by Authenticated
 
-	cvmResults [3]byte // VerifyCardholder: '9F34'
+	cvmResults []byte // VerifyCardholder: '9F34'; nil before: a card that asks early gets zeros
 
 	request byte   // AnalyzeTerminalAction: P1 without CDA; read by FirstGenerateAC
 	arc     []byte // AnalyzeTerminalAction and Complete: '8A'
@@ -257,6 +209,7 @@ func (t *Transaction) Wipe() {
 	clear(t.pdolData)
 	clear(t.cdol1Data)
 	t.pan.Wipe()
+	t.pan = nil
 	t.phase = over
 }
 

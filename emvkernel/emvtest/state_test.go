@@ -28,8 +28,8 @@ func TestCountersAndState(t *testing.T) {
 
 	d.begin()
 	d.generate(apdu.RequestARQC, false)
-	d.card.Reset() // pulled out before the second GENERATE AC
-	d.want(apdu.GetProcessingOptions(nil), apdu.ConditionsOfUse)
+	d.card.Reset()                                     // pulled out before the second GENERATE AC
+	d.want(apdu.GetData(0x9F36), apdu.ConditionsOfUse) // nothing is selected
 	if !d.card.State().Applications["A0000000031010"].OnlinePending {
 		t.Error("the card forgot that it waits for an answer")
 	}

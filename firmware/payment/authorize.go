@@ -67,6 +67,9 @@ func (m *Machine) complete(ctx context.Context, s *session, a Answer) (Phase, er
 			Kind: emvkernel.IssuerAnswered, ARC: a.ResponseCode,
 			IssuerAuthenticationData: a.IssuerAuthenticationData, Scripts: a.Scripts,
 		})
+		if errors.Is(cardErr, emvkernel.ErrAnswer) { // not for this card: it has not been asked yet
+			m.abandon(ctx, s)
+		}
 	}
 	killpoint.Hit("payment.completed")
 	p := s.payment

@@ -202,6 +202,8 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	})))
 	_, err := c.Authorize(t.Context(), Submission{NaturalKey: aKey})
 	wantUnreachable(t, err, KindAnswer, true)
+	_, err = c.LookUp(t.Context(), aKey)
+	wantUnreachable(t, err, KindAnswer, true)
 	if elsewhere {
 		t.Error("the redirect was followed")
 	}

@@ -24,6 +24,10 @@ func (s service) Connect(ctx context.Context, c *lan.Caller, p wire.ConnectReade
 	if p.LocationID != "" && p.LocationID != config.platform.Location.ID {
 		return wire.ConnectReaderResult{}, wire.Errorf(wire.CodeLocationNotAvailableOffline, "the reader is at location %s, not %s", config.platform.Location.ID, p.LocationID)
 	}
+	if p.ConnectionToken == "" && r.offline() && !config.platform.Offline.Enabled {
+		return wire.ConnectReaderResult{}, wire.NewError(wire.CodeNotConnectedToInternet, "the reader has no internet and its Location is not configured for offline payments").
+			WithRemedy("restore the internet, or set offline.enabled in the Location's configuration while there is internet")
+	}
 	result := wire.ConnectReaderResult{Connection: wire.ConnectedOffline, Credential: p.Credential}
 	if p.ConnectionToken != "" {
 		credential, err := r.redeem(ctx, p)
@@ -50,7 +54,7 @@ func (s service) Connect(ctx context.Context, c *lan.Caller, p wire.ConnectReade
 	}
 	result.NewestSeq, _ = r.store.Head()
 	result.OfflineStatus = r.offlineStatus()
-	result.Warnings = result.Reader.Warnings
+	result.Warnings = r.warnings()
 	return result, nil
 }
 

@@ -2,7 +2,6 @@ package reader
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"slices"
 
@@ -124,22 +123,17 @@ func (r *Reader) receiptProof(index uint64) *wire.ReceiptProof {
 // event is a journal entry as the POS sees it.
 func (r *Reader) event(e store.Event) wire.Event {
 	out := wire.Event{Type: wire.EventLedgerNote, Seq: e.Index, AtMs: e.AtMs, Reason: e.Kind}
-	switch {
-	case e.Payment != nil:
-		p := *e.Payment
-		pi := r.paymentIntent(p, false)
-		out.Type, out.PaymentIntent, out.State, out.Reason = wire.EventPaymentIntentChange, &pi, string(p.State), ""
-		if n := len(p.History); n > 0 {
-			out.Reason = p.History[n-1].Reason
-		}
-		if p.StoredAtMs != 0 && p.State.Final() && p.State != store.Voided {
-			out.Type, out.Error = wire.EventPaymentIntentForwarded, forwardedError(p)
-		}
-	case e.Kind == wire.EventForwardingFailure:
-		var failure outcome
-		if err := json.Unmarshal(e.Body, &failure); err == nil {
-			out.Type, out.Error = e.Kind, wire.NewError(wire.Code(failure.Code), failure.Message)
-		}
+	if e.Payment == nil {
+		return out
+	}
+	p := *e.Payment
+	pi := r.paymentIntent(p, false)
+	out.Type, out.PaymentIntent, out.State, out.Reason = wire.EventPaymentIntentChange, &pi, string(p.State), ""
+	if n := len(p.History); n > 0 {
+		out.Reason = p.History[n-1].Reason
+	}
+	if p.StoredAtMs != 0 && p.State.Final() && p.State != store.Voided {
+		out.Type, out.Error = wire.EventPaymentIntentForwarded, forwardedError(p)
 	}
 	return out
 }

@@ -40,13 +40,22 @@ func (s service) Describe(_ context.Context, _ *lan.Caller) (wire.Reader, error)
 	case store.RefusedDisk:
 		d.Refusing = "there is too little space to store payments"
 	}
+	d.Warnings = r.warnings()
 	for _, m := range r.board.Missing {
 		d.Warnings = append(d.Warnings, fmt.Sprintf("no %s: %v", m.Device, m.Err))
 	}
-	if leaf, err := leafOf(r.certificate()); err == nil && r.now().After(leaf.NotAfter) {
-		d.Warnings = append(d.Warnings, "the reader's certificate expired on "+leaf.NotAfter.Format(time.DateOnly))
-	}
 	return d, nil
+}
+
+// warnings are what a POS should tell its operator at once.
+func (r *Reader) warnings() (w []string) {
+	if leaf, err := leafOf(r.certificate()); err == nil && r.now().After(leaf.NotAfter) {
+		w = append(w, "the reader's certificate expired on "+leaf.NotAfter.Format(time.DateOnly)+"; it serves this shop, but not the platform, until it is renewed")
+	}
+	if r.board.Contact == nil {
+		w = append(w, "the reader has no chip card reader, so it can take no payments")
+	}
+	return w
 }
 
 func locationOf(c *platform.Config) *wire.Location {
@@ -142,17 +151,19 @@ func (r *Reader) find(ref wire.IntentRef) (store.Payment, error) {
 }
 
 func (s service) CancelCollectPaymentMethod(ctx context.Context, c *lan.Caller, p wire.CancelCollectPaymentMethodParams) (wire.CancelResult, error) {
-	_, current := s.r.machine.Current()
-	end, err := s.r.machine.CancelCollect(ctx)
-	if err != nil {
-		return wire.CancelResult{}, s.r.wireError(err)
-	}
-	result := wire.CancelResult{Outcome: string(end)}
-	if canceled, err := s.r.store.Payment(current); err == nil {
-		pi := s.r.paymentIntent(canceled, false)
-		result.PaymentIntent = &pi
-	}
-	return result, nil
+	return remember(ctx, s.r, c, wire.MethodCancelCollectPaymentMethod, p.RequestID, func() (wire.CancelResult, error) {
+		_, current := s.r.machine.Current()
+		end, err := s.r.machine.CancelCollect(ctx)
+		if err != nil {
+			return wire.CancelResult{}, s.r.wireError(err)
+		}
+		result := wire.CancelResult{Outcome: string(end)}
+		if canceled, err := s.r.store.Payment(current); err == nil {
+			pi := s.r.paymentIntent(canceled, false)
+			result.PaymentIntent = &pi
+		}
+		return result, nil
+	})
 }
 
 func (s service) CancelPaymentIntent(ctx context.Context, c *lan.Caller, p wire.CancelPaymentIntentParams) (wire.CancelResult, error) {
@@ -225,7 +236,7 @@ func (s service) ListStoredPayments(_ context.Context, _ *lan.Caller, p wire.Lis
 	if limit == 0 {
 		limit = 20
 	}
-	all, err := s.r.store.List(store.Filter{})
+	all, err := s.r.store.List(store.Filter{States: takenOffline})
 	if err != nil {
 		return wire.ListStoredPaymentsResult{}, s.r.wireError(err)
 	}
@@ -243,6 +254,13 @@ func (s service) ListStoredPayments(_ context.Context, _ *lan.Caller, p wire.Lis
 	return result, nil
 }
 
+// takenOffline are the states a payment stored offline can be in.
+var takenOffline = []store.State{
+	store.Stored, store.Sending, store.Unknown, store.Forwarded, store.Declined, store.Failed, store.Expired, store.Voided, store.Rescued,
+}
+
+// ForwardNow does not need its request id: whatever happens, a payment is
+// forwarded once.
 func (s service) ForwardNow(ctx context.Context, _ *lan.Caller, _ wire.ForwardNowParams) (wire.ForwardNowResult, error) {
 	summary, err := s.r.forward.ForwardNow(ctx)
 	result := wire.ForwardNowResult{

@@ -143,3 +143,27 @@ func (r *Reader) begin(ctx context.Context, key requestKey, method string, hash 
 		Remedy:  "collect again with the same payment and a new requestId",
 	}
 }
+
+// remember carries out a command that is no payment's, once: a repeat gets the
+// first answer. The answer is kept after the command, so one that was cut off
+// in between is carried out again; such commands do no harm twice.
+func remember[T any](ctx context.Context, r *Reader, c *lan.Caller, method, id string, carryOut func() (T, error)) (T, error) {
+	var result T
+	before, err := r.store.Request(c.POSID, id)
+	switch {
+	case err == nil && before.Method != method:
+		return result, errMismatch
+	case err == nil:
+		return result, json.Unmarshal(before.Result, &result)
+	case !errors.Is(err, store.ErrNotFound):
+		return result, err
+	}
+	if result, err = carryOut(); err != nil {
+		return result, err
+	}
+	data, err := json.Marshal(result)
+	if err != nil {
+		return result, err
+	}
+	return result, r.store.PutRequest(ctx, store.Request{POS: c.POSID, ID: id, Method: method, Done: true, Result: data})
+}

@@ -128,7 +128,10 @@ func (s *screen) view(step int, remind bool) display.View {
 		Entries: s.entries, Step: step,
 	}
 	if !s.started {
-		v.Kind, v.Message = display.NotReady, s.notice
+		v.Kind = display.Starting
+		if s.notice != "" {
+			v.Kind, v.Message = display.NotReady, s.notice
+		}
 		return v
 	}
 	if remind {

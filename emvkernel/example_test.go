@@ -1,0 +1,69 @@
+package emvkernel_test
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"smartreader/emvkernel"
+	"smartreader/emvkernel/emvtest"
+)
+
+// A payment with a chip card: collect, ask the issuer, complete.
+func Example() {
+	profile, err := emvtest.Load("visa")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	card := emvtest.NewCard(profile, nil) // in a reader: a powered card of package hal
+	cfg := emvtest.TerminalConfig()
+	if err := cfg.Validate(); err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx := context.Background()
+	tx, err := emvkernel.NewTransaction(&cfg, emvkernel.Params{
+		Amount:              1250, // 12.50
+		Currency:            840,  // US dollars
+		Exponent:            2,
+		Time:                time.Date(2026, time.November, 21, 12, 34, 56, 0, time.UTC),
+		UnpredictableNumber: [4]byte{0x5A, 0x17, 0xC0, 0x03}, // in a reader: crypto/rand
+	}, card, nil, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer tx.Wipe()
+
+	outcome, err := tx.Collect(ctx)
+	if err != nil {
+		fmt.Println(err) // the card was pulled, or the reader broke
+		return
+	}
+	fmt.Println(outcome.Kind, "- card authenticated:", tx.Authenticated())
+	if outcome.Kind != emvkernel.OnlineRequest {
+		return
+	}
+
+	// tx.ACData() goes to the issuer. Without an answer: Complete with UnableToGoOnline.
+	arc := [2]byte{'0', '0'}
+	arpc, err := emvtest.NewIssuer().Respond(tx.ACData(), arc)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	outcome, err = tx.Complete(ctx, emvkernel.Answer{
+		Kind:                     emvkernel.IssuerAnswered,
+		ARC:                      arc,
+		IssuerAuthenticationData: arpc,
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(outcome.Kind, "- card", tx.Card().Brand, tx.Card().PAN, "ending in", tx.Card().Last4)
+	// Output:
+	// online request - card authenticated: true
+	// approved - card visa [secret] ending in 4242
+}

@@ -1,0 +1,260 @@
+package emvkernel_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"testing"
+
+	"smartreader/emvkernel"
+	"smartreader/emvkernel/apdu"
+	"smartreader/emvkernel/emvtest"
+	"smartreader/emvkernel/tlv"
+)
+
+// script is a card whose answers come out of a byte string: two bytes of length, the answer. At its
+// end the card is pulled.
+type script struct {
+	rest     []byte
+	asked    int
+	requests []byte // P1 of each GENERATE AC
+}
+
+func (s *script) Transceive(_ context.Context, command []byte) ([]byte, error) {
+	c, err := apdu.ParseCommand(command)
+	if err != nil {
+		return nil, err // the kernel sends malformed commands: visible as an untyped error
+	}
+	if s.asked++; s.asked > 2000 || len(s.rest) < 2 {
+		return nil, errPulled
+	}
+	n := int(binary.BigEndian.Uint16(s.rest))
+	s.rest = s.rest[2:]
+	n = min(n, len(s.rest))
+	answer := s.rest[:n]
+	s.rest = s.rest[n:]
+	if c.INS == apdu.INSGenerateAC {
+		s.requests = append(s.requests, c.P1)
+	}
+	return answer, nil
+}
+
+func encodeScript(frames []frame) []byte {
+	var out []byte
+	for _, f := range frames {
+		out = binary.BigEndian.AppendUint16(out, uint16(len(f.answer)))
+		out = append(out, f.answer...)
+	}
+	return out
+}
+
+// A whole transaction with a card that may say anything: no panic, no endless loop, a known end, and
+// an approval only where the last word of the card was one it was asked for.
+func FuzzTransaction(f *testing.F) {
+	cfg := emvtest.TerminalConfig()
+	for i := range cfg.Applications {
+		cfg.Applications[i].FloorLimit = 5000
+	}
+	for _, profile := range []string{
+		visa, mastercard, "transport t0\n" + visa, "pse no\n" + visa, visa + "oda sda\n", visa + "oda none\nfirst-ac tc\naction-online 0000000000\naction-default 0000000000\n",
+		"application jcb\npan 3566002020360505\n", "application amex\npan 378282246310005\n",
+		mastercard + "fault cda-hash\n", visa + "offline-limits 1 2\n",
+	} {
+		card := &recorder{card: software(f, profile)}
+		tx := begin(f, &cfg, payment(), card, nil)
+		out, err := tx.Collect(f.Context())
+		if err != nil {
+			f.Fatal(err)
+		}
+		if out.Kind == emvkernel.OnlineRequest {
+			iad, err := emvtest.NewIssuer().Respond(tx.ACData(), [2]byte{'0', '0'})
+			if err != nil {
+				f.Fatal(err)
+			}
+			if _, err := tx.Complete(f.Context(), fuzzAnswer(iad)); err != nil {
+				f.Fatal(err)
+			}
+		}
+		f.Add(encodeScript(card.frames), true)
+		f.Add(encodeScript(card.frames), false)
+	}
+	f.Add([]byte{}, true)
+	f.Fuzz(func(t *testing.T, answers []byte, approve bool) {
+		card := &script{rest: answers}
+		tx, err := emvkernel.NewTransaction(&cfg, payment(), card, &person{confirm: true}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := tx.Collect(t.Context())
+		checkEnd(t, tx, card, out, err)
+		if out.Kind != emvkernel.OnlineRequest {
+			if _, err := tx.Complete(t.Context(), emvkernel.Answer{}); !errors.Is(err, emvkernel.ErrOrder) {
+				t.Fatalf("%v could be completed", out.Kind)
+			}
+			return
+		}
+		data := bytes.Clone(tx.ACData())
+		a := emvkernel.Answer{}
+		if approve {
+			a = fuzzAnswer(make([]byte, 10))
+		}
+		out, err = tx.Complete(t.Context(), a)
+		checkEnd(t, tx, card, out, err)
+		if out.Kind == emvkernel.OnlineRequest || (out.Kind == emvkernel.Approved && !approve) {
+			t.Fatalf("completed as %v", out.Kind)
+		}
+		if out.Reverse != (err == nil && approve && out.Kind != emvkernel.Approved) {
+			t.Fatalf("%v: reverse is %v", out.Kind, out.Reverse)
+		}
+		if !bytes.Equal(data, tx.ACData()) {
+			t.Fatal("the data set changed")
+		}
+	})
+}
+
+func fuzzAnswer(iad []byte) emvkernel.Answer {
+	return emvkernel.Answer{
+		Kind: emvkernel.IssuerAnswered, ARC: [2]byte{'0', '0'}, IssuerAuthenticationData: iad,
+		Scripts: []byte{0x71, 0x07, 0x86, 0x05, 0x84, 0x16, 0x00, 0x00, 0x00},
+	}
+}
+
+func checkEnd(t *testing.T, tx *emvkernel.Transaction, card *script, out emvkernel.Outcome, err error) {
+	t.Helper()
+	if err != nil {
+		if !errors.Is(err, errPulled) && !errors.Is(err, emvkernel.ErrConfig) {
+			t.Fatalf("untyped error %v", err)
+		}
+		if out.Kind != emvkernel.Undecided {
+			t.Fatalf("outcome %v beside the error %v", out.Kind, err)
+		}
+		return
+	}
+	switch out.Kind {
+	case emvkernel.Declined, emvkernel.NotAccepted, emvkernel.CardBlocked, emvkernel.TryAgain, emvkernel.Terminated:
+		return
+	case emvkernel.Approved, emvkernel.OnlineRequest:
+	default:
+		t.Fatalf("outcome %v", out.Kind)
+	}
+	// The card's last answer must be a cryptogram of that kind, well-formed, and asked for.
+	kind := byte(0x40)
+	if out.Kind == emvkernel.OnlineRequest {
+		kind = 0x80
+	}
+	asked := card.requests[len(card.requests)-1]
+	if kind == 0x40 && asked&0xC0 != 0x40 {
+		t.Fatalf("%v after a request for %02X", out.Kind, asked)
+	}
+	if len(tx.Receipt().Cryptogram) != 8 {
+		t.Fatalf("%v without a cryptogram", out.Kind)
+	}
+	if asked&0x10 != 0 && !tx.Authenticated() {
+		t.Fatalf("%v although the combined signature failed", out.Kind)
+	}
+	list, err := tlv.Parse(tx.ACData())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tag := range []tlv.Tag{0x9F26, 0x9F27, 0x9F36, 0x9F37, 0x95, 0x9F02, 0x5A, 0x5F24} {
+		if _, ok := tlv.Find(list, tag); !ok {
+			t.Fatalf("data set without %v", tag)
+		}
+	}
+}
+
+// The answers behind selection, each from its own bytes, so that the fuzzer gets deep: processing
+// options, the record, a counter, both cryptograms, the issuer's scripts.
+func FuzzCard(f *testing.F) {
+	s := newStub()
+	s.aip[0] = aipCVM | aipRisk
+	s.data[0x8E] = []byte{0, 0, 0, 0, 0, 0, 0, 0, 0x5E, 0x03, 0x1F, 0x00}
+	s.data[0x9F14], s.data[0x9F23] = []byte{1}, []byte{2}
+	options := tlv.Append(nil, 0x80, append(s.aip[:], s.afl...)...)
+	f.Add([]byte{0x9F, 0x1A, 0x02}, options, template(0x70, s.data), []byte{0x9F, 0x36, 0x02, 0, 1}, acFormat1(0x80)[:17], acFormat1(0x40)[:17], []byte{0x71, 0x07, 0x86, 0x05, 0x84, 0x16, 0, 0, 0})
+	offline(s)
+	f.Add([]byte{}, options, template(0x70, s.data), []byte{}, acFormat1(0x40)[:17], acFormat1(0x00)[:17], []byte{})
+	f.Add([]byte{}, tlv.Append(nil, 0x77, tlv.Append(tlv.Append(nil, 0x82, 0x7C, 0), 0x94, s.afl...)...), template(0x70, s.data), []byte{}, acFormat1(0x40)[:17], acFormat1(0x00)[:17], []byte{})
+	f.Fuzz(func(t *testing.T, pdol, options, record, counter, first, second, scripts []byte) {
+		s := newStub()
+		s.fci[0x9F38] = pdol
+		s.gpo = ok(options)
+		s.records = map[[2]byte][]byte{{1, 1}: ok(record)}
+		s.getData = map[tlv.Tag][]byte{0x9F36: ok(counter), 0x9F13: ok(counter)}
+		s.answers = map[byte][]byte{apdu.INSInternalAuthenticate: ok(counter), apdu.INSExternalAuthenticate: ok(nil)}
+		s.ac = [][]byte{ok(first), ok(second)}
+		tx, err := emvkernel.NewTransaction(terminal(), payment(), s, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		end := func(out emvkernel.Outcome, err error) {
+			card := &script{}
+			for _, c := range s.asked(apdu.INSGenerateAC) {
+				card.requests = append(card.requests, c.P1)
+			}
+			checkEnd(t, tx, card, out, err)
+		}
+		out, err := tx.Collect(t.Context())
+		end(out, err)
+		_ = tx.Card()
+		if out.Kind != emvkernel.OnlineRequest {
+			return
+		}
+		a := issuer("00")
+		a.IssuerAuthenticationData, a.Scripts = make([]byte, 8), scripts
+		out, err = tx.Complete(t.Context(), a)
+		if errors.Is(err, emvkernel.ErrAnswer) {
+			out, err = tx.Complete(t.Context(), emvkernel.Answer{})
+		}
+		end(out, err)
+		tx.Wipe()
+	})
+}
+
+// A real card, of which the transport spoils one answer: it never passes for authenticated data unless
+// what was spoilt is not signed, and never ends otherwise than by a known outcome.
+func FuzzSpoiltAnswer(f *testing.F) {
+	cfg := emvtest.TerminalConfig()
+	f.Add(byte(5), uint16(20), byte(1))
+	f.Add(byte(9), uint16(3), byte(0x80))
+	p, err := emvtest.ParseProfile(bytes.NewReader([]byte("about test card\n" + mastercard)))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, which byte, at uint16, with byte) {
+		card := &spoiler{card: emvtest.NewCard(p, nil), which: int(which % 16), at: int(at), with: with}
+		tx, err := emvkernel.NewTransaction(&cfg, payment(), card, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := tx.Collect(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		// What the combined signature covers cannot be altered unnoticed: the answer to GENERATE AC.
+		if card.hit && card.ins == apdu.INSGenerateAC && with != 0 && out.Kind == emvkernel.OnlineRequest {
+			t.Fatalf("an altered answer to GENERATE AC went online: %v", out)
+		}
+	})
+}
+
+type spoiler struct {
+	card      *emvtest.Card
+	which, at int
+	with      byte
+	n         int
+	hit       bool
+	ins       byte
+}
+
+func (s *spoiler) Transceive(ctx context.Context, command []byte) ([]byte, error) {
+	answer, err := s.card.Transceive(ctx, command)
+	if err == nil && s.n == s.which {
+		s.hit, s.ins = true, command[1]
+		answer = bytes.Clone(answer)
+		answer[s.at%len(answer)] ^= s.with
+	}
+	s.n++
+	return answer, err
+}

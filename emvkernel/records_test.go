@@ -1,0 +1,130 @@
+package emvkernel_test
+
+import (
+	"errors"
+	"testing"
+
+	"smartreader/emvkernel"
+	"smartreader/emvkernel/apdu"
+	"smartreader/emvkernel/tlv"
+)
+
+// EMV facts 5 and 6.
+func TestRecords(t *testing.T) {
+	secondRecord := func(answer string) func(*stub) {
+		return func(s *stub) {
+			s.afl = []byte{0x08, 0x01, 0x02, 0x00}
+			s.records = map[[2]byte][]byte{{1, 2}: unhex(t, answer)}
+		}
+	}
+	set := func(tag tlv.Tag, value string) func(*stub) {
+		return func(s *stub) { s.data[tag] = unhex(t, value) }
+	}
+	drop := func(tag tlv.Tag) func(*stub) { return func(s *stub) { delete(s.data, tag) } }
+	tests := []struct {
+		name   string
+		change func(*stub)
+		want   emvkernel.OutcomeKind
+	}{
+		{"all there", func(*stub) {}, emvkernel.OnlineRequest},
+		{"second record", secondRecord("7004 5F340101 9000"), emvkernel.OnlineRequest},
+		{"filler in the template", secondRecord("7006 00 5F340101 00 9000"), emvkernel.OnlineRequest},
+		{"empty template", secondRecord("7000 9000"), emvkernel.OnlineRequest},
+		{"no template", secondRecord("5F340101 9000"), emvkernel.Terminated},
+		{"something behind the template", secondRecord("7004 5F340101 00 9000"), emvkernel.Terminated},
+		{"no data", secondRecord("9000"), emvkernel.Terminated},
+		{"refused", secondRecord("6A83"), emvkernel.Terminated},
+		{"a tag twice", secondRecord("7006 5F24 03 271231 9000"), emvkernel.Terminated},
+		{"a tag twice in one record", secondRecord("7008 5F340101 5F340101 9000"), emvkernel.Terminated},
+		{"the AIP again", secondRecord("7004 82021800 9000"), emvkernel.Terminated},
+		{"file 11 is read and not interpreted", func(s *stub) {
+			s.afl = []byte{0x08, 0x01, 0x01, 0x00, 0x58, 0x01, 0x01, 0x00}
+			s.records = map[[2]byte][]byte{{11, 1}: unhex(t, "5F24 03 271231 9000")}
+		}, emvkernel.OnlineRequest},
+		{"no account number", drop(0x5A), emvkernel.Terminated},
+		{"no expiry date", drop(0x5F24), emvkernel.Terminated},
+		{"no CDOL1", drop(0x8C), emvkernel.Terminated},
+		{"no CDOL2", drop(0x8D), emvkernel.Terminated},
+		{"empty CDOL2", set(0x8D, ""), emvkernel.Terminated},
+		{"account number with a letter", set(0x5A, "42424242A2424242"), emvkernel.Terminated},
+		{"account number with a gap", set(0x5A, "4242424242FF4242"), emvkernel.Terminated},
+		{"account number of 19 digits", set(0x5A, "4242424242424242424F"), emvkernel.OnlineRequest},
+		{"account number of 20 digits", set(0x5A, "42424242424242424242"), emvkernel.Terminated},
+		{"account number of nothing", set(0x5A, "FFFF"), emvkernel.Terminated},
+		{"month 13", set(0x5F24, "271331"), emvkernel.Terminated},
+		{"day 0", set(0x5F24, "271200"), emvkernel.Terminated},
+		{"letters in the date", set(0x5F24, "2A1231"), emvkernel.Terminated},
+		{"short date", set(0x5F24, "2712"), emvkernel.Terminated},
+		{"malformed CDOL1", set(0x8C, "9F02"), emvkernel.Terminated},
+		{"malformed CDOL2", set(0x8D, "9F02"), emvkernel.Terminated},
+		{"track 2 of the same account", set(0x57, "4242424242424242D27122010000000000000F"), emvkernel.OnlineRequest},
+		{"track 2 of another account", set(0x57, "4242424242424243D27122010000000000000F"), emvkernel.Terminated},
+		{"track 2 without separator", set(0x57, "4242424242424242"), emvkernel.Terminated},
+		{"track 2 of a longer account", set(0x57, "42424242424242420D27122010000000000000"), emvkernel.Terminated},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newStub()
+			tt.change(s)
+			_, out := s.run(t, nil)
+			if out.Kind != tt.want {
+				t.Errorf("outcome %v (%s), want %v", out.Kind, out.Reason, tt.want)
+			}
+			if tt.want == emvkernel.Terminated && len(s.asked(apdu.INSGenerateAC)) != 0 {
+				t.Error("a cryptogram was asked for")
+			}
+		})
+	}
+}
+
+// The card cannot supply what is the terminal's: amount, date, TVR, response code, issuer data.
+func TestCardCannotSpeakForTheTerminal(t *testing.T) {
+	s := newStub()
+	for tag, value := range map[tlv.Tag]string{
+		0x9F02: "000000000001", 0x95: "0000000000", 0x8A: "3030", 0x91: "11111111111111111111",
+		0x9F37: "FFFFFFFF", 0x9F34: "1F0002", 0x98: "2222",
+	} {
+		s.data[tag] = unhex(t, value)
+	}
+	s.data[0x8C] = unhex(t, "9F0206 8A02 9F3704 9F3403 9802 9102")
+	_, out := s.run(t, nil)
+	if out.Kind != emvkernel.OnlineRequest {
+		t.Fatal(out)
+	}
+	got := s.asked(apdu.INSGenerateAC)[0].Data
+	// '98' is the hash over an empty TDOL: SHA-1 of nothing begins with DA39.
+	if want := unhex(t, "000000001250 0000 01020304 3F0000 DA39 0000"); string(got) != string(want) {
+		t.Errorf("CDOL1 data %X, want %X", got, want)
+	}
+}
+
+func TestCardData(t *testing.T) {
+	s := newStub()
+	s.fci[0x5F2D] = []byte("deen")
+	s.data[0x5F34] = []byte{0x02}
+	s.data[0x57] = unhex(t, "4242424242424242D27122010000000000000F")
+	s.data[0x5F20] = []byte("DOE/JANE")
+	tx, _ := s.run(t, nil)
+	c := tx.Card()
+	if string(c.PAN) != "4242424242424242" || c.Last4 != "4242" || c.ExpiryMonth != 12 || c.ExpiryYear != 2027 ||
+		c.PANSequence != "02" || c.Brand != "visa" || c.Languages != "deen" || string(c.CardholderName) != "DOE/JANE" || len(c.Track2) != 19 {
+		t.Error("card data differs")
+	}
+	tx.Wipe()
+	for _, b := range c.PAN {
+		if b != 0 {
+			t.Fatal("account number is still there")
+		}
+	}
+	for _, b := range c.Track2 {
+		if b != 0 {
+			t.Fatal("track 2 is still there")
+		}
+	}
+	if c := tx.Card(); c.Last4 != "" || c.PAN != nil || c.Track2 != nil {
+		t.Error("a wiped transaction still has card data")
+	}
+	if _, err := tx.Complete(t.Context(), emvkernel.Answer{}); !errors.Is(err, emvkernel.ErrOrder) {
+		t.Errorf("a wiped transaction goes on: %v", err)
+	}
+}
