@@ -28,6 +28,7 @@ type conn struct {
 	ctx    context.Context // the server's: outlives the socket
 	stream *stream
 	rpc    *jsonrpc2.Conn
+	ready  chan struct{} // closed once rpc is set: NewConn reads before it returns
 	log    *slog.Logger
 	greet  chan struct{} // closed at the first hello
 	calls  sync.WaitGroup
@@ -51,7 +52,7 @@ func newConn(s *Server, ctx context.Context, socket *websocket.Conn, remote, ori
 	rand.Read(session)
 	c := &conn{
 		srv: s, ctx: ctx, stream: newStream(socket, s.limits),
-		greet: make(chan struct{}), kick: make(chan struct{}, 1),
+		ready: make(chan struct{}), greet: make(chan struct{}), kick: make(chan struct{}, 1),
 		caller: Caller{Session: hex.EncodeToString(session), RemoteAddr: remote, Origin: origin},
 	}
 	c.log = s.log.With("session", c.caller.Session, "remote", remote)
@@ -66,6 +67,7 @@ func (c *conn) run() {
 	go c.stream.write()
 	// The context only ends jsonrpc2's own waiting; the socket is ended below.
 	c.rpc = jsonrpc2.NewConn(context.WithoutCancel(c.ctx), c.stream, c, jsonrpc2.SetLogger(quiet{c.log}))
+	close(c.ready)
 	c.watch()
 	<-c.stream.written
 	c.rpc.Close()
@@ -161,7 +163,7 @@ func (c *conn) tell(e wire.Event) {
 		view := c.srv.lease.view(c.posID())
 		e.Lease = &view
 	}
-	if err := c.rpc.Notify(c.ctx, e.Type, e); err != nil {
+	if err := c.rpc.Notify(c.ctx, e.Type, fitEvent(e)); err != nil {
 		c.log.Debug("event not sent", "event", e.Type, "err", err)
 	}
 }

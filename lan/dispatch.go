@@ -37,6 +37,7 @@ func accessOf(method string) access {
 // but hello goes on in a goroutine of its own: a collect that waits for a card
 // must not keep a cancel from being read.
 func (c *conn) Handle(ctx context.Context, _ *jsonrpc2.Conn, req *jsonrpc2.Request) {
+	<-c.ready
 	params := wire.NewParams(req.Method)
 	if params == nil {
 		c.fail(ctx, req, wire.NewError(wire.CodeUnknownMethod, ""))
@@ -50,8 +51,8 @@ func (c *conn) Handle(ctx context.Context, _ *jsonrpc2.Conn, req *jsonrpc2.Reque
 		c.fail(ctx, req, err)
 		return
 	}
-	if p, ok := params.(*wire.HelloParams); ok {
-		result, err := c.hello(ctx, p)
+	if req.Method == wire.MethodHello {
+		result, err := c.guard(ctx, req.Method, params)
 		c.answer(ctx, req, result, err)
 		return
 	}
@@ -135,6 +136,8 @@ func (c *conn) call(ctx context.Context, params wire.Params) (any, error) {
 	caller := c.caller
 	c.mu.Unlock()
 	switch p := params.(type) {
+	case *wire.HelloParams:
+		return c.hello(ctx, p)
 	case *wire.ConnectReaderParams:
 		return c.connect(ctx, *p)
 	case *wire.DisconnectReaderParams:
@@ -165,26 +168,9 @@ func (c *conn) call(ctx context.Context, params wire.Params) (any, error) {
 	case *wire.GetOfflineStatusParams:
 		return r.OfflineStatus(ctx, &caller)
 	case *wire.ListStoredPaymentsParams:
-		list, err := r.ListStoredPayments(ctx, &caller, *p)
-		return fit(list), err
+		return r.ListStoredPayments(ctx, &caller, *p)
 	}
 	return nil, wire.NewError(wire.CodeUnknownMethod, "")
-}
-
-// fit shortens a list until its answer fits in one message, with room for the
-// envelope.
-func fit(list wire.ListStoredPaymentsResult) wire.ListStoredPaymentsResult {
-	for len(list.PaymentIntents) > 1 {
-		b, err := json.Marshal(list)
-		if err != nil || len(b) <= wire.MaxMessage-1024 {
-			break
-		}
-		list.PaymentIntents = list.PaymentIntents[:(len(list.PaymentIntents)+1)/2]
-		if last := list.PaymentIntents[len(list.PaymentIntents)-1].OfflineDetails; last != nil {
-			list.Next = last.Sequence
-		}
-	}
-	return list
 }
 
 func (c *conn) answer(ctx context.Context, req *jsonrpc2.Request, result any, err error) {
@@ -192,8 +178,8 @@ func (c *conn) answer(ctx context.Context, req *jsonrpc2.Request, result any, er
 		c.fail(ctx, req, err)
 		return
 	}
-	body, err := json.Marshal(result)
-	if err == nil && len(body) > wire.MaxMessage-1024 {
+	body, err := json.Marshal(fitResult(result))
+	if err == nil && len(body) > maxBody {
 		err = errors.New("lan: answer over the message limit")
 	}
 	if err != nil {
@@ -207,6 +193,9 @@ func (c *conn) answer(ctx context.Context, req *jsonrpc2.Request, result any, er
 
 func (c *conn) fail(ctx context.Context, req *jsonrpc2.Request, err error) {
 	e := public(err)
+	if e.PaymentIntent != nil && !fits(e) {
+		e = e.WithPaymentIntent(shorten(*e.PaymentIntent))
+	}
 	if _, ok := wire.AsError(err); !ok {
 		c.log.Error("call failed", "method", req.Method, "err", err)
 	} else {

@@ -75,18 +75,18 @@ func (c *conn) pumpSome(ctx context.Context) (again bool, err error) {
 		if err != nil {
 			return false, err
 		}
+		sent = e.Seq
+		c.sent.Store(sent) // first: the acknowledgement may come back at once
 		if err := c.stream.sendDurable(data); err != nil {
 			return false, err
 		}
-		sent = e.Seq
-		c.sent.Store(sent)
 	}
 	return len(events) > 0, nil
 }
 
 func notification(e wire.Event) ([]byte, error) {
 	req := jsonrpc2.Request{Method: e.Type, Notif: true}
-	if err := req.SetParams(e); err != nil {
+	if err := req.SetParams(fitEvent(e)); err != nil {
 		return nil, err
 	}
 	return json.Marshal(req)

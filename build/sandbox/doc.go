@@ -31,8 +31,8 @@
 // with a code can take over a reader's serial number. There are no webhooks, events,
 // customers, payment methods, setup intents or refunds by API, no
 // server-driven reader actions, no certificate renewal, no live mode, no
-// expiry of authorizations, no rate limits. Lists return the newest objects up
-// to limit and have no cursors. Journal proofs sent with a submission are
-// checked for the reader's signature and for nothing else. It is not
-// affiliated with Stripe and cannot forward to anyone.
+// expiry of authorizations, no rate limits, no PIN verification. Lists have
+// limit and starting_after only. A journal entry sent with a submission is
+// checked by itself (signature, payment, envelope), not as part of its chain.
+// It is not affiliated with Stripe and cannot forward to anyone.
 package sandbox

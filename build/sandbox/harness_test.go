@@ -101,7 +101,7 @@ func (p *shop) clientWith(identity func() tls.Certificate) *platform.Client {
 	roots := x509.NewCertPool()
 	roots.AddCert(p.s.CA())
 	c, err := platform.New(platform.Options{
-		BaseURL: "https://" + p.s.opts.Device.Addr().String(), RootCAs: roots, Identity: identity, Now: time.Now,
+		BaseURL: "https://" + p.s.opts.Device.Addr().String(), RootCAs: roots, Identity: identity, Now: p.s.opts.Now,
 	})
 	if err != nil {
 		p.t.Fatal(err)

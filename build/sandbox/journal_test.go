@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"smartreader/emvkernel"
 	"smartreader/firmware/platform"
 )
 
@@ -186,6 +187,57 @@ func TestClosedTakesNothing(t *testing.T) {
 	}
 	if p.s.Status().LoseNextAnswer {
 		t.Error("in memory and not on disk")
+	}
+}
+
+// TestUnwritableStateAnswersNothing: what is not on disk is not told.
+func TestUnwritableStateAnswersNothing(t *testing.T) {
+	p := openShop(t)
+	y := p.pay("visa", 1000)
+	file := p.s.journal.file
+	readOnly, err := os.Open(stateFile(p.dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer readOnly.Close()
+	p.s.journal.file = readOnly
+	var u *platform.Unreachable
+	if _, err := p.client.Authorize(t.Context(), y.sealed()); !errors.As(err, &u) || u.Kind != platform.KindServer || !u.Sent {
+		t.Errorf("got %v", err)
+	}
+	p.s.journal.file = file
+	if err := p.s.LoseNextAnswer(); err == nil {
+		t.Error("the end of the file is unknown, yet it is written on")
+	}
+	if got := p.s.Totals(); got.Submissions != 0 || got.Approved.Count != 0 {
+		t.Errorf("%+v", got)
+	}
+	p.restart()
+	if v := y.authorize(); v.Status != platform.StatusApproved {
+		t.Errorf("%+v", v)
+	}
+}
+
+func TestUnusableOptions(t *testing.T) {
+	for name, opts := range map[string]Options{
+		"no folder":    {},
+		"country only": {Dir: t.TempDir(), Country: "DE"},
+		"bad currency": {Dir: t.TempDir(), Country: "DE", Currency: "EUR"},
+		"bad limit":    {Dir: t.TempDir(), OfflineLimits: []platform.OfflineLimit{{Currency: "usd", MaxAmount: -1}}},
+		"no terminal":  {Dir: t.TempDir(), Terminal: new(emvkernel.Config)},
+	} {
+		if s, err := New(opts); err == nil {
+			s.Close()
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	s, err := New(Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Run(t.Context()); err == nil {
+		t.Error("ran without listeners")
 	}
 }
 

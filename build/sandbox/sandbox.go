@@ -80,8 +80,14 @@ func New(opts Options) (*Sandbox, error) {
 	if opts.Hosts == nil {
 		opts.Hosts = []string{"localhost", "127.0.0.1", "::1"}
 	}
+	if (opts.Country == "") != (opts.Currency == "") {
+		return nil, errors.New("sandbox: Country and Currency belong together")
+	}
 	if opts.Country == "" {
 		opts.Country, opts.Currency = "US", "usd"
+	}
+	if !currencyForm.MatchString(opts.Currency) {
+		return nil, fmt.Errorf("sandbox: currency %q is not a lower-case ISO 4217 code", opts.Currency)
 	}
 	if opts.Terminal == nil {
 		ready := emvtest.TerminalConfig()
@@ -127,11 +133,18 @@ func (s *Sandbox) open() error {
 		}
 	}
 	var err error
-	s.keys, err = loadKeys(dir, s.opts.Hosts, s.opts.Now())
+	if s.keys, err = loadKeys(dir, s.opts.Hosts, s.opts.Now()); err != nil {
+		return err
+	}
+	// Options that make no usable configuration are noticed here, not by the
+	// first reader.
+	trial := reader{Reader: platform.Reader{ID: "tmr_trial", LocationID: s.state.locations.all()[0].ID}}
+	_, err = s.bundle(s.state, trial)
 	return err
 }
 
-// found writes the first line: an account with a location and a configuration.
+// found writes the first line: an account with a location and a configuration
+// that allows offline payments, which is not the public API's default.
 func (s *Sandbox) found(t *tx) error {
 	cardKey := make([]byte, 32)
 	rand.Read(cardKey)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"sync"
 	"testing"
 
 	"smartreader/firmware/platform"
@@ -155,6 +156,46 @@ func TestDeclinedPaymentMayTryAnotherCard(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 	p.wantTotals(usd(1, 1250), usd(1, 1250), usd(0, 0))
+}
+
+// TestConcurrentSubmissions: the same payment from many sides at once, under
+// two natural keys, is charged once.
+func TestConcurrentSubmissions(t *testing.T) {
+	p := openShop(t)
+	one := p.pay("visa", 1250)
+	two := one.again("mastercard")
+	var tries []platform.Submission
+	for range 4 {
+		tries = append(tries, one.sealed(), two.sealed())
+	}
+	approved := make(chan string, len(tries))
+	var all sync.WaitGroup
+	for _, q := range tries {
+		all.Go(func() {
+			v, err := p.client.SubmitOffline(t.Context(), q)
+			switch {
+			case err != nil:
+				t.Error(err)
+			case v.Status == platform.StatusApproved:
+				approved <- v.ChargeID
+			case v.Code != platform.CodeAlreadyCharged:
+				t.Errorf("%+v", v)
+			}
+		})
+	}
+	all.Wait()
+	close(approved)
+	charges := make(map[string]bool)
+	for id := range approved {
+		charges[id] = true
+	}
+	if len(charges) != 1 {
+		t.Errorf("charges %v", charges)
+	}
+	p.wantTotals(usd(1, 1250), usd(0, 0), usd(0, 0))
+	if totals := p.s.Totals(); totals.Submissions != 2 || totals.Repeats != 6 {
+		t.Errorf("%+v", totals)
+	}
 }
 
 func TestReversal(t *testing.T) {

@@ -60,7 +60,7 @@ func (m *Machine) authorize(ctx context.Context, s *session) (Phase, error) {
 // complete gives the issuer's answer to the card and commits what both said.
 func (m *Machine) complete(ctx context.Context, s *session, a Answer) (Phase, error) {
 	outcome, cardErr := emvkernel.Outcome{}, error(nil)
-	if a.Verdict == Rejected {
+	if a.Verdict == Rejected || a.Verdict == AlreadyCharged {
 		m.abandon(ctx, s)
 	} else {
 		outcome, cardErr = s.transaction.Complete(ctx, emvkernel.Answer{
@@ -79,7 +79,7 @@ func (m *Machine) complete(ctx context.Context, s *session, a Answer) (Phase, er
 	p.ChargeID = a.ChargeID
 	p.Receipt = receiptOf(s.transaction)
 	switch {
-	case a.Verdict == Approved && cardErr == nil && outcome.Kind == emvkernel.Approved:
+	case a.Verdict == AlreadyCharged, a.Verdict == Approved && cardErr == nil && outcome.Kind == emvkernel.Approved:
 		p.State, p.DoneAtMs = store.Approved, m.now()
 		p.AuthorizationCode, p.ResponseCode = a.AuthorizationCode, string(a.ResponseCode[:])
 		if err := m.commit(ctx, s, store.Change{Payment: p, Reason: "approved by the issuer", DropSealed: true}, nil, true); err != nil {

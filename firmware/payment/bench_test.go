@@ -207,6 +207,7 @@ type issuer struct {
 	mu          sync.Mutex
 	unreachable *payment.Unreachable // every request goes unanswered
 	before      func() error         // called before an authorization is answered
+	charged     string               // a charge from another attempt
 	envelopes   [][]byte
 	created     int
 }
@@ -233,6 +234,9 @@ func (i *issuer) Authorize(_ context.Context, p store.Payment, envelope []byte) 
 		if err := before(); err != nil {
 			return payment.Answer{}, err
 		}
+	}
+	if i.charged != "" {
+		return payment.Answer{Verdict: payment.AlreadyCharged, ChargeID: i.charged}, nil
 	}
 	header, data, err := seal.Open(func(string) (seal.PrivateKey, bool) { return i.key, true }, envelope)
 	if err != nil {

@@ -506,3 +506,17 @@ func TestTestAndLiveCardsAreKeptApart(t *testing.T) {
 	b.fails(err, payment.TestCardInLivemode)
 	b.state(p, store.Created)
 }
+
+// Invariant 2: when the platform holds a charge from another attempt, that is
+// the payment's outcome; saying "declined" would make the shop charge again.
+func TestAlreadyChargedIsPaid(t *testing.T) {
+	b := newBench(t)
+	p := b.create(100, payment.PreferOnline)
+	b.platform.charged = "ch_earlier"
+	b.insert("visa")
+	paid, err := b.process(p)
+	b.must(err)
+	if paid.State != store.Approved || paid.ChargeID != "ch_earlier" {
+		t.Errorf("got %s, charge %q", paid.State, paid.ChargeID)
+	}
+}

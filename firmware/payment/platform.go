@@ -28,6 +28,9 @@ const (
 	Declined Verdict = iota // by the issuer; the zero value never approves
 	Approved
 	Rejected // the platform refused the request; no issuer was asked
+	// AlreadyCharged: the platform holds a charge for this payment from another
+	// attempt, and did not make a second one. ChargeID is the one there is.
+	AlreadyCharged
 )
 
 // Answer is the platform's answer to an authorization.

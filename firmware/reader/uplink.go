@@ -80,6 +80,11 @@ func (a authorizer) Authorize(ctx context.Context, p store.Payment, envelope []b
 		answer.Intent = payment.Intent{ID: v.Intent.ID, ClientSecret: v.Intent.ClientSecret}
 	}
 	switch v.Status {
+	case platform.StatusFailed:
+		if x := v.Existing; v.Code == platform.CodeAlreadyCharged && x != nil {
+			answer.Verdict, answer.ChargeID, answer.AuthorizationCode = payment.AlreadyCharged, x.ChargeID, x.AuthorizationCode
+			return answer, nil
+		}
 	case platform.StatusApproved:
 		answer.Verdict = payment.Approved
 	case platform.StatusDeclined:
@@ -157,6 +162,10 @@ func verdict(v *platform.Verdict, err error) (forward.Verdict, error) {
 		return forward.Verdict{}, &forward.Temporary{RetryAfter: refused.RetryAfter, Sent: true, Err: err}
 	case err != nil:
 		return forward.Verdict{}, err
+	}
+	if v.Code == platform.CodeAlreadyCharged && v.Existing != nil {
+		// The payment is charged, under another of its attempts: that is how it ended.
+		v = v.Existing
 	}
 	out := forward.Verdict{
 		ChargeID: v.ChargeID, DeclineCode: v.DeclineCode, Code: v.Code, Message: v.Message,

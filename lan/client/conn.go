@@ -24,6 +24,7 @@ type Conn struct {
 	opts   Options
 	stream *stream
 	rpc    *jsonrpc2.Conn
+	ready  chan struct{} // closed once rpc is set: NewConn reads before it returns
 	events chan wire.Event
 	ended  chan struct{} // closed: the connection is gone
 	wg     sync.WaitGroup
@@ -38,10 +39,11 @@ type Conn struct {
 
 func newConn(socket *websocket.Conn, opts Options) *Conn {
 	c := &Conn{
-		opts: opts, stream: newStream(socket, opts.Dead),
+		opts: opts, stream: newStream(socket, opts.Dead), ready: make(chan struct{}),
 		events: make(chan wire.Event, eventQueue), ended: make(chan struct{}),
 	}
 	c.rpc = jsonrpc2.NewConn(context.Background(), c.stream, c, jsonrpc2.SetLogger(quiet{opts.Log}))
+	close(c.ready)
 	c.wg.Go(func() {
 		<-c.rpc.DisconnectNotify()
 		c.setCause(c.stream.cause())
@@ -153,6 +155,7 @@ func (c *Conn) call(ctx context.Context, method string, params wire.Params, resu
 
 // Handle implements jsonrpc2.Handler: it takes the reader's notifications.
 func (c *Conn) Handle(ctx context.Context, _ *jsonrpc2.Conn, req *jsonrpc2.Request) {
+	<-c.ready
 	if !req.Notif {
 		c.rpc.ReplyWithError(ctx, req.ID, &jsonrpc2.Error{Code: wire.RPCMethodNotFound, Message: "this POS does not know " + req.Method})
 		return

@@ -44,11 +44,10 @@ func Follow(ctx context.Context, o FollowOptions) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if hopeless(err) {
-			return err
-		}
 		if stood {
 			wait = o.MinWait
+		} else if hopeless(err) {
+			return err
 		}
 		// Jitter keeps the POSes of a shop from coming back all at once.
 		pause := wait/2 + rand.N(wait/2+1)
@@ -98,7 +97,7 @@ func (o *FollowOptions) once(ctx context.Context, last **uint64) (stood bool, er
 	}
 }
 
-// hopeless reports errors that the next attempt would meet again.
+// hopeless reports errors of connecting that the next attempt would meet again.
 func hopeless(err error) bool {
 	if e, ok := wire.AsError(err); ok {
 		return e.Retry == wire.RetryNever

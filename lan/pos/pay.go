@@ -195,11 +195,18 @@ const (
 
 func (a *app) outcome(pi wire.PaymentIntent, err error) string {
 	if err == nil {
+		if pi.OfflineDetails != nil {
+			switch pi.OfflineDetails.State {
+			case wire.OfflineStored, wire.OfflineSending, wire.OfflineUnknown, wire.OfflineRescued:
+				return outcomeStored
+			case wire.OfflineForwarded:
+				return outcomeApproved
+			case wire.OfflineDeclined:
+				return outcomeDeclined
+			}
+			return outcomeRefused // failed, expired, voided, interrupted
+		}
 		switch {
-		case pi.OfflineDetails != nil && pi.OfflineDetails.State == wire.OfflineDeclined:
-			return outcomeDeclined
-		case pi.OfflineDetails != nil && pi.OfflineDetails.State != wire.OfflineForwarded:
-			return outcomeStored
 		case pi.Status == wire.StatusSucceeded || pi.Status == wire.StatusRequiresCapture:
 			return outcomeApproved
 		case pi.Status == wire.StatusCanceled:

@@ -133,7 +133,6 @@ func (a *app) connected(sess *session) error {
 	if c := sess.result.Credential; c != nil {
 		sess.state.Credential, sess.state.ExpiresAtMs = c, sess.result.ExpiresAtMs
 	}
-	sess.notes = append(sess.notes, sess.result.Warnings...)
 	return a.save(stateFile, sess.state)
 }
 

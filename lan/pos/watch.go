@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"sync"
 	"time"
 
 	"smartreader/lan/client"
@@ -12,8 +13,8 @@ import (
 )
 
 type watchFlags struct {
-	all bool
-	run time.Duration
+	all, once bool
+	run       time.Duration
 }
 
 var watchCommand = command{
@@ -25,6 +26,7 @@ lost connection or a restart of the reader. With -json each line is one event.`,
 	flags: func(fs *flag.FlagSet) any {
 		f := new(watchFlags)
 		fs.BoolVar(&f.all, "all", false, "begin with the first event the reader still has")
+		fs.BoolVar(&f.once, "once", false, "print what has happened so far and stop")
 		fs.DurationVar(&f.run, "for", 0, "stop after this `time` (default: until Ctrl-C)")
 		return f
 	},
@@ -44,11 +46,31 @@ lost connection or a restart of the reader. With -json each line is one event.`,
 			ctx, cancel = context.WithTimeout(ctx, f.run)
 			defer cancel()
 		}
-		return a.watch(ctx, f.all)
+		return a.watch(ctx, f)
 	},
 }
 
-func (a *app) watch(ctx context.Context, all bool) error {
+// caughtUp is closed when the events up to newest have been dealt with.
+type caughtUp struct {
+	mu           sync.Mutex
+	known        bool
+	seen, newest uint64
+	done         chan struct{}
+	once         sync.Once
+}
+
+func (c *caughtUp) update(change func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	change()
+	if c.known && c.seen >= c.newest {
+		c.once.Do(func() { close(c.done) })
+	}
+}
+
+func (a *app) watch(ctx context.Context, f *watchFlags) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	opts, s, err := a.options(ctx, false)
 	if err != nil {
 		return err
@@ -57,9 +79,13 @@ func (a *app) watch(ctx context.Context, all bool) error {
 	if _, err := a.load(eventFile, at); err != nil {
 		return err
 	}
-	if at.ReaderID != s.ReaderID || all {
+	if at.ReaderID != s.ReaderID || f.all {
 		*at = place{ReaderID: s.ReaderID}
 	}
+	up := &caughtUp{done: make(chan struct{}), seen: at.LastSeq}
+	var stopping sync.WaitGroup
+	defer stopping.Wait()
+	defer cancel()
 	opts.AutoAcknowledge = true
 	opts.OnEvent = func(e wire.Event) error {
 		if err := a.showEvent(e); err != nil {
@@ -69,13 +95,17 @@ func (a *app) watch(ctx context.Context, all bool) error {
 			return nil
 		}
 		at.LastSeq = e.Seq
-		return a.save(eventFile, at) // before the acknowledgement: shown twice is better than never
+		if err := a.save(eventFile, at); err != nil { // before the acknowledgement: shown twice is better than never
+			return err
+		}
+		up.update(func() { up.seen = e.Seq })
+		return nil
 	}
 	err = client.Follow(ctx, client.FollowOptions{
 		Options: opts,
 		Connect: func(context.Context, wire.Reader) (client.ConnectOptions, error) {
 			with := client.ConnectOptions{Credential: s.Credential, FailIfInUse: a.failBusy}
-			if at.LastSeq > 0 || all {
+			if at.LastSeq > 0 || f.all {
 				with.LastSeq = &at.LastSeq
 			}
 			if s.Credential == nil {
@@ -85,7 +115,21 @@ func (a *app) watch(ctx context.Context, all bool) error {
 			}
 			return with, nil
 		},
-		Connected: func(_ *client.Conn, r wire.ConnectReaderResult) {
+		Connected: func(c *client.Conn, r wire.ConnectReaderResult) {
+			if f.once {
+				up.update(func() { up.known, up.newest = true, r.NewestSeq })
+				stopping.Go(func() {
+					select {
+					case <-up.done:
+						up.mu.Lock()
+						seen := up.seen
+						up.mu.Unlock()
+						c.AcknowledgeEvents(ctx, min(seen, r.NewestSeq)) // if it fails they come again
+						cancel()
+					case <-ctx.Done():
+					}
+				})
+			}
 			if !a.json {
 				fmt.Fprintf(a.stderr, "Watching reader %s. Ctrl-C stops.\n", r.Reader.ID)
 			}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"smartreader/lan/client"
+	"smartreader/lan/lantest"
+	"smartreader/lan/wire"
+)
+
+// till is a shop with one POS program in this process.
+func till(t *testing.T) (*shop, func(ctx context.Context, args ...string) (code int, stdout, stderr string)) {
+	t.Helper()
+	reader := lantest.NewReader()
+	reader.Hold = true
+	s := &shop{Bench: lantest.Start(t, reader, nil)}
+	s.backend = httptest.NewServer(s)
+	t.Cleanup(s.backend.Close)
+	dir := filepath.Join(t.TempDir(), "pos")
+	run := func(ctx context.Context, args ...string) (int, string, string) {
+		var out, errs bytes.Buffer
+		a := &app{stdout: &out, stderr: &errs}
+		code := a.main(ctx, append(args, "-state", dir, "-reader", s.URL, "-backend", s.backend.URL))
+		return code, out.String(), errs.String()
+	}
+	if code, _, stderr := run(t.Context(), "connect"); code != exitDone {
+		t.Fatal(stderr)
+	}
+	return s, run
+}
+
+func TestCtrlCCancels(t *testing.T) {
+	s, run := till(t)
+	ctx, interrupt := context.WithCancel(t.Context())
+	go func() {
+		for s.Reader.Running() == 0 {
+			if t.Context().Err() != nil {
+				return
+			}
+		}
+		interrupt()
+	}()
+	code, stdout, stderr := run(ctx, "pay", "12.50", "usd")
+	if code != exitRefused || !strings.Contains(stdout, "Not taken: 12.50 USD. Nothing was charged. CANCELED") || !strings.Contains(stderr, "pos pay -resume") {
+		t.Fatalf("%d\n%s\n%s", code, stdout, stderr)
+	}
+}
+
+// The reader dies while it has the payment: the outcome is unknown, and the POS
+// says so and remembers.
+func TestLostReaderIsUnknown(t *testing.T) {
+	s, run := till(t)
+	go func() {
+		for s.Reader.Running() == 0 {
+			if t.Context().Err() != nil {
+				return
+			}
+		}
+		s.Stop()
+	}()
+	code, stdout, _ := run(t.Context(), "pay", "12.50", "usd", "-json")
+	if code != exitUnknown || !strings.Contains(stdout, `"outcome":"unknown"`) {
+		t.Fatalf("%d %s", code, stdout)
+	}
+	code, _, stderr := run(t.Context(), "pay", "1", "usd")
+	if code != exitUnknown || !strings.Contains(stderr, "pos pay -resume") {
+		t.Fatalf("%d %s", code, stderr)
+	}
+}
+
+func TestOutcomes(t *testing.T) {
+	a := new(app)
+	stored := func(state string) wire.PaymentIntent {
+		return wire.PaymentIntent{Status: wire.StatusSucceeded, OfflineDetails: &wire.OfflineDetails{State: state}}
+	}
+	declined := wire.NewError(wire.CodeDeclined, "")
+	for name, test := range map[string]struct {
+		pi   wire.PaymentIntent
+		err  error
+		want string
+	}{
+		"online":           {pi: wire.PaymentIntent{Status: wire.StatusSucceeded}, want: outcomeApproved},
+		"manual":           {pi: wire.PaymentIntent{Status: wire.StatusRequiresCapture}, want: outcomeApproved},
+		"stored":           {pi: stored(wire.OfflineStored), want: outcomeStored},
+		"sending":          {pi: stored(wire.OfflineSending), want: outcomeStored},
+		"answer lost":      {pi: stored(wire.OfflineUnknown), want: outcomeStored},
+		"forwarded":        {pi: stored(wire.OfflineForwarded), want: outcomeApproved},
+		"forward declined": {pi: stored(wire.OfflineDeclined), want: outcomeDeclined},
+		"failed":           {pi: stored(wire.OfflineFailed), want: outcomeRefused},
+		"interrupted":      {pi: stored(wire.OfflineInterrupted), want: outcomeRefused},
+		"declined":         {err: declined, want: outcomeDeclined},
+		"canceled":         {err: wire.NewError(wire.CodeCanceled, ""), want: outcomeRefused},
+		"busy":             {err: wire.NewError(wire.CodeReaderBusy, ""), want: outcomeRefused},
+		"over the limit":   {err: wire.NewError(wire.CodeAmountExceedsOffline, ""), want: outcomeRefused},
+		"timeout":          {err: wire.NewError(wire.CodeRequestTimedOut, ""), want: outcomeUnknown},
+		"reader failed":    {err: wire.NewError(wire.CodeGenericReaderError, ""), want: outcomeUnknown},
+		"socket lost":      {err: client.ErrLost, want: outcomeUnknown},
+		"anything else":    {err: errors.New("x"), want: outcomeUnknown},
+		"in between":       {pi: wire.PaymentIntent{Status: wire.StatusProcessing}, want: outcomeUnknown},
+	} {
+		if got := a.outcome(test.pi, test.err); got != test.want {
+			t.Errorf("%s: %s, want %s", name, got, test.want)
+		}
+	}
+	for _, state := range []string{wire.OfflineStored, wire.OfflineSending, wire.OfflineUnknown, wire.OfflineDeclined, wire.OfflineFailed, wire.OfflineInterrupted} {
+		if s := sentence(stored(state)); strings.Contains(s, "Approved") || strings.Contains(s, "accepted by the platform") {
+			t.Errorf("%s is told as %q", state, s)
+		}
+	}
+}
