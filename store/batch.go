@@ -72,12 +72,12 @@ func (s *Store) write(waiters []*waiter) (rest []*waiter) {
 		if w.change == nil {
 			continue
 		}
-		id := w.change.Payment.LocalID
-		if touched[id] {
+		id, idempotencyKey := w.change.Payment.LocalID, "key "+w.change.Payment.Key
+		if touched[id] || touched[idempotencyKey] {
 			w.finish(fmt.Errorf("%w: %s is being changed", ErrConflict, id))
 			continue
 		}
-		touched[id] = true
+		touched[id], touched[idempotencyKey] = true, true
 		if steps[i], err = s.plan(w.change, room); err != nil {
 			w.finish(err)
 		}

@@ -73,6 +73,9 @@ func (s *Store) plan(c *Change, room roomState) (*step, error) {
 	} else {
 		err = prev.checkStep(&next)
 	}
+	if err == nil && prev.State == "" {
+		err = s.keyIsFree(next.Key)
+	}
 	if err == nil && !prev.State.Allows(next.State) {
 		err = fmt.Errorf("%w: a payment begins as created, not %q", ErrTransition, next.State)
 	}
@@ -94,6 +97,16 @@ func (s *Store) plan(c *Change, room roomState) (*step, error) {
 		next.forgetAttempt()
 	}
 	return &step{prev: prev, next: next, seal: c.Seal}, nil
+}
+
+func (s *Store) keyIsFree(idempotencyKey string) error {
+	switch _, err := s.disk.get(key(prefixKey, idempotencyKey)); {
+	case errors.Is(err, errNoKey):
+		return nil
+	case err != nil:
+		return fmt.Errorf("store: reading a key: %w", err)
+	}
+	return ErrKeyUsed
 }
 
 // taking tells whether a step takes a new payment, or takes one further towards
@@ -207,6 +220,9 @@ func (st *step) entry(b *batch, c *Change) (part, error) {
 		p.writes = append(p.writes, write{key(prefixOpen, next.LocalID), nil})
 	} else {
 		p.writes = append(p.writes, write{key(prefixOpen, next.LocalID), summarize(next).bytes()})
+	}
+	if prev.State == "" {
+		p.writes = append(p.writes, write{key(prefixKey, next.Key), []byte(next.LocalID)})
 	}
 	if next.IntentID != prev.IntentID {
 		p.writes = append(p.writes, write{key(prefixIntent, next.IntentID), []byte(next.LocalID)})

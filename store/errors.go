@@ -32,6 +32,10 @@ var (
 	// read. Read it again and decide again.
 	ErrConflict = errors.New("store: payment has changed meanwhile")
 
+	// ErrKeyUsed is returned by Commit for a new payment whose idempotency key
+	// another payment has: one key, one payment, for ever. See ByKey.
+	ErrKeyUsed = errors.New("store: idempotency key is used by another payment")
+
 	// ErrTransition is returned by Commit when the state table does not know
 	// the step, or the change touches what is fixed.
 	ErrTransition = errors.New("store: change not allowed")

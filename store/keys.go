@@ -23,6 +23,7 @@ var (
 	prefixOpen    = []byte("o/") // local id of a payment not in a final state -> summary
 	prefixSealed  = []byte("s/") // local id -> sealed payload
 	prefixIntent  = []byte("i/") // the platform's id -> local id
+	prefixKey     = []byte("k/") // idempotency key -> local id
 	prefixRequest = []byte("r/") // POS, zero byte, request id -> JSON
 	prefixCursor  = []byte("c/") // POS -> index (8 bytes)
 	prefixBlob    = []byte("b/") // name -> bytes

@@ -67,9 +67,14 @@ func paymentFrom(h seal.EntryHeader) (Payment, error) {
 }
 
 // ByIntentID returns a payment by the platform's id.
-func (s *Store) ByIntentID(id string) (p Payment, err error) {
+func (s *Store) ByIntentID(id string) (Payment, error) { return s.by(prefixIntent, id) }
+
+// ByKey returns a payment by its idempotency key.
+func (s *Store) ByKey(idempotencyKey string) (Payment, error) { return s.by(prefixKey, idempotencyKey) }
+
+func (s *Store) by(index []byte, id string) (p Payment, err error) {
 	err = s.read(func() error {
-		localID, err := s.disk.get(key(prefixIntent, id))
+		localID, err := s.disk.get(key(index, id))
 		if errors.Is(err, errNoKey) {
 			return fmt.Errorf("%w: payment %s", ErrNotFound, id)
 		}

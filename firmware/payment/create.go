@@ -77,6 +77,11 @@ func (m *Machine) Create(ctx context.Context, params CreateParams, request store
 	if p.Key == "" {
 		p.Key = p.LocalID
 	}
+	if existing, err := m.opt.Store.ByKey(p.Key); err == nil {
+		return m.sameKey(ctx, existing, p, request)
+	} else if !errors.Is(err, store.ErrNotFound) {
+		return store.Payment{}, storeFailure(err)
+	}
 	killpoint.Hit("payment.create")
 	change := store.Change{Payment: p, Reason: "created"}
 	// With require_online the outcome is known only when the platform answered;
@@ -90,6 +95,16 @@ func (m *Machine) Create(ctx context.Context, params CreateParams, request store
 		change.Request = &request
 	}
 	p, err := m.opt.Store.Commit(context.WithoutCancel(ctx), change)
+	for errors.Is(err, store.ErrConflict) { // the key is being taken this moment: see who got it
+		p, err = m.opt.Store.Commit(context.WithoutCancel(ctx), change)
+	}
+	if errors.Is(err, store.ErrKeyUsed) {
+		existing, err := m.opt.Store.ByKey(change.Payment.Key)
+		if err != nil {
+			return store.Payment{}, storeFailure(err)
+		}
+		return m.sameKey(ctx, existing, change.Payment, request)
+	}
 	if err != nil {
 		return store.Payment{}, storeFailure(err)
 	}
@@ -98,6 +113,19 @@ func (m *Machine) Create(ctx context.Context, params CreateParams, request store
 		return p, nil
 	}
 	return m.register(ctx, p, request)
+}
+
+// sameKey answers a create whose key has a payment already: it is that
+// payment, so that an order rung up twice, even by another till, is one charge.
+func (m *Machine) sameKey(ctx context.Context, existing, wanted store.Payment, request store.Request) (store.Payment, error) {
+	if existing.Amount != wanted.Amount || existing.Currency != wanted.Currency || existing.CaptureMethod != wanted.CaptureMethod {
+		return existing, refuse(IdempotencyMismatch, RetryNever,
+			"this idempotency key belongs to a payment with another amount, currency or capture method", "use a new key for a new payment").with(existing)
+	}
+	if existing.IntentID == "" && existing.OfflineBehavior != ForceOffline && existing.State == store.Created && !m.opt.Offline() {
+		return m.register(ctx, existing, request)
+	}
+	return existing, nil
 }
 
 // Register finishes a create that was cut off before the platform answered.

@@ -25,6 +25,7 @@ const (
 	DeclinedByReader          Code = "DECLINED_BY_READER"
 	ForceOfflineDisabled      Code = "FORCE_OFFLINE_WITH_FEATURE_DISABLED"
 	GenericReaderError        Code = "GENERIC_READER_ERROR"
+	IdempotencyMismatch       Code = "IDEMPOTENCY_MISMATCH"
 	Interrupted               Code = "INTERRUPTED"
 	InvalidOfflineCurrency    Code = "INVALID_OFFLINE_CURRENCY"
 	InvalidParameter          Code = "INVALID_REQUIRED_PARAMETER"

@@ -520,3 +520,45 @@ func TestAlreadyChargedIsPaid(t *testing.T) {
 		t.Errorf("got %s, charge %q", paid.State, paid.ChargeID)
 	}
 }
+
+// Invariant 2: one key, one payment, also when the POS has forgotten that it
+// asked, and also while the platform is out of reach.
+func TestSameKeyIsTheSamePayment(t *testing.T) {
+	b := newBench(t)
+	b.goOffline()
+	order := payment.CreateParams{Key: "order-17", Amount: 900, Currency: "usd", OfflineBehavior: payment.ForceOffline}
+	first, err := b.machine.Create(t.Context(), order, store.Request{POS: "till-1", ID: "a"})
+	b.must(err)
+	b.insert("visa")
+	_, err = b.process(first)
+	b.must(err)
+	again, err := b.machine.Create(t.Context(), order, store.Request{POS: "till-2", ID: "b"})
+	b.must(err)
+	if again.LocalID != first.LocalID || again.State != store.Stored {
+		t.Errorf("the same order became %s, %s", again.LocalID, again.State)
+	}
+	order.Amount = 901
+	_, err = b.machine.Create(t.Context(), order, store.Request{POS: "till-2", ID: "c"})
+	b.fails(err, payment.IdempotencyMismatch)
+}
+
+func TestSameKeyAtTheSameMomentIsOnePayment(t *testing.T) {
+	b := newBench(t)
+	b.goOffline()
+	ids := make(chan string, 8)
+	for range cap(ids) {
+		go func() {
+			p, err := b.machine.Create(t.Context(), payment.CreateParams{Key: "order-18", Amount: 5, Currency: "usd"}, store.Request{})
+			if err != nil {
+				t.Error(err)
+			}
+			ids <- p.LocalID
+		}()
+	}
+	first := <-ids
+	for range cap(ids) - 1 {
+		if id := <-ids; id != first {
+			t.Errorf("payments %s and %s", first, id)
+		}
+	}
+}

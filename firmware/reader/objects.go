@@ -8,6 +8,7 @@ import (
 	"smartreader/firmware/payment"
 	"smartreader/lan/wire"
 	"smartreader/store"
+	"smartreader/store/forward"
 	"smartreader/store/seal"
 )
 
@@ -123,6 +124,11 @@ func (r *Reader) receiptProof(index uint64) *wire.ReceiptProof {
 // event is a journal entry as the POS sees it.
 func (r *Reader) event(e store.Event) wire.Event {
 	out := wire.Event{Type: wire.EventLedgerNote, Seq: e.Index, AtMs: e.AtMs, Reason: e.Kind}
+	if e.Kind == forward.KindFailure {
+		out.Type, out.Reason = wire.EventForwardingFailure, ""
+		out.Error = wire.NewError(wire.CodeNotConnectedToInternet, "stored payments cannot be forwarded now").
+			WithRemedy("nothing is lost: the reader tries again by itself; if it stays so, check the internet connection")
+	}
 	if e.Payment == nil {
 		return out
 	}

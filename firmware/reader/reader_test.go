@@ -40,6 +40,9 @@ func TestPaymentThroughAnOutage(t *testing.T) {
 	case d.CardPresentDetails.Last4 != "4444" || d.CardPresentDetails.Brand != "mastercard" || d.CardPresentDetails.ReceiptDetails.AuthorizationResponseCode != "":
 		t.Errorf("card: %+v", d.CardPresentDetails)
 	}
+	if stuck := s.await(func(e wire.Event) bool { return e.Type == wire.EventForwardingFailure }); stuck.Error == nil || stuck.Error.Remedy == "" || stuck.Seq == 0 {
+		t.Errorf("forwardingFailure: %+v", stuck)
+	}
 	s.must(s.platform.SetUnreachable(false))
 	told := s.await(func(e wire.Event) bool { return e.Type == wire.EventPaymentIntentForwarded })
 	if pi := told.PaymentIntent; pi.LocalID != stored.LocalID || pi.ID == nil || pi.OfflineDetails.RequiresUpload || told.Error != nil {
