@@ -61,7 +61,7 @@ func openBadger(dir string, log *slog.Logger) (d disk, err error) {
 			d, err = nil, fmt.Errorf("%w: %w: opening %s: %v", ErrCorrupt, errPanic, dir, r)
 		}
 	}()
-	b := &badgerDisk{log: &badgerLog{log: log}}
+	b := &badgerDisk{log: &badgerLog{log: log, stuck: make(chan string, 1)}}
 	b.db, err = badger.Open(badgerOptions(dir, b.log))
 	switch {
 	case err == nil:
@@ -143,13 +143,27 @@ func (b *badgerDisk) scan(prefix, start []byte, visit func(key, value []byte) er
 
 func (b *badgerDisk) flatten() error { return b.db.Flatten(1) }
 
-func (b *badgerDisk) close() error { return b.db.Close() }
+// close waits for Badger, except that Badger, when it cannot write its last
+// table, tries again for ever: then the process has to end to let go of it.
+func (b *badgerDisk) close() error {
+	closed := make(chan error, 1)
+	b.log.closing.Store(true)
+	go func() { closed <- b.db.Close() }()
+	select {
+	case err := <-closed:
+		return err
+	case line := <-b.log.stuck:
+		return fmt.Errorf("%w: the database cannot close, restart the process: %s", ErrFailed, line)
+	}
+}
 
 // badgerLog passes Badger's log on, and remembers the first error line: Badger
 // reports some failures in no other way.
 type badgerLog struct {
-	log   *slog.Logger
-	first atomic.Pointer[string]
+	log     *slog.Logger
+	first   atomic.Pointer[string]
+	closing atomic.Bool
+	stuck   chan string // an error line while closing; has room for one
 }
 
 func (l *badgerLog) failure() error {
@@ -162,6 +176,12 @@ func (l *badgerLog) failure() error {
 func (l *badgerLog) Errorf(format string, args ...any) {
 	line := strings.TrimSpace(fmt.Sprintf(format, args...))
 	l.first.CompareAndSwap(nil, &line)
+	if l.closing.Load() {
+		select {
+		case l.stuck <- line:
+		default:
+		}
+	}
 	l.log.Error("badger", "line", line)
 }
 

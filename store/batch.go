@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"sync"
 
 	"smartreader/store/killpoint"
 	"smartreader/store/seal"
@@ -17,10 +18,16 @@ type batch struct {
 	atMs     int64
 	clockSet bool
 
+	headers []unsigned
 	writes  []write
 	bytes   int
-	entries int
 	after   []func(*Store)
+}
+
+// unsigned is an entry that has its place in the chain.
+type unsigned struct {
+	index uint64
+	bytes []byte
 }
 
 // part is one waiter's share of a batch.
@@ -68,6 +75,7 @@ func (s *Store) write(waiters []*waiter) (rest []*waiter) {
 
 	steps := make([]*step, len(waiters))
 	touched := map[string]bool{}
+	var planning []func()
 	for i, w := range waiters {
 		if w.change == nil {
 			continue
@@ -78,11 +86,15 @@ func (s *Store) write(waiters []*waiter) (rest []*waiter) {
 			continue
 		}
 		touched[id], touched[idempotencyKey] = true, true
-		if steps[i], err = s.plan(w.change, room); err != nil {
-			w.finish(err)
-		}
+		planning = append(planning, func() {
+			st, err := s.plan(w.change, room)
+			if steps[i] = st; err != nil {
+				w.finish(err)
+			}
+		})
 	}
-	sealAll(steps, s.head.sequence)
+	sideBySide(planning)
+	sideBySide(sealing(steps, s.head.sequence))
 
 	b := &batch{head: s.head, totals: maps.Clone(s.totals)}
 	b.atMs, b.clockSet = s.stamp()
@@ -101,12 +113,44 @@ func (s *Store) write(waiters []*waiter) (rest []*waiter) {
 		}
 		written = append(written, w)
 	}
-	if err := s.commit(b); err != nil {
-		finishAll(written, err)
-		return rest
+	err = s.signAll(b)
+	if err == nil {
+		err = s.commit(b)
 	}
-	finishAll(written, nil)
+	finishAll(written, err)
 	return rest
+}
+
+// sideBySide does the work of a batch that is not waiting for the disk, on all
+// processors.
+func sideBySide(jobs []func()) {
+	if len(jobs) == 1 {
+		jobs[0]()
+		return
+	}
+	var wait sync.WaitGroup
+	for _, job := range jobs {
+		wait.Go(job)
+	}
+	wait.Wait()
+}
+
+// signAll signs the batch's entries. The chain is made of headers, so this is
+// all that is left to do for them; if one cannot be signed, none is written.
+func (s *Store) signAll(b *batch) error {
+	errs := make([]error, len(b.headers))
+	records := make([]write, len(b.headers))
+	jobs := make([]func(), len(b.headers))
+	for i, h := range b.headers {
+		jobs[i] = func() {
+			var e seal.Entry
+			e, errs[i] = seal.SignEntry(s.signer, h.bytes)
+			records[i] = write{journalKey(h.index), journalRecord(e)}
+		}
+	}
+	sideBySide(jobs)
+	b.writes = append(b.writes, records...)
+	return errors.Join(errs...)
 }
 
 // addTo makes a waiter's part and adds it, or leaves the batch as it was.
@@ -122,16 +166,12 @@ func (s *Store) addTo(b *batch, w *waiter, st *step) error {
 		return err
 	}
 	next := b.head
+	var header []byte
 	if p.entry != nil {
 		h := p.entry
 		h.Version, h.Index, h.Prev = seal.EntryVersion, b.head.index+1, b.head.hash.String()
 		h.AtMs, h.ClockSet = b.atMs, b.clockSet
-		header, err := h.Bytes()
-		if err != nil {
-			return err
-		}
-		entry, err := seal.SignEntry(s.signer, header)
-		if err != nil {
+		if header, err = h.Bytes(); err != nil {
 			return err
 		}
 		next.index, next.hash = h.Index, seal.HashEntry(header)
@@ -139,14 +179,16 @@ func (s *Store) addTo(b *batch, w *waiter, st *step) error {
 		if b.clockSet {
 			next.floorMs = max(next.floorMs, b.atMs)
 		}
-		p.writes = append(p.writes, write{journalKey(h.Index), journalRecord(entry)})
 		if h.LocalID != "" {
 			p.writes = append(p.writes, write{key(prefixPayment, h.LocalID), pointer{next.index, next.hash}.bytes()})
 		}
 	}
 	next.floorMs = max(next.floorMs, p.floorMs)
 
-	size := 0
+	if len(header) > maxValueBytes-signatureBytes {
+		return fmt.Errorf("%w: %d bytes in one entry, more than %d", ErrTooLarge, len(header), maxValueBytes-signatureBytes)
+	}
+	size := len(header) + signatureBytes + 64
 	for _, w := range p.writes {
 		if len(w.value) > maxValueBytes {
 			return fmt.Errorf("%w: %d bytes in one value, more than %d", ErrTooLarge, len(w.value), maxValueBytes)
@@ -161,7 +203,7 @@ func (s *Store) addTo(b *batch, w *waiter, st *step) error {
 	}
 	b.head, b.bytes, b.writes = next, b.bytes+size, append(b.writes, p.writes...)
 	if p.entry != nil {
-		b.entries++
+		b.headers = append(b.headers, unsigned{p.entry.Index, header})
 		w.index = p.entry.Index
 	}
 	if st != nil {
@@ -197,7 +239,7 @@ func (s *Store) commit(b *batch) error {
 	for _, after := range b.after {
 		after(s)
 	}
-	if b.entries > 0 {
+	if len(b.headers) > 0 {
 		s.lastMs = b.atMs
 		close(s.changed)
 		s.changed = make(chan struct{})

@@ -4,4 +4,4 @@ package store
 
 // Badger destroys data where int has 32 bits (its table builder overwrites its
 // own first buffer), so the build stops here.
-const _ = the_store_needs_a_64_bit_platform
+const _ = theStoreNeedsA64BitPlatform

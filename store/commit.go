@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sync"
 
 	"smartreader/store/seal"
 )
@@ -144,11 +143,10 @@ func (p *Payment) forgetAttempt() {
 	p.Attempted, p.Attempts, p.NextAttemptAtMs, p.After = false, 0, 0, ""
 }
 
-// sealAll seals what needs sealing, side by side: it is most of the work that
-// is not waiting for the disk. Each gets the sequence it will have if none
-// fails.
-func sealAll(steps []*step, last uint64) {
-	var wait sync.WaitGroup
+// sealing returns the jobs of sealing what needs it. Each gets the sequence it
+// will have if none fails.
+func sealing(steps []*step, last uint64) []func() {
+	var jobs []func()
 	for _, st := range steps {
 		if st == nil || st.seal == nil {
 			continue
@@ -157,13 +155,9 @@ func sealAll(steps []*step, last uint64) {
 			last++
 			st.next.Sequence = last
 		}
-		if len(steps) == 1 {
-			st.sealNow()
-		} else {
-			wait.Go(st.sealNow)
-		}
+		jobs = append(jobs, st.sealNow)
 	}
-	wait.Wait()
+	return jobs
 }
 
 func (st *step) sealNow() {

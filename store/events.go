@@ -34,6 +34,9 @@ const pageEntries = 256
 func (s *Store) EventsAfter(index uint64, limit int) ([]Event, error) {
 	var events []Event
 	err := s.page(index+1, min(limit, pageEntries), func(at uint64, e seal.Entry) {
+		if s.health.DamagedEntries.Contains(at) {
+			e = seal.Entry{}
+		}
 		events = append(events, eventOf(at, e))
 	})
 	return events, err

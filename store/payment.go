@@ -157,7 +157,7 @@ func (p *Payment) checkStep(next *Payment) error {
 		return fmt.Errorf("%w: the issuer's answer to a forwarded payment is final", ErrTransition)
 	case next.Key != p.Key, next.Livemode != p.Livemode, next.CreatedAtMs != p.CreatedAtMs:
 		return fmt.Errorf("%w: key, mode and creation time are fixed at create", ErrTransition)
-	case p.Sequence != 0 && (next.Amount != p.Amount || next.Currency != p.Currency) && next.State != Created:
+	case p.Sequence != 0 && (next.Amount != p.Amount || next.Currency != p.Currency) && next.State != Created && next.State != Collecting:
 		return fmt.Errorf("%w: the amount is fixed once the card has signed it", ErrTransition)
 	case p.IntentID != "" && next.IntentID != p.IntentID:
 		return fmt.Errorf("%w: the platform's id does not change", ErrTransition)

@@ -117,29 +117,51 @@ func (s *Store) remember(localID string, sum summary) {
 // was written before the clock was turned back, and has come.
 const LongestWait = time.Hour
 
-// NextWork returns the payment to forward, look up or reverse next: the one
-// with the lowest sequence whose NextAttemptAtMs has come. If all have to wait,
-// at is when the first may be tried; if there is nothing to do, at is zero.
-// Payments whose record is damaged are left out; Health names them. now is the
-// clock's time, right or wrong.
+// NextWork returns the payment to forward, look up or reverse next. Of those
+// whose NextAttemptAtMs has come it is the one whose came first, and of those
+// that never failed the one with the lowest sequence: a payment that fails again
+// and again lets all others pass. If all have to wait, at is when the first may
+// be tried; if there is nothing to do, at is zero. Payments whose record is
+// damaged are left out; Health names them. now is the clock's time, right or
+// wrong.
 func (s *Store) NextWork(now time.Time) (p Payment, at time.Time, err error) {
 	err = s.read(func() error {
-		nowMs, earliest := now.UnixMilli(), int64(math.MaxInt64)
-		for _, item := range s.work {
-			if item.nextAttemptMs > nowMs && item.nextAttemptMs <= nowMs+LongestWait.Milliseconds() {
-				earliest = min(earliest, item.nextAttemptMs)
-				continue
+		var damaged []string
+		for {
+			next, earliest := s.work.next(now.UnixMilli(), damaged)
+			if next == nil {
+				at = earliest
+				return nil
 			}
-			p, err = s.payment(item.localID)
+			found, err := s.payment(next.localID)
 			if errors.Is(err, ErrDamaged) {
+				damaged = append(damaged, next.localID)
 				continue
 			}
+			p = found
 			return err
 		}
-		if earliest != math.MaxInt64 {
-			at = time.UnixMilli(earliest)
-		}
-		return nil
 	})
 	return p, at, err
+}
+
+// next returns whose turn it is, or when somebody's will come.
+func (l workList) next(nowMs int64, except []string) (next *workItem, at time.Time) {
+	earliest := int64(math.MaxInt64)
+	for i := range l {
+		item := &l[i]
+		switch {
+		case slices.Contains(except, item.localID):
+		case item.nextAttemptMs == 0:
+			return item, time.Time{} // nothing comes before it
+		case item.nextAttemptMs > nowMs && item.nextAttemptMs <= nowMs+LongestWait.Milliseconds():
+			earliest = min(earliest, item.nextAttemptMs)
+		case next == nil || item.nextAttemptMs < next.nextAttemptMs:
+			next = item
+		}
+	}
+	if next == nil && earliest != math.MaxInt64 {
+		at = time.UnixMilli(earliest)
+	}
+	return next, at
 }

@@ -49,9 +49,9 @@ func (s *Store) paymentAt(at pointer) (Payment, error) {
 	if seal.HashEntry(entry.Header) != at.hash {
 		return Payment{}, fmt.Errorf("%w: it was changed", ErrDamaged)
 	}
-	h, err := seal.ParseEntryHeader(entry.Header)
+	h, err := seal.ReadEntryHeader(entry.Header)
 	if err != nil || h.Index != at.index {
-		return Payment{}, fmt.Errorf("%w: %w", ErrDamaged, err)
+		return Payment{}, fmt.Errorf("%w: its header does not read", ErrDamaged)
 	}
 	return paymentFrom(h)
 }

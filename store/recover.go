@@ -141,7 +141,7 @@ func (s *Store) reconcile(report seal.Report, slot head, slotErr error, sameAtSl
 	case slot.index > report.Head:
 		s.head = slot
 		missing.Add(report.Head+1, slot.index)
-	case slot.index == report.Head && sameAtSlot:
+	case slot.index == report.Head && sameAtSlot && lastGood:
 		s.head = slot
 	case slot.index == report.Head && !lastGood:
 		s.head = slot // which knows the hash that the last entry had

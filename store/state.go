@@ -90,9 +90,3 @@ func (s State) Pending() bool { return s == Stored || s == Sending || s == Unkno
 
 // sealed tells whether a payment in this state keeps its sealed payload.
 func (s State) sealed() bool { return s == Authorizing || s.Work() }
-
-// taking tells whether entering s means to take a new payment or a next step
-// towards accepting one.
-func (s State) taking() bool {
-	return s == Created || s == Collecting || s == Authorizing || s == Stored
-}

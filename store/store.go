@@ -16,7 +16,7 @@ import (
 // Options is what Open needs. Dir and Signer have no default.
 type Options struct {
 	Dir    string           // folder of the store; made if absent
-	Signer crypto.Signer    // device key, ECDSA P-256
+	Signer crypto.Signer    // device key, ECDSA P-256; called from several goroutines at once
 	Now    func() time.Time // default time.Now
 
 	// New payments are refused while less than MinFreeBytes (default 64 MiB),
@@ -153,7 +153,8 @@ func (s *Store) Head() (index uint64, hash seal.Hash) {
 	return s.head.index, s.head.hash
 }
 
-// Changed returns a channel that closes at the next change of the journal.
+// Changed returns a channel that closes at the next change of the journal, or
+// when the store fails. Take it before you look, and no change is missed.
 func (s *Store) Changed() <-chan struct{} {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

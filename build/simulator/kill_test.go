@@ -319,13 +319,28 @@ func (k *killShop) await(ok func() bool) {
 	}
 }
 
-// settle waits until nothing of the payment is open any more.
+// settle waits until nothing of the payment is open any more. The POS was told
+// that it is paid: from then on no other end is true.
 func (k *killShop) settle(localID string) {
-	k.await(func() bool {
-		p, ok := k.pos.books[localID]
-		if !ok || k.pos.status.Reader == nil || k.pos.status.Reader.OfflinePaymentsCount != 0 {
-			return false
+	k.t.Helper()
+	for {
+		k.pos.mu.Lock()
+		changed := k.pos.changed // before asking, so that no change is missed
+		k.pos.mu.Unlock()
+		p := k.ask(func(ctx context.Context, c *client.Conn, _ string) (wire.PaymentIntent, error) {
+			return c.RetrievePaymentIntent(ctx, wire.RetrievePaymentIntentParams{LocalID: localID})
+		})
+		if p.Status != wire.StatusSucceeded {
+			k.t.Fatalf("%s: the POS was told that the payment succeeded, and now that it is %s", k.point, p.Status)
 		}
-		return p.Status == wire.StatusSucceeded && (p.OfflineDetails == nil || p.OfflineDetails.State == wire.OfflineForwarded)
-	})
+		if p.OfflineDetails == nil || p.OfflineDetails.State == wire.OfflineForwarded {
+			return
+		}
+		select {
+		case <-changed:
+		case <-k.reader.dead: // the next question finds it
+		case <-k.ctx.Done():
+			k.must(k.ctx.Err())
+		}
+	}
 }

@@ -129,6 +129,9 @@ func (r *Reader) fetchConfiguration(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if now := r.configured(); now != nil && config.platform.IssuedAtMs < now.platform.IssuedAtMs {
+		return errors.New("reader: an older configuration than the one in force was refused; it might bring back a revoked POS")
+	}
 	data, err := json.Marshal(kept)
 	if err != nil {
 		return fmt.Errorf("reader: configuration: %w", err)

@@ -183,6 +183,8 @@ func (s service) CancelPaymentIntent(ctx context.Context, c *lan.Caller, p wire.
 
 func (s service) RetrievePaymentIntent(ctx context.Context, _ *lan.Caller, p wire.RetrievePaymentIntentParams) (wire.PaymentIntentResult, error) {
 	if p.ClientSecret != "" {
+		s.r.listing.Lock()
+		defer s.r.listing.Unlock()
 		all, err := s.r.store.List(store.Filter{})
 		if err != nil {
 			return wire.PaymentIntentResult{}, s.r.wireError(err)
@@ -236,6 +238,8 @@ func (s service) ListStoredPayments(_ context.Context, _ *lan.Caller, p wire.Lis
 	if limit == 0 {
 		limit = 20
 	}
+	s.r.listing.Lock()
+	defer s.r.listing.Unlock()
 	all, err := s.r.store.List(store.Filter{States: takenOffline})
 	if err != nil {
 		return wire.ListStoredPaymentsResult{}, s.r.wireError(err)

@@ -75,6 +75,7 @@ type Reader struct {
 	config   *configuration // nil until the first one arrived
 
 	requests requests
+	listing  sync.Mutex // held by the one query that walks the ledger
 }
 
 // Run runs a card reader on board until ctx is done or something failed that

@@ -96,11 +96,14 @@ func (r *Reader) once(ctx context.Context, c *lan.Caller, method, id string, par
 	r.requests.running[key] = now
 	r.requests.mu.Unlock()
 
+	now.err = errors.New("reader: the command broke off") // unless it ends in order
+	defer func() {
+		r.requests.mu.Lock()
+		delete(r.requests.running, key)
+		r.requests.mu.Unlock()
+		close(now.done)
+	}()
 	now.payment, now.err = r.begin(ctx, key, method, hash, carryOut, resume)
-	r.requests.mu.Lock()
-	delete(r.requests.running, key)
-	r.requests.mu.Unlock()
-	close(now.done)
 	return now.payment, now.err
 }
 

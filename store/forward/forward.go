@@ -162,8 +162,7 @@ type Summary struct {
 // earlier backoffs, and stops at the first request that surely did not reach
 // the platform. Only a wish of the platform to wait is respected. The error is
 // ctx's or the store's; trouble with the platform is in Summary.Err.
-func (f *Forwarder) ForwardNow(ctx context.Context) (Summary, error) {
-	var sum Summary
+func (f *Forwarder) ForwardNow(ctx context.Context) (sum Summary, err error) {
 	if err := f.take(ctx); err != nil {
 		return sum, err
 	}

@@ -14,6 +14,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/big"
+	"strings"
 )
 
 // EntryVersion is the version of EntryHeader written by this code.
@@ -103,11 +104,12 @@ func ParseEntryHeader(b []byte) (EntryHeader, error) {
 // ParseHash reads 64 lower-case hex digits.
 func ParseHash(s string) (Hash, error) {
 	var h Hash
-	b, err := hex.DecodeString(s)
-	if err != nil || len(b) != len(h) || hex.EncodeToString(b) != s {
+	if len(s) != 2*len(h) || strings.Trim(s, "0123456789abcdef") != "" {
 		return Hash{}, fmt.Errorf("%w: not a hash", ErrHeader)
 	}
-	copy(h[:], b)
+	if _, err := hex.Decode(h[:], []byte(s)); err != nil {
+		return Hash{}, fmt.Errorf("%w: not a hash", ErrHeader)
+	}
 	return h, nil
 }
 

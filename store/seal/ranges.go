@@ -45,7 +45,7 @@ func (r Ranges) Contains(n uint64) bool {
 func (r Ranges) Without(other Ranges) Ranges {
 	var left Ranges
 	for _, part := range r {
-		from := part.From
+		from, covered := part.From, false
 		for _, o := range other {
 			if o.To < from || o.From > part.To {
 				continue
@@ -53,13 +53,12 @@ func (r Ranges) Without(other Ranges) Ranges {
 			if o.From > from {
 				left.Add(from, o.From-1)
 			}
-			if o.To >= part.To {
-				from = part.To + 1
+			if covered = o.To >= part.To; covered {
 				break
 			}
 			from = o.To + 1
 		}
-		if from != 0 { // part.To+1 overflows only for the largest number
+		if !covered {
 			left.Add(from, part.To)
 		}
 	}

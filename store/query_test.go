@@ -1,0 +1,226 @@
+package store
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"math"
+	"slices"
+	"testing"
+	"time"
+
+	"smartreader/store/seal"
+)
+
+func TestTotalsDoNotOverflow(t *testing.T) {
+	s, _ := openFresh(t)
+	p := newPayment(1)
+	p.Amount = math.MaxInt64 - 5
+	walkTo(t, s, p, Created, Collecting, Collected, Stored)
+	q := newPayment(2)
+	q.Amount = 6
+	q = walkTo(t, s, q, Created, Collecting, Collected)
+	if _, err := s.Commit(background, to(q, Stored)); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("got %v", err)
+	}
+	r := newPayment(3)
+	r.Currency = "jpy"
+	walkTo(t, s, r, Created, Collecting, Collected, Stored)
+	if got := s.Pending(); got.Count != 2 || got.ByCurrency["usd"] != math.MaxInt64-5 || got.ByCurrency["jpy"] != r.Amount {
+		t.Errorf("pending %+v", got)
+	}
+}
+
+func TestHistoryKeepsItsEnds(t *testing.T) {
+	s, _ := openFresh(t)
+	p := take(t, s, 1)
+	for range 30 {
+		p = walkTo(t, s, p, Sending, Stored)
+	}
+	if len(p.History) != historyHead+historyTail || p.History[0].State != Created || p.History[3].State != Stored || p.History[len(p.History)-2].State != Sending {
+		t.Errorf("history %+v", p.History)
+	}
+}
+
+func TestNextWorkIsOldestFirstAndWaits(t *testing.T) {
+	s, _ := openFresh(t)
+	if p, at, err := s.NextWork(testClock); p.LocalID != "" || !at.IsZero() || err != nil {
+		t.Errorf("empty: %+v, %v, %v", p, at, err)
+	}
+	first, second := take(t, s, 1), take(t, s, 2)
+	if p, _, _ := s.NextWork(testClock); p.LocalID != first.LocalID {
+		t.Errorf("got %s", p.LocalID)
+	}
+	c := to(first, Sending)
+	c.Payment.NextAttemptAtMs = testClock.Add(time.Minute).UnixMilli()
+	if _, err := s.Commit(background, c); err != nil {
+		t.Fatal(err)
+	}
+	if p, _, _ := s.NextWork(testClock); p.LocalID != second.LocalID {
+		t.Errorf("got %s", p.LocalID)
+	}
+	walkTo(t, s, second, Voided)
+	if p, at, _ := s.NextWork(testClock); p.LocalID != "" || !at.Equal(testClock.Add(time.Minute)) {
+		t.Errorf("got %s at %v", p.LocalID, at)
+	}
+	if p, _, _ := s.NextWork(testClock.Add(time.Minute)); p.LocalID != first.LocalID {
+		t.Errorf("when its time has come: %s", p.LocalID)
+	}
+	// The clock is turned back: the payment must not wait for it to catch up.
+	if p, _, _ := s.NextWork(testClock.Add(-24 * time.Hour)); p.LocalID != first.LocalID {
+		t.Errorf("with the clock turned back: %s", p.LocalID)
+	}
+}
+
+// The newest record of the first payment goes bad under a running store.
+func TestNextWorkPassesARecordThatGoesBad(t *testing.T) {
+	s, m := openFresh(t)
+	first, second := take(t, s, 1), take(t, s, 2)
+	k := string(journalKey(first.Index))
+	m.disk[k] = m.disk[k][:100]
+	if p, _, err := s.NextWork(testClock); err != nil || p.LocalID != second.LocalID {
+		t.Errorf("got %s, %v", p.LocalID, err)
+	}
+}
+
+func TestListFilters(t *testing.T) {
+	s, _ := openFresh(t)
+	a := take(t, s, 1)
+	b := walkTo(t, s, take(t, s, 2), Voided)
+	c := walkTo(t, s, newPayment(3), Created)
+	for _, test := range []struct {
+		filter Filter
+		want   []string
+	}{
+		{Filter{}, []string{c.LocalID, b.LocalID, a.LocalID}},
+		{Filter{Limit: 2}, []string{c.LocalID, b.LocalID}},
+		{Filter{States: []State{Stored, Created}}, []string{c.LocalID, a.LocalID}},
+		{Filter{States: []State{Voided}}, []string{b.LocalID}},
+		{Filter{States: []State{Unknown}}, nil},
+	} {
+		found, err := s.List(test.filter)
+		var got []string
+		for _, p := range found {
+			got = append(got, p.LocalID)
+		}
+		if err != nil || !slices.Equal(got, test.want) {
+			t.Errorf("%+v: got %v, want %v, %v", test.filter, got, test.want, err)
+		}
+	}
+}
+
+func TestEventsAreDenseAndChangedTells(t *testing.T) {
+	s, _ := openFresh(t)
+	changed := s.Changed()
+	take(t, s, 1)
+	<-changed
+	index, err := s.Note(background, "configuration", map[string]int{"version": 3})
+	if err != nil || index != 5 {
+		t.Fatalf("note at %d, %v", index, err)
+	}
+	events, err := s.EventsAfter(0, 100)
+	if err != nil || len(events) != 5 {
+		t.Fatalf("%d events, %v", len(events), err)
+	}
+	for i, e := range events {
+		if e.Index != uint64(i+1) || e.AtMs != testClock.UnixMilli() {
+			t.Errorf("event %d is %+v", i, e)
+		}
+	}
+	if events[3].Payment == nil || events[3].Payment.State != Stored || events[3].Payment.Index != 4 {
+		t.Errorf("fourth event %+v", events[3])
+	}
+	if events[4].Kind != "configuration" || string(events[4].Body) != `{"version":3}` {
+		t.Errorf("note came back as %+v", events[4])
+	}
+	if rest, err := s.EventsAfter(3, 1); err != nil || len(rest) != 1 || rest[0].Index != 4 {
+		t.Errorf("after 3: %+v, %v", rest, err)
+	}
+	if none, err := s.EventsAfter(5, 10); err != nil || len(none) != 0 {
+		t.Errorf("after the last: %+v, %v", none, err)
+	}
+	if _, err := s.Note(background, seal.KindLoss, nil); !errors.Is(err, ErrTransition) {
+		t.Errorf("a forged loss: %v", err)
+	}
+}
+
+func TestRequestsCursorsAndBlobsLast(t *testing.T) {
+	dir := t.TempDir()
+	s := openDir(t, dir)
+	p := walkTo(t, s, newPayment(1), Created)
+	c := to(p, Collecting)
+	c.Request = &Request{POS: "pos-1", ID: "r1", Method: "collect", BodyHash: []byte{1, 2}, LocalID: p.LocalID, AtMs: 5}
+	if _, err := s.Commit(background, c); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.PutRequest(background, Request{POS: "pos-1", ID: "r2", Done: true, Result: json.RawMessage(`{"ok":true}`)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.SetCursor(background, "pos-1", 42); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.PutBlob(background, "config", []byte("signed")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.PutBlob(background, "gone", []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.PutBlob(background, "gone", nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = openDir(t, dir)
+	if r, err := s.Request("pos-1", "r1"); err != nil || r.Method != "collect" || !bytes.Equal(r.BodyHash, []byte{1, 2}) || r.Done {
+		t.Errorf("request r1 %+v, %v", r, err)
+	}
+	if r, err := s.Request("pos-1", "r2"); err != nil || !r.Done || string(r.Result) != `{"ok":true}` {
+		t.Errorf("request r2 %+v, %v", r, err)
+	}
+	if _, err := s.Request("pos-2", "r1"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("another POS sees the request: %v", err)
+	}
+	if at, err := s.Cursor("pos-1"); err != nil || at != 42 {
+		t.Errorf("cursor %d, %v", at, err)
+	}
+	if at, err := s.Cursor("pos-2"); err != nil || at != 0 {
+		t.Errorf("a new POS has cursor %d, %v", at, err)
+	}
+	if b, err := s.Blob("config"); err != nil || string(b) != "signed" {
+		t.Errorf("blob %q, %v", b, err)
+	}
+	if _, err := s.Blob("gone"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("deleted blob: %v", err)
+	}
+}
+
+func TestExportHasEntriesAndPayloads(t *testing.T) {
+	s, _ := openFresh(t)
+	pending := take(t, s, 1)
+	walkTo(t, s, take(t, s, 2), Sending, Forwarded)
+	var out bytes.Buffer
+	if err := s.Export(background, &out); err != nil {
+		t.Fatal(err)
+	}
+	var entries []seal.Entry
+	payloads := map[string][]byte{}
+	for lines := json.NewDecoder(&out); lines.More(); {
+		var line ExportLine
+		if err := lines.Decode(&line); err != nil {
+			t.Fatal(err)
+		}
+		if line.Entry != nil {
+			entries = append(entries, *line.Entry)
+		} else {
+			payloads[line.LocalID] = line.Envelope
+		}
+	}
+	report, err := seal.VerifyChain(entries, &deviceKey.PublicKey)
+	if err != nil || report.Entries != 10 || report.Sequences.Last() != 2 {
+		t.Errorf("exported journal %+v, %v", report, err)
+	}
+	if len(payloads) != 1 || !bytes.Equal(payloads[pending.LocalID], envelope(pending, 1)) {
+		t.Errorf("exported payloads %v", payloads)
+	}
+}
