@@ -141,6 +141,7 @@ func (p *Payment) forgetAttempt() {
 	p.Card, p.Receipt = nil, nil
 	p.CollectedAtMs, p.StoredAtMs, p.DoneAtMs = 0, 0, 0
 	p.Attempted, p.Attempts, p.NextAttemptAtMs, p.After = false, 0, 0, ""
+	p.ChargeID, p.AuthorizationCode, p.ResponseCode = "", "", ""
 }
 
 // sealing returns the jobs of sealing what needs it. Each gets the sequence it

@@ -23,7 +23,7 @@ func (m *Machine) authorize(ctx context.Context, s *session) (Phase, error) {
 	}
 	if s.payment.OfflineBehavior != RequireOnline && m.opt.Offline() {
 		// The platform went away since collect; nothing has been sent.
-		return m.instead(ctx, s, &Unreachable{Err: errors.New("the reader went offline after the card was collected")})
+		return m.instead(ctx, s, &Unreachable{Certificate: m.opt.Impostor() != nil, Err: errors.New("the reader went offline after the card was collected")})
 	}
 	p := s.payment
 	p.State, p.Attempted = store.Authorizing, true
@@ -34,7 +34,7 @@ func (m *Machine) authorize(ctx context.Context, s *session) (Phase, error) {
 	}
 	if err := m.commit(ctx, s, store.Change{Payment: p, Reason: "asking the issuer", Seal: sealed}, nil, false); err != nil {
 		m.abandon(ctx, s)
-		return m.broken(s, err)
+		return m.refused(ctx, s, err)
 	}
 	killpoint.Hit("payment.authorizing")
 	envelope, err := m.opt.Store.Sealed(s.payment.LocalID)
@@ -63,18 +63,23 @@ func (m *Machine) complete(ctx context.Context, s *session, a Answer) (Phase, er
 	if a.Verdict == Rejected || a.Verdict == AlreadyCharged {
 		m.abandon(ctx, s)
 	} else {
-		outcome, cardErr = s.transaction.Complete(ctx, emvkernel.Answer{
+		end, cancel := context.WithTimeout(ctx, m.opt.CardEndTimeout)
+		outcome, cardErr = s.transaction.Complete(end, emvkernel.Answer{
 			Kind: emvkernel.IssuerAnswered, ARC: a.ResponseCode,
 			IssuerAuthenticationData: a.IssuerAuthenticationData, Scripts: a.Scripts,
 		})
+		cancel()
 		if errors.Is(cardErr, emvkernel.ErrAnswer) { // not for this card: it has not been asked yet
 			m.abandon(ctx, s)
 		}
 	}
 	killpoint.Hit("payment.completed")
 	p := s.payment
-	if a.Intent.ID != "" {
+	switch {
+	case p.IntentID == "":
 		p.IntentID, p.ClientSecret = a.Intent.ID, a.Intent.ClientSecret
+	case a.Intent.ID != "" && a.Intent.ID != p.IntentID:
+		m.opt.Log.Error("the platform answered with another intent", "payment", p.LocalID, "intent", p.IntentID, "answered", a.Intent.ID)
 	}
 	p.ChargeID = a.ChargeID
 	p.Receipt = receiptOf(s.transaction)
@@ -82,6 +87,9 @@ func (m *Machine) complete(ctx context.Context, s *session, a Answer) (Phase, er
 	case a.Verdict == AlreadyCharged, a.Verdict == Approved && cardErr == nil && outcome.Kind == emvkernel.Approved:
 		p.State, p.DoneAtMs = store.Approved, m.now()
 		p.AuthorizationCode, p.ResponseCode = a.AuthorizationCode, string(a.ResponseCode[:])
+		if a.Verdict == AlreadyCharged { // not with the card that was just in
+			p.Card, p.Receipt, p.ResponseCode = nil, nil, ""
+		}
 		if err := m.commit(ctx, s, store.Change{Payment: p, Reason: "approved by the issuer", DropSealed: true}, nil, true); err != nil {
 			return m.broken(s, err)
 		}
@@ -117,7 +125,7 @@ func cardRefused(o emvkernel.Outcome, err error) *Error {
 	if err != nil {
 		reason = err.Error()
 	}
-	return refuse(DeclinedByReader, RetryCollectAgain, "the issuer approved, the card did not: "+reason+"; the authorization is reversed", "ask for another card")
+	return refuse(DeclinedByReader, RetryCollectAgain, "the issuer approved, the card did not: "+reason, "ask for another card")
 }
 
 // undo commits that a sealed attempt must be reversed at the platform, and ends
@@ -126,6 +134,10 @@ func cardRefused(o emvkernel.Outcome, err error) *Error {
 // sent is reversed too: its sequence is spent, and a sequence the platform
 // never hears of would look like a lost payment.
 func (m *Machine) undo(ctx context.Context, s *session, p store.Payment, failure *Error) (Phase, error) {
+	reversed := *failure
+	reversed.Message += "; the attempt is being reversed at the platform"
+	reversed.Remedy = "this payment can be collected again once the reversal is acknowledged, which needs the internet; or take another payment"
+	failure = &reversed
 	p.State, p.After = store.Reversing, store.Created
 	p.Card, p.Receipt = nil, nil
 	if err := m.commit(ctx, s, store.Change{Payment: p, Reason: string(failure.Code) + ": " + failure.Message, DropSealed: true}, failure, true); err != nil {
@@ -171,10 +183,12 @@ func (m *Machine) withdraw(ctx context.Context, s *session, failure *Error) (Pha
 // facts of deferred authorization in docs/emv.md); that it was there to the
 // end is: a card pulled early means a cardholder who believes it was canceled.
 func (m *Machine) storePayment(ctx context.Context, s *session, sent bool) (Phase, error) {
-	if _, err := s.transaction.Complete(ctx, emvkernel.Answer{Kind: emvkernel.UnableToGoOnline}); err != nil {
+	end, cancel := context.WithTimeout(ctx, m.opt.CardEndTimeout)
+	defer cancel()
+	if _, err := s.transaction.Complete(end, emvkernel.Answer{Kind: emvkernel.UnableToGoOnline}); err != nil {
 		failure := cardRemoved()
 		if !errors.Is(err, hal.ErrCardRemoved) {
-			failure = refuse(CardInsertNotRead, RetryCollectAgain, "the card stopped answering; nothing was charged", "collect again, or try another card")
+			failure = refuse(CardInsertNotRead, RetryCollectAgain, "the card stopped answering", "collect again, or try another card")
 		}
 		return m.withdraw(ctx, s, failure)
 	}
@@ -191,7 +205,7 @@ func (m *Machine) storePayment(ctx context.Context, s *session, sent bool) (Phas
 	p.State, p.Attempted, p.StoredAtMs = store.Stored, sent, m.now()
 	change.Payment = p
 	if err := m.commit(ctx, s, change, nil, true); err != nil {
-		return m.broken(s, err)
+		return m.refused(ctx, s, err)
 	}
 	killpoint.Hit("payment.stored")
 	m.show(s, FaceAccepted)
@@ -201,12 +215,16 @@ func (m *Machine) storePayment(ctx context.Context, s *session, sent bool) (Phas
 }
 
 // sealer encrypts the card's data to the platform, bound to a header that says
-// what it pays. The slow half of the work is done here; the function returned
-// runs within the commit, because only that knows the sequence.
+// what it pays. The function returned runs within the commit, because only
+// that knows the sequence, and may run again with another one.
 func (m *Machine) sealer(s *session) (func(uint64) ([]byte, string, error), error) {
-	sender, err := s.settings.SealKey.Prepare()
-	if err != nil {
-		return nil, err
+	sender := s.sender
+	s.sender = nil
+	if sender == nil {
+		var err error
+		if sender, err = s.settings.SealKey.Prepare(); err != nil {
+			return nil, err
+		}
 	}
 	p, t, settings, offline := s.payment, s.transaction, s.settings, s.offline
 	return func(sequence uint64) ([]byte, string, error) {

@@ -36,6 +36,7 @@ type bench struct {
 	onFace  func(payment.Face)
 	offline bool
 	removed chan bool // the machine has seen a card go
+	mayFail bool      // the test makes Run end with an error
 }
 
 type option func(*bench, *payment.Options)
@@ -58,14 +59,18 @@ func newBench(t *testing.T, options ...option) *bench {
 		Policy: payment.Policy{Enabled: true, Limits: payment.Defaults()},
 	}
 	b.platform = &issuer{t: t, issuer: emvtest.NewIssuer(), key: sealKey}
+	ready, started := make(chan struct{}), sync.Once{} // it looks for a forgotten card first
 	opt := payment.Options{
 		Store: b.store, Contact: b.tray, Platform: b.platform,
 		Settings: func() (payment.Settings, bool) { return b.settings, true },
 		Offline:  func() bool { b.mu.Lock(); defer b.mu.Unlock(); return b.offline },
 		Face:     b.face,
 		Step: func(s payment.Step) {
-			if s.Kind == payment.StepCardRemoved {
+			switch {
+			case s.Kind == payment.StepCardRemoved:
 				b.removed <- true
+			case s.Kind == payment.StepPhase && s.Phase == payment.Idle:
+				started.Do(func() { close(ready) })
 			}
 		},
 		EncodeOutcome: func(p store.Payment, e *payment.Error) []byte {
@@ -84,9 +89,10 @@ func newBench(t *testing.T, options ...option) *bench {
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- b.machine.Run(ctx) }()
+	<-ready
 	t.Cleanup(func() {
 		stop()
-		if err := <-ended; !errors.Is(err, context.Canceled) {
+		if err := <-ended; !errors.Is(err, context.Canceled) && !b.mayFail {
 			t.Errorf("Run ended with %v", err)
 		}
 		b.must(board.HAL.Close())
@@ -204,12 +210,12 @@ type issuer struct {
 	issuer *emvtest.Issuer
 	key    seal.PrivateKey
 
-	mu          sync.Mutex
-	unreachable *payment.Unreachable // every request goes unanswered
-	before      func() error         // called before an authorization is answered
-	charged     string               // a charge from another attempt
-	envelopes   [][]byte
-	created     int
+	mu                sync.Mutex
+	unreachable       *payment.Unreachable // every request goes unanswered
+	before            func() error         // called before an authorization is answered
+	charged           string               // a charge from another attempt
+	envelopes         [][]byte
+	created, canceled int
 }
 
 func (i *issuer) CreateIntent(context.Context, store.Payment) (payment.Intent, error) {
@@ -220,6 +226,13 @@ func (i *issuer) CreateIntent(context.Context, store.Payment) (payment.Intent, e
 	}
 	i.created++
 	return payment.Intent{ID: "pi_1", ClientSecret: "pi_1_secret"}, nil
+}
+
+func (i *issuer) CancelIntent(context.Context, store.Payment) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.canceled++
+	return nil
 }
 
 func (i *issuer) Authorize(_ context.Context, p store.Payment, envelope []byte) (payment.Answer, error) {

@@ -3,19 +3,34 @@ package payment
 import (
 	"context"
 	"errors"
+	"time"
 
 	"smartreader/store"
 )
 
 // Cancel ends a payment for which no card was taken. A payment in progress
-// must be stopped with CancelCollect first.
+// must be stopped with CancelCollect first. The platform's intent, if there is
+// one, is withdrawn too; when the platform cannot be reached it stays open
+// there, unpaid, until it expires.
 func (m *Machine) Cancel(ctx context.Context, localID string, request store.Request) (store.Payment, error) {
+	p, err := m.cancel(ctx, localID, request)
+	for errors.Is(err, store.ErrConflict) { // it was changed this moment: look again
+		p, err = m.cancel(ctx, localID, request)
+	}
+	var failure *Error
+	if err != nil && !errors.As(err, &failure) {
+		err = storeFailure(err)
+	}
+	return p, err
+}
+
+func (m *Machine) cancel(ctx context.Context, localID string, request store.Request) (store.Payment, error) {
 	p, err := m.opt.Store.Payment(localID)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return p, refuse(IntentNotFound, RetryNever, "this reader knows no such payment", "check the id")
 	case err != nil:
-		return p, storeFailure(err)
+		return p, err
 	}
 	switch p.State {
 	case store.Canceled:
@@ -36,9 +51,18 @@ func (m *Machine) Cancel(ctx context.Context, localID string, request store.Requ
 		request.LocalID, request.Done, request.Result = localID, true, m.opt.EncodeOutcome(p, nil)
 		change.Request = &request
 	}
-	p, err = m.opt.Store.Commit(context.WithoutCancel(ctx), change)
-	if err != nil {
-		return p, storeFailure(err)
+	if p, err = m.opt.Store.Commit(context.WithoutCancel(ctx), change); err != nil {
+		return p, err
+	}
+	if p.IntentID != "" && !m.opt.Offline() {
+		ask, stop := context.WithTimeout(ctx, cancelTimeout)
+		defer stop()
+		if err := m.opt.Platform.CancelIntent(ask, p); err != nil {
+			m.opt.Log.Warn("intent not canceled at the platform", "payment", localID, "err", err)
+		}
 	}
 	return p, nil
 }
+
+// cancelTimeout bounds a courtesy: the payment is canceled already.
+const cancelTimeout = 5 * time.Second

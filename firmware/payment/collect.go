@@ -40,6 +40,24 @@ func (m *Machine) command(ctx context.Context, c command) (store.Payment, error)
 // collected, before the card is asked for. False means that the command has
 // been answered.
 func (m *Machine) begin(ctx context.Context, s *session, c command) (bool, error) {
+	for {
+		begun, err := m.tryBegin(ctx, s, c)
+		if errors.Is(err, store.ErrConflict) {
+			continue // canceled or changed this moment: look again
+		}
+		var refusal *store.Refusal
+		switch {
+		case errors.As(err, &refusal), errors.Is(err, store.ErrTooLarge):
+			c.fail(storeFailure(err)) // nothing has begun
+			return false, nil
+		case err != nil:
+			_, err = m.broken(s, err)
+		}
+		return begun, err
+	}
+}
+
+func (m *Machine) tryBegin(ctx context.Context, s *session, c command) (bool, error) {
 	p, settings, failure := m.admit(c)
 	if failure != nil {
 		c.fail(failure)
@@ -47,6 +65,10 @@ func (m *Machine) begin(ctx context.Context, s *session, c command) (bool, error
 	}
 	*s = session{command: c, settings: settings, payment: p}
 	s.offline = p.OfflineBehavior == ForceOffline || (p.OfflineBehavior != RequireOnline && m.opt.Offline())
+	if err := m.opt.Impostor(); err != nil && s.offline && p.OfflineBehavior != ForceOffline {
+		c.fail(certificateFailure(err).with(p))
+		return false, nil
+	}
 	if failure := m.storable(s); failure != nil {
 		if s.offline {
 			c.fail(failure.with(p))
@@ -58,10 +80,11 @@ func (m *Machine) begin(ctx context.Context, s *session, c command) (bool, error
 	p.State = store.Collecting
 	p.Failure = nil
 	if err := m.commit(ctx, s, store.Change{Payment: p, Reason: mode(s.offline)}, nil, false); err != nil {
-		_, err = m.broken(s, err)
 		return false, err
 	}
 	killpoint.Hit("payment.collecting")
+	// Sealing costs a public-key operation; done now, nobody waits for it later.
+	s.sender, _ = settings.SealKey.Prepare() // on failure the sealer says why
 	return true, nil
 }
 
@@ -120,6 +143,17 @@ func (m *Machine) storable(s *session) *Error {
 	}
 	pending := m.opt.Store.Pending()
 	stored := Stored{Count: pending.Count, Sum: pending.ByCurrency[s.payment.Currency]}
+	if s.settings.Policy.Limits[s.payment.Currency].MaxAge > 0 {
+		waiting, err := m.opt.Store.List(store.Filter{States: []store.State{store.Stored, store.Sending, store.Unknown}})
+		if err != nil {
+			return storeFailure(err)
+		}
+		for _, p := range waiting {
+			if age := m.opt.Store.Now().Sub(time.UnixMilli(p.StoredAtMs)); p.Currency == s.payment.Currency {
+				stored.Oldest = max(stored.Oldest, age)
+			}
+		}
+	}
 	return s.settings.Policy.CheckAmount(s.payment.Amount, s.payment.Currency, stored)
 }
 
@@ -134,10 +168,10 @@ func (m *Machine) collecting(ctx context.Context, s *session) (Phase, error) {
 	if timeout == 0 {
 		timeout = m.opt.CardTimeout
 	}
-	work, stop := context.WithTimeoutCause(ctx, timeout, errCardTimeout)
+	work, stop := context.WithCancel(ctx)
 	defer stop()
 	canceled := []command(nil)
-	read := attend(m, func() cardRead { return m.readCard(work, s) }, func(c command) {
+	read := attend(m, func() cardRead { return m.readCard(work, timeout, s) }, func(c command) {
 		if c.kind != commandCancel {
 			m.busy(c, "")
 			return
@@ -146,6 +180,7 @@ func (m *Machine) collecting(ctx context.Context, s *session) (Phase, error) {
 		stop()
 	})
 	if ctx.Err() != nil {
+		m.abandon(ctx, s)
 		return Idle, ctx.Err() // found as interrupted at the next start
 	}
 	failure := read.failure
@@ -169,11 +204,13 @@ var errCardTimeout = errors.New("payment: no card in time")
 
 // readCard waits for a card and runs the transaction up to the first
 // GENERATE AC. A card that cannot be read is asked for again until the time is
-// up.
-func (m *Machine) readCard(ctx context.Context, s *session) cardRead {
+// up; one that was read in time is given the time it needs.
+func (m *Machine) readCard(ctx context.Context, timeout time.Duration, s *session) cardRead {
+	wait, stop := context.WithTimeoutCause(ctx, timeout, errCardTimeout)
+	defer stop()
 	for {
 		m.show(s, FacePresentCard)
-		card, err := m.opt.Contact.Activate(ctx)
+		card, err := m.opt.Contact.Activate(wait)
 		if err == nil {
 			s.card = card
 			m.opt.Step(Step{Kind: StepCardInserted, LocalID: s.payment.LocalID})
@@ -181,13 +218,14 @@ func (m *Machine) readCard(ctx context.Context, s *session) cardRead {
 			return m.transact(ctx, s)
 		}
 		switch {
-		case context.Cause(ctx) == errCardTimeout:
+		case context.Cause(wait) == errCardTimeout:
 			return cardRead{failure: refuse(CardReadTimedOut, RetryCollectAgain, "no card was presented in time", "collect again when the cardholder is ready")}
 		case ctx.Err() != nil:
 			return cardRead{failure: refuse(Canceled, RetryCollectAgain, "collecting was canceled", "collect again when ready")}
 		case errors.Is(err, hal.ErrMute):
-			m.show(s, FaceTryAgain)
-			if err := m.opt.Contact.WaitRemoval(ctx); err != nil && ctx.Err() == nil {
+			s.face = Face{Kind: FaceTryAgain, RemoveCard: true}
+			m.opt.Face(s.face)
+			if err := m.opt.Contact.WaitRemoval(wait); err != nil && wait.Err() == nil {
 				return cardRead{failure: readerFailure(err)}
 			}
 		case errors.Is(err, hal.ErrCardRemoved), errors.Is(err, hal.ErrNoCard):
@@ -215,7 +253,9 @@ func (m *Machine) transact(ctx context.Context, s *session) cardRead {
 	if _, err := io.ReadFull(m.opt.Random, params.UnpredictableNumber[:]); err != nil {
 		return cardRead{failure: readerFailure(err)}
 	}
-	t, err := emvkernel.NewTransaction(s.settings.Kernel, params, s.card, noCardholder{}, m.opt.Log)
+	// Nobody can be asked to choose or confirm: the reader has no keys. The
+	// kernel then takes the card's first choice that needs no consent.
+	t, err := emvkernel.NewTransaction(s.settings.Kernel, params, s.card, nil, m.opt.Log)
 	if err != nil {
 		return cardRead{failure: readerFailure(err)}
 	}
@@ -235,7 +275,7 @@ func (m *Machine) transact(ctx context.Context, s *session) cardRead {
 }
 
 func cardRemoved() *Error {
-	return refuse(CardRemoved, RetryCollectAgain, "the card was taken before the payment was complete; nothing was charged",
+	return refuse(CardRemoved, RetryCollectAgain, "the card was taken before the payment was complete",
 		"collect again and leave the card in until the reader says so")
 }
 
@@ -278,15 +318,12 @@ func (m *Machine) abandon(ctx context.Context, s *session) {
 	if s.transaction == nil || s.card == nil {
 		return
 	}
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), cardTimeout)
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.opt.CardEndTimeout)
 	defer cancel()
 	if _, err := s.transaction.Complete(end, emvkernel.Answer{Kind: emvkernel.Cancel}); err != nil {
 		m.opt.Log.Debug("card not brought to an end", "err", err)
 	}
 }
-
-// cardTimeout bounds a second GENERATE AC that nobody waits for any more.
-const cardTimeout = 5 * time.Second
 
 // keep commits what may be known of the card and decides, while nothing is
 // promised yet, whether the payment could be stored.
@@ -319,10 +356,3 @@ func (m *Machine) keep(ctx context.Context, s *session) (Phase, error) {
 	s.command.answer(s.payment, nil)
 	return Collected, nil
 }
-
-// noCardholder takes the card's first choice: the reader has no keys to ask
-// with. An application that demands the cardholder's consent is not selected.
-type noCardholder struct{}
-
-func (noCardholder) ChooseApplication(context.Context, []string) (int, error) { return 0, nil }
-func (noCardholder) ConfirmApplication(context.Context, string) (bool, error) { return false, nil }

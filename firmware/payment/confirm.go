@@ -26,12 +26,14 @@ const (
 )
 
 // CancelCollect stops collecting, or drops a collected card.
-func (m *Machine) CancelCollect(ctx context.Context) (CancelEnd, error) {
+//
+// The payment is the one that was canceled; it is empty for the other ends.
+func (m *Machine) CancelCollect(ctx context.Context) (CancelEnd, store.Payment, error) {
 	r, err := m.send(ctx, command{kind: commandCancel})
 	if err != nil {
-		return "", err
+		return "", store.Payment{}, err
 	}
-	return r.end, r.err
+	return r.end, r.payment, r.err
 }
 
 // collected keeps the card powered until the POS confirms, cancels, or lets

@@ -33,6 +33,7 @@ type Options struct {
 
 	Settings func() (Settings, bool) // false until the first configuration arrived
 	Offline  func() bool             // the platform is believed to be out of reach
+	Impostor func() error            // not nil: something else answers in the platform's place
 
 	Face func(Face) // what the cardholder is to see
 	Step func(Step) // what the POS may want to follow; nothing of it is durable
@@ -44,6 +45,7 @@ type Options struct {
 	CardTimeout      time.Duration // how long collect waits for a card; 0: 2 min
 	ConfirmTimeout   time.Duration // how long collected card data is kept; 0: 30 s
 	AuthorizeTimeout time.Duration // how long an authorization may take before it is deferred; 0: 15 s
+	CardEndTimeout   time.Duration // how long the card has for its second GENERATE AC; 0: 5 s
 	OutcomeHold      time.Duration // how long an outcome stays on the screen after the card was taken; 0: 4 s
 
 	Random io.Reader // unpredictable numbers; nil: crypto/rand
@@ -59,6 +61,7 @@ func (o *Options) setDefaults() {
 	def(&o.CardTimeout, 2*time.Minute)
 	def(&o.ConfirmTimeout, 30*time.Second)
 	def(&o.AuthorizeTimeout, 15*time.Second)
+	def(&o.CardEndTimeout, 5*time.Second)
 	def(&o.OutcomeHold, 4*time.Second)
 	if o.Random == nil {
 		o.Random = rand.Reader
@@ -71,6 +74,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.Step == nil {
 		o.Step = func(Step) {}
+	}
+	if o.Impostor == nil {
+		o.Impostor = func() error { return nil }
 	}
 	if o.EncodeOutcome == nil {
 		o.EncodeOutcome = func(store.Payment, *Error) []byte { return nil }

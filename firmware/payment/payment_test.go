@@ -324,7 +324,7 @@ func TestCardThatRefusesTheIssuersApprovalIsReversed(t *testing.T) {
 
 func TestCancelHasThreeEnds(t *testing.T) {
 	b := newBench(t)
-	end, err := b.machine.CancelCollect(t.Context())
+	end, _, err := b.machine.CancelCollect(t.Context())
 	b.must(err)
 	if end != payment.EndAlreadyCompleted {
 		t.Errorf("idle: %s", end)
@@ -340,16 +340,16 @@ func TestCancelHasThreeEnds(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { _, err := b.process(p); done <- err }()
 	<-asked
-	end, err = b.machine.CancelCollect(t.Context())
+	end, canceled, err := b.machine.CancelCollect(t.Context())
 	b.must(err)
-	if end != payment.EndCanceled {
-		t.Errorf("waiting for a card: %s", end)
+	if end != payment.EndCanceled || canceled.LocalID != p.LocalID {
+		t.Errorf("waiting for a card: %s of %q", end, canceled.LocalID)
 	}
 	b.fails(<-done, payment.Canceled)
 	b.state(p, store.Created)
 
 	b.platform.on(func() error {
-		end, err := b.machine.CancelCollect(t.Context())
+		end, _, err := b.machine.CancelCollect(t.Context())
 		if err != nil || end != payment.EndTooLate {
 			t.Errorf("authorizing: %s, %v", end, err)
 		}

@@ -8,7 +8,7 @@ import "context"
 //	Idle ───────────▶ Collecting ─────────▶ Collected ─────────▶ Confirming
 //	 ▲ ▲                  │ cancel, time,        │ cancel, 30 s       │ outcome committed
 //	 │ │                  │ card refused         ▼                    ▼
-//	 │ └──────────────────┴──────────────▶ Removing ◀─────────────────┘
+//	 │ └──────────────────┴──────────────▶ Removing ◀─────────────────┘ (Run starts here)
 //	 └──────────────────────────────────────────┘ card taken
 //
 // Collected with confirm already asked for (processPaymentIntent) goes straight
@@ -40,12 +40,18 @@ func (p Phase) String() string {
 	return "unknown"
 }
 
-// Run is the machine's loop. It returns when ctx is done or the store has
-// failed; a card in the slot is then powered off.
+// Run settles what a restart left open (see Recover) and is the machine's loop.
+// It returns when ctx is done, the store has failed or a step of a payment could
+// not be committed; a card in the slot is then powered off. After an error the
+// reader must be restarted, so that Recover finds what was left open.
 func (m *Machine) Run(ctx context.Context) error {
+	if err := m.recover(ctx); err != nil {
+		return err
+	}
 	s := &session{}
 	defer s.closeCard()
-	phase := Idle
+	// A card left in over a restart is the last customer's, not the next one's.
+	phase := Removing
 	for {
 		m.enter(phase, s.payment.LocalID)
 		var err error

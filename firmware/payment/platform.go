@@ -12,6 +12,8 @@ type Platform interface {
 	// CreateIntent registers the payment under its key. Repeating it returns
 	// the same intent.
 	CreateIntent(ctx context.Context, p store.Payment) (Intent, error)
+	// CancelIntent withdraws an intent that was not paid.
+	CancelIntent(ctx context.Context, p store.Payment) error
 	// Authorize asks the issuer. envelope is the sealed card data. An answer is
 	// an Answer, also when it is no; *Unreachable means there was none.
 	Authorize(ctx context.Context, p store.Payment, envelope []byte) (Answer, error)

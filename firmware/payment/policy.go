@@ -12,9 +12,10 @@ import (
 // Limit bounds what may be stored in one currency, in minor units. Zero means
 // no limit of that kind.
 type Limit struct {
-	MaxAmount int64 // of one payment
-	MaxCount  int   // of payments waiting to be forwarded
-	MaxStored int64 // of their sum
+	MaxAmount int64         // of one payment
+	MaxCount  int           // of payments waiting to be forwarded, in all currencies together
+	MaxStored int64         // of their sum
+	MaxAge    time.Duration // of the oldest of them
 }
 
 // Policy decides whether a payment may be accepted without asking the issuer.
@@ -41,20 +42,22 @@ func (l Limit) Tighten(other Limit) Limit {
 		MaxAmount: stricter(l.MaxAmount, other.MaxAmount),
 		MaxCount:  stricter(l.MaxCount, other.MaxCount),
 		MaxStored: stricter(l.MaxStored, other.MaxStored),
+		MaxAge:    stricter(l.MaxAge, other.MaxAge),
 	}
 }
 
-func stricter[N int | int64](a, b N) N {
+func stricter[N int | int64 | time.Duration](a, b N) N {
 	if a == 0 || (b != 0 && b < a) {
 		return b
 	}
 	return a
 }
 
-// Stored is what is waiting to be forwarded, in one currency.
+// Stored is what is waiting to be forwarded.
 type Stored struct {
-	Count int
-	Sum   int64
+	Count  int           // in all currencies
+	Sum    int64         // in the payment's currency
+	Oldest time.Duration // age of the oldest in that currency; looked up only for a limit
 }
 
 // CheckAmount says whether a payment of amount may be stored, before a card is
@@ -78,12 +81,17 @@ func (p Policy) CheckAmount(amount int64, currency string, stored Stored) *Error
 	}
 	if limit.MaxCount > 0 && stored.Count >= limit.MaxCount {
 		return refuse(DatabaseTooLarge, RetrySame,
-			fmt.Sprintf("%d payments are stored, the limit in %s is %d", stored.Count, currency, limit.MaxCount),
+			fmt.Sprintf("%d payments are stored, the limit is %d", stored.Count, limit.MaxCount),
 			"restore the internet so that the stored payments are forwarded")
 	}
 	if limit.MaxStored > 0 && (stored.Sum > math.MaxInt64-amount || stored.Sum+amount > limit.MaxStored) {
 		return refuse(AmountExceedsMaxOffline, RetrySame,
 			fmt.Sprintf("with this payment %d would be stored, the limit is %d (minor units, %s)", stored.Sum+amount, limit.MaxStored, currency),
+			"restore the internet so that the stored payments are forwarded")
+	}
+	if limit.MaxAge > 0 && stored.Oldest > limit.MaxAge {
+		return refuse(DatabaseTooLarge, RetrySame,
+			fmt.Sprintf("a stored payment has been waiting for %v, the limit is %v", stored.Oldest.Round(time.Second), limit.MaxAge),
 			"restore the internet so that the stored payments are forwarded")
 	}
 	return nil

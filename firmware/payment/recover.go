@@ -2,13 +2,40 @@ package payment
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"smartreader/store"
 )
 
-// Recover settles what a power cut or crash left unfinished; call it once,
-// before Run. Whatever had not been stored is interrupted: nobody was told
+// recover is Recover, again and again while the disk is too full to write down
+// what became of the payments. Nothing is taken meanwhile.
+func (m *Machine) recover(ctx context.Context) error {
+	for {
+		err := m.Recover(ctx)
+		if !errors.Is(err, store.ErrRefused) {
+			return err
+		}
+		m.opt.Log.Error("interrupted payments cannot be settled", "err", err)
+		retry := time.NewTimer(recoverRetry)
+		for waiting := true; waiting; {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-retry.C:
+				waiting = false
+			case c := <-m.commands:
+				c.fail(storeFailure(err))
+			}
+		}
+	}
+}
+
+const recoverRetry = 5 * time.Second
+
+// Recover settles what a power cut or crash left unfinished; Run begins with
+// it. Whatever had not been stored is interrupted: nobody was told
 // that it was accepted. An authorization that may have reached the platform is
 // reversed, because cardholder and POS were told nothing.
 func (m *Machine) Recover(ctx context.Context) error {

@@ -9,6 +9,7 @@ import (
 	"smartreader/emvkernel"
 	"smartreader/hal"
 	"smartreader/store"
+	"smartreader/store/seal"
 )
 
 // session is the payment in the machine's hands. Only the loop touches it.
@@ -24,6 +25,7 @@ type session struct {
 	// notStorable is why this payment may not be stored, decided at collect;
 	// nil when it may.
 	notStorable *Error
+	sender      *seal.Sender // prepared early: its public-key step is slow
 
 	holdUntil time.Time // an outcome is on the screen until then
 	next      *command  // came while the last card was just being taken
@@ -103,16 +105,22 @@ func faceOf(e *Error) FaceKind {
 	return FaceError
 }
 
-// broken ends the session when the store failed: what is on disk is unknown,
-// so nothing may be promised. The error stops Run; the payment's state is read
-// again after a restart.
+// refused ends the session when the store takes no new payment, which can be
+// the case from one step to the next: the disk is filled by others too.
+func (m *Machine) refused(ctx context.Context, s *session, err error) (Phase, error) {
+	if s.payment.State == store.Collected && errors.Is(err, store.ErrRefused) {
+		return m.giveUp(ctx, s, storeFailure(err))
+	}
+	return m.broken(s, err)
+}
+
+// broken ends the session when a step of a payment could not be committed:
+// what may have been promised to or by others is then only on their side. The
+// error stops Run; after the restart Recover settles what was open.
 func (m *Machine) broken(s *session, err error) (Phase, error) {
+	m.opt.Log.Error("payment not committed", "payment", s.payment.LocalID, "state", s.payment.State, "err", err)
 	m.show(s, FaceError)
 	s.command.fail(storeFailure(err))
-	if errors.Is(err, store.ErrRefused) || errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrTransition) {
-		m.opt.Log.Error("payment not committed", "payment", s.payment.LocalID, "err", err)
-		return Removing, nil
-	}
 	return Removing, err
 }
 
@@ -125,6 +133,9 @@ func storeFailure(err error) *Error {
 		return refuse(DatabaseTooLarge, RetrySame, "too little space to store a payment: "+refusal.Detail,
 			"restore the internet so that stored payments are forwarded")
 	}
+	if errors.Is(err, store.ErrConflict) {
+		return refuse(UnexpectedOperation, RetrySame, "the payment was changed at the same moment by another command", "retrieve it, then ask again")
+	}
 	return refuse(GenericReaderError, RetrySame, "the payment store failed: "+err.Error(),
 		"the reader restarts; ask for this payment again with the same request id")
 }
@@ -133,12 +144,25 @@ func storeFailure(err error) *Error {
 func (m *Machine) removing(ctx context.Context, s *session) (Phase, error) {
 	present := s.card != nil
 	s.closeCard()
+	if !present && m.opt.Contact != nil {
+		// Nothing was read, but a card may be in: from before a restart, or put
+		// in while the reader gave up.
+		present, _ = m.opt.Contact.Present(ctx)
+		if present && !s.face.RemoveCard {
+			s.face.RemoveCard = true
+			m.opt.Face(s.face)
+		}
+	}
 	if present {
 		err := attend(m, func() error { return m.opt.Contact.WaitRemoval(ctx) }, func(c command) {
 			switch c.kind {
 			case commandCollect:
 				// A POS that saw the card go may be faster than this loop.
-				if here, err := m.opt.Contact.Present(ctx); err == nil && !here && s.next == nil {
+				if s.next != nil {
+					m.busy(c, "")
+					return
+				}
+				if here, err := m.opt.Contact.Present(ctx); err == nil && !here {
 					s.next = &c
 					return
 				}
@@ -146,7 +170,13 @@ func (m *Machine) removing(ctx context.Context, s *session) (Phase, error) {
 			case commandConfirm:
 				c.fail(notCollected())
 			case commandCancel:
-				c.reply <- reply{end: EndAlreadyCompleted}
+				if s.next == nil {
+					c.reply <- reply{end: EndAlreadyCompleted}
+					return
+				}
+				s.next.fail(refuse(Canceled, RetryCollectAgain, "collecting was canceled", "collect again when ready"))
+				s.next = nil
+				c.reply <- reply{end: EndCanceled}
 			}
 		})
 		if ctx.Err() != nil {
@@ -154,6 +184,9 @@ func (m *Machine) removing(ctx context.Context, s *session) (Phase, error) {
 		}
 		if err != nil {
 			m.opt.Log.Warn("waiting for the card to be taken", "err", err)
+			if here, _ := m.opt.Contact.Present(ctx); here {
+				return Removing, pause(ctx, time.Second) // never take this card for the next customer's
+			}
 		} else {
 			m.opt.Step(Step{Kind: StepCardRemoved, LocalID: s.payment.LocalID})
 		}
@@ -201,4 +234,15 @@ func (m *Machine) idle(ctx context.Context, s *session) (Phase, error) {
 func notCollected() *Error {
 	return refuse(ConfirmInvalid, RetryCollectAgain, "this payment has no card collected in the last 30 seconds",
 		"collect a card, then confirm within 30 seconds; or use processPaymentIntent")
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

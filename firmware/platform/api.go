@@ -22,6 +22,7 @@ const (
 	CodeRegistrationCode      = "registration_code"        // activate: unknown or used registration code
 	CodeTokenInvalid          = "connection_token_invalid" // redeem: unknown, used or expired
 	CodeTokenLocation         = "connection_token_location"
+	CodePOSKey                = "pos_key_conflict" // redeem: the POS id belongs to another key
 	CodeIntentNotFound        = "payment_intent_not_found"
 	CodeIntentState           = "payment_intent_unexpected_state" // e.g. cancel of a succeeded intent
 	CodeKeyConflict           = "idempotency_mismatch"            // the key was used before with other content

@@ -104,10 +104,15 @@ type SealKey struct {
 	Key []byte `json:"key"` // as store/seal encodes it
 }
 
+// OpenConfig is SigningKeys.OpenConfig with one key.
+func OpenConfig(pub *ecdsa.PublicKey, s Signed) (*Config, error) {
+	return SigningKeys{pub}.OpenConfig(s)
+}
+
 // OpenConfig verifies, decodes and validates a configuration. It returns
 // ErrSignature or ErrDocument.
-func OpenConfig(pub *ecdsa.PublicKey, s Signed) (*Config, error) {
-	if err := Verify(LabelConfig, pub, s); err != nil {
+func (k SigningKeys) OpenConfig(s Signed) (*Config, error) {
+	if err := k.Verify(LabelConfig, s); err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
 	return DecodeConfig(s.Payload)

@@ -22,11 +22,16 @@ type POSCredential struct {
 	ExpiresAtMs int64  `json:"expiresAtMs"`
 }
 
+// OpenCredential is SigningKeys.OpenCredential with one key.
+func OpenCredential(pub *ecdsa.PublicKey, s Signed) (*POSCredential, error) {
+	return SigningKeys{pub}.OpenCredential(s)
+}
+
 // OpenCredential verifies and decodes a credential; it returns ErrSignature or
 // ErrDocument. Whether the credential fits this reader, POS and moment is for
 // the caller.
-func OpenCredential(pub *ecdsa.PublicKey, s Signed) (*POSCredential, error) {
-	if err := Verify(LabelCredential, pub, s); err != nil {
+func (k SigningKeys) OpenCredential(s Signed) (*POSCredential, error) {
+	if err := k.Verify(LabelCredential, s); err != nil {
 		return nil, fmt.Errorf("credential: %w", err)
 	}
 	c := new(POSCredential)

@@ -89,14 +89,32 @@ func (w *watched) Read(b []byte) (int, error) {
 
 // notYetValid reports that the server's certificate failed only because it
 // begins in the future, seen by a clock that was never set: not an attack but
-// a reader without time. With a set clock the same failure is KindTLS.
+// a reader without time. With a set clock the same failure is KindTLS. The
+// dates are looked at before the issuer, so the chain must pass at the moment
+// it begins: anyone can write a date into a certificate of their own.
 func (c *Client) notYetValid(err error) bool {
 	var invalid x509.CertificateInvalidError
 	if !errors.As(err, &invalid) || invalid.Reason != x509.Expired || invalid.Cert == nil {
 		return false
 	}
-	unset := c.opts.ClockSet == nil || !c.opts.ClockSet()
-	return unset && c.opts.Now().Before(invalid.Cert.NotBefore)
+	var failed *tls.CertificateVerificationError
+	if !errors.As(err, &failed) || len(failed.UnverifiedCertificates) == 0 {
+		return false
+	}
+	if set := c.opts.ClockSet != nil && c.opts.ClockSet(); set || !c.opts.Now().Before(invalid.Cert.NotBefore) {
+		return false
+	}
+	intermediates := x509.NewCertPool()
+	for _, cert := range failed.UnverifiedCertificates[1:] {
+		intermediates.AddCert(cert)
+	}
+	_, err = failed.UnverifiedCertificates[0].Verify(x509.VerifyOptions{
+		Roots:         c.opts.RootCAs,
+		Intermediates: intermediates,
+		DNSName:       c.base.Hostname(),
+		CurrentTime:   invalid.Cert.NotBefore,
+	})
+	return err == nil
 }
 
 // broken reports that a connection was cut, as opposed to a peer that spoke

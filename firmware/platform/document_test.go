@@ -163,6 +163,72 @@ func TestSignatures(t *testing.T) {
 	}
 }
 
+// TestKeyRotation: a configuration signed with the pinned key announces the
+// next key, and from then on both are good for both documents.
+func TestKeyRotation(t *testing.T) {
+	pinned, pinnedSPKI := newSigner(t)
+	next, nextSPKI := newSigner(t)
+	stranger, _ := newSigner(t)
+	signed := func(key *ecdsa.PrivateKey, label string, document any) Signed {
+		t.Helper()
+		payload, err := json.Marshal(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := Sign(label, key, payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	config := goodConfig(t)
+	config.SigningKeys = [][]byte{pinnedSPKI, nextSPKI}
+	credential := POSCredential{POSID: "p", PublicKey: nextSPKI, LocationID: "tml_1", IssuedAtMs: 1, ExpiresAtMs: 2}
+
+	first, err := ParseSigningKeys(pinnedSPKI)
+	if err != nil {
+		t.Fatal(err)
+	}
+	announced, err := first.OpenConfig(signed(pinned, LabelConfig, config))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := first.OpenConfig(signed(next, LabelConfig, config)); !errors.Is(err, ErrSignature) {
+		t.Errorf("a key that only announces itself: %v", err)
+	}
+	both, err := ParseSigningKeys(append([][]byte{pinnedSPKI}, announced.SigningKeys...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		keys SigningKeys
+		key  *ecdsa.PrivateKey
+		want error
+	}{
+		"pinned":            {both, pinned, nil},
+		"next":              {both, next, nil},
+		"stranger":          {both, stranger, ErrSignature},
+		"before announcing": {first, next, ErrSignature},
+		"no keys":           {nil, pinned, ErrSignature},
+	} {
+		if c, err := test.keys.OpenConfig(signed(test.key, LabelConfig, config)); !errors.Is(err, test.want) || err == nil && c.ReaderID != "tmr_1" {
+			t.Errorf("%s: configuration: %v", name, err)
+		}
+		if c, err := test.keys.OpenCredential(signed(test.key, LabelCredential, credential)); !errors.Is(err, test.want) || err == nil && c.POSID != "p" {
+			t.Errorf("%s: credential: %v", name, err)
+		}
+		if _, err := test.keys.OpenCredential(signed(test.key, LabelConfig, credential)); !errors.Is(err, ErrSignature) {
+			t.Errorf("%s: signed for another purpose: %v", name, err)
+		}
+	}
+	if _, err := ParseSigningKeys(); err == nil {
+		t.Error("no keys at all")
+	}
+	if _, err := ParseSigningKeys(pinnedSPKI, []byte{1}); err == nil {
+		t.Error("a key that is none")
+	}
+}
+
 func TestCredential(t *testing.T) {
 	key, spki := newSigner(t)
 	good := POSCredential{POSID: "p", PublicKey: spki, LocationID: "tml_1", IssuedAtMs: now.UnixMilli(), ExpiresAtMs: now.UnixMilli() + 1}

@@ -72,6 +72,43 @@ func Verify(label string, pub *ecdsa.PublicKey, s Signed) error {
 	return nil
 }
 
+// SigningKeys are the keys a reader accepts documents from: the one pinned at
+// activation and those listed by the newest configuration it has verified,
+// which is how a platform changes its key.
+type SigningKeys []*ecdsa.PublicKey
+
+// ParseSigningKeys parses keys as ParseSigningKey does; one that does not parse
+// is an error, as is none at all.
+//
+//	keys, err := platform.ParseSigningKeys(append([][]byte{pinned}, config.SigningKeys...)...)
+//
+// Keep what was passed along with a configuration: at the next start it is
+// verified with these keys, not with those it lists itself.
+func ParseSigningKeys(spki ...[]byte) (SigningKeys, error) {
+	if len(spki) == 0 {
+		return nil, fmt.Errorf("platform: no signing key")
+	}
+	keys := make(SigningKeys, len(spki))
+	for i, b := range spki {
+		var err error
+		if keys[i], err = ParseSigningKey(b); err != nil {
+			return nil, err
+		}
+	}
+	return keys, nil
+}
+
+// Verify checks that s was signed for the purpose label with any of the keys;
+// it returns ErrSignature otherwise.
+func (k SigningKeys) Verify(label string, s Signed) error {
+	for _, pub := range k {
+		if Verify(label, pub, s) == nil {
+			return nil
+		}
+	}
+	return ErrSignature
+}
+
 // ParseSigningKey parses a platform's signing key (SPKI DER, ECDSA P-256).
 func ParseSigningKey(spki []byte) (*ecdsa.PublicKey, error) {
 	key, err := x509.ParsePKIXPublicKey(spki)

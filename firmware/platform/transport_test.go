@@ -154,7 +154,7 @@ func TestCallerGivesUp(t *testing.T) {
 }
 
 func TestServerCertificates(t *testing.T) {
-	other := newAuthority(t)
+	other, unknown := newAuthority(t), newAuthority(t)
 	yes, no := func() bool { return true }, func() bool { return false }
 	for _, test := range []struct {
 		name     string
@@ -169,6 +169,15 @@ func TestServerCertificates(t *testing.T) {
 		{"not yet valid, clock not set", func(c *x509.Certificate) { c.NotBefore = now.Add(time.Hour) }, nil, no, KindClock},
 		{"not yet valid, clock unknown", func(c *x509.Certificate) { c.NotBefore = now.Add(time.Hour) }, nil, nil, KindClock},
 		{"not yet valid, clock set", func(c *x509.Certificate) { c.NotBefore = now.Add(time.Hour) }, nil, yes, KindTLS},
+		{"not yet valid, of an unknown authority", func(c *x509.Certificate) { c.NotBefore = now.Add(time.Hour) }, unknown, no, KindTLS},
+		{"not yet valid, for another name", func(c *x509.Certificate) {
+			c.NotBefore = now.Add(time.Hour)
+			c.IPAddresses, c.DNSNames = nil, []string{"elsewhere"}
+		}, nil, no, KindTLS},
+		{"not yet valid, not for servers", func(c *x509.Certificate) {
+			c.NotBefore = now.Add(time.Hour)
+			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+		}, nil, no, KindTLS},
 		{"not for servers", func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} }, nil, no, KindTLS},
 	} {
 		t.Run(test.name, func(t *testing.T) {

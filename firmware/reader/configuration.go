@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"smartreader/emvkernel"
@@ -101,13 +102,13 @@ func (r *Reader) awaitConfiguration(ctx context.Context) error {
 	if r.configured() != nil {
 		return nil
 	}
-	for {
+	for wait := activationRetry; ; wait = min(2*wait, time.Minute) {
 		err := r.fetchConfiguration(ctx)
 		if err == nil {
 			return nil
 		}
 		r.log.Warn("configuration not read, trying again", "err", err)
-		if err := pause(ctx, activationRetry); err != nil {
+		if err := pause(ctx, wait/2+rand.N(wait/2)); err != nil {
 			return err
 		}
 	}
@@ -116,6 +117,8 @@ func (r *Reader) awaitConfiguration(ctx context.Context) error {
 // fetchConfiguration reads the configuration if there is a newer one, verifies
 // and keeps it. An unusable one changes nothing.
 func (r *Reader) fetchConfiguration(ctx context.Context) error {
+	r.fetching.Lock() // one at a time, or an older answer could come last
+	defer r.fetching.Unlock()
 	etag := ""
 	if c := r.configured(); c != nil {
 		etag = c.etag
@@ -177,8 +180,11 @@ func settingsOf(c *platform.Config, serial string) (payment.Settings, error) {
 	}
 	shipped := payment.Defaults()
 	for _, l := range c.Offline.Limits {
-		limit := payment.Limit{MaxAmount: l.MaxAmount, MaxCount: l.MaxCount, MaxStored: l.MaxStored}
-		s.Policy.Limits[l.Currency] = shipped[l.Currency].Tighten(limit)
+		limit := payment.Limit{
+			MaxAmount: l.MaxAmount, MaxCount: l.MaxCount, MaxStored: l.MaxStored, MaxAge: time.Duration(l.MaxAgeMs) * time.Millisecond,
+		}
+		// A currency listed twice gets the stricter of both.
+		s.Policy.Limits[l.Currency] = shipped[l.Currency].Tighten(s.Policy.Limits[l.Currency]).Tighten(limit)
 	}
 	if len(c.SealKeys) > 0 {
 		s.SealKey, err = seal.ParsePublicKey(c.SealKeys[0].ID, c.SealKeys[0].Key)

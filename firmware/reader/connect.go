@@ -45,6 +45,11 @@ func (s service) Connect(ctx context.Context, c *lan.Caller, p wire.ConnectReade
 	if err != nil {
 		return wire.ConnectReaderResult{}, err
 	}
+	if result.Connection == wire.ConnectedOffline {
+		if err := r.checkWindows(config.platform, credential); err != nil {
+			return wire.ConnectReaderResult{}, err
+		}
+	}
 	result.ExpiresAtMs = credential.ExpiresAtMs
 	if result.Reader, err = s.Describe(ctx, c); err != nil {
 		return wire.ConnectReaderResult{}, err
@@ -111,6 +116,21 @@ func (r *Reader) checkCredential(config *configuration, p wire.ConnectReaderPara
 		return nil, wire.NewError(wire.CodeReaderNotAvailableOffline, "the credential has expired")
 	}
 	return c, nil
+}
+
+// checkWindows decides whether an offline connect comes in time: after the
+// POS's last online connect, and before the reader's software is too old.
+func (r *Reader) checkWindows(config *platform.Config, c *platform.POSCredential) error {
+	age := r.now().UnixMilli() - c.IssuedAtMs
+	for _, window := range []int64{config.Offline.ConfigMaxAgeMs, config.Offline.SessionMaxAgeMs} {
+		if window > 0 && age > window {
+			return wire.NewError(wire.CodeReaderNotAvailableOffline, "this POS's last online connect is longer ago than the configuration allows")
+		}
+	}
+	if limit := config.SoftwareNotAfterMs; limit > 0 && r.now().UnixMilli() > limit {
+		return wire.NewError(wire.CodeUnsupportedReaderVersion, "")
+	}
+	return nil
 }
 
 func leafOf(c tls.Certificate) (*x509.Certificate, error) {

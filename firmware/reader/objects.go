@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"smartreader/firmware/payment"
+	"smartreader/firmware/platform"
 	"smartreader/lan/wire"
 	"smartreader/store"
 	"smartreader/store/forward"
@@ -126,8 +127,7 @@ func (r *Reader) event(e store.Event) wire.Event {
 	out := wire.Event{Type: wire.EventLedgerNote, Seq: e.Index, AtMs: e.AtMs, Reason: e.Kind}
 	if e.Kind == forward.KindFailure {
 		out.Type, out.Reason = wire.EventForwardingFailure, ""
-		out.Error = wire.NewError(wire.CodeNotConnectedToInternet, "stored payments cannot be forwarded now").
-			WithRemedy("nothing is lost: the reader tries again by itself; if it stays so, check the internet connection")
+		out.Error = r.stuck()
 	}
 	if e.Payment == nil {
 		return out
@@ -142,6 +142,23 @@ func (r *Reader) event(e store.Event) wire.Event {
 		out.Type, out.Error = wire.EventPaymentIntentForwarded, forwardedError(p)
 	}
 	return out
+}
+
+// stuck is why stored payments are not forwarded now, by the evidence of the
+// link.
+func (r *Reader) stuck() *wire.Error {
+	switch status := r.platform.Link().Status(); {
+	case status.Kind == platform.KindTLS:
+		return wire.NewError(wire.CodeCertificateError, "stored payments cannot be forwarded: something answers in the platform's place").
+			WithRemedy("nothing is lost: check the network for a captive portal or an interception proxy")
+	case status.Kind == platform.KindClock:
+		return wire.NewError(wire.CodeClockNotSet, "stored payments cannot be forwarded: the reader's clock is not set")
+	case status.State == platform.LinkOnline:
+		return wire.NewError(wire.CodePlatformError, "stored payments cannot be forwarded: the platform answers, but does not take them now").
+			WithRemedy("nothing is lost: the reader tries again by itself; if it stays so, ask the platform's support").WithRetry(wire.RetrySame)
+	}
+	return wire.NewError(wire.CodeNotConnectedToInternet, "stored payments cannot be forwarded now").
+		WithRemedy("nothing is lost: the reader tries again by itself; if it stays so, check the internet connection")
 }
 
 // forwardedError is why a stored payment did not come to a charge. The same

@@ -152,13 +152,12 @@ func (r *Reader) find(ref wire.IntentRef) (store.Payment, error) {
 
 func (s service) CancelCollectPaymentMethod(ctx context.Context, c *lan.Caller, p wire.CancelCollectPaymentMethodParams) (wire.CancelResult, error) {
 	return remember(ctx, s.r, c, wire.MethodCancelCollectPaymentMethod, p.RequestID, func() (wire.CancelResult, error) {
-		_, current := s.r.machine.Current()
-		end, err := s.r.machine.CancelCollect(ctx)
+		end, canceled, err := s.r.machine.CancelCollect(ctx)
 		if err != nil {
 			return wire.CancelResult{}, s.r.wireError(err)
 		}
 		result := wire.CancelResult{Outcome: string(end)}
-		if canceled, err := s.r.store.Payment(current); err == nil {
+		if canceled.LocalID != "" {
 			pi := s.r.paymentIntent(canceled, false)
 			result.PaymentIntent = &pi
 		}
@@ -275,7 +274,7 @@ func (s service) ForwardNow(ctx context.Context, _ *lan.Caller, _ wire.ForwardNo
 		return result, s.r.wireError(err)
 	case summary.Err != nil:
 		s.r.log.Info("forwarding stopped early", "err", summary.Err)
-		result.Error = wire.NewError(wire.CodeNotConnectedToInternet, "the platform cannot be reached; what is left is tried again by itself")
+		result.Error = s.r.stuck()
 	}
 	return result, nil
 }

@@ -75,6 +75,7 @@ type Reader struct {
 	config   *configuration // nil until the first one arrived
 
 	requests requests
+	fetching sync.Mutex // held while the configuration is read
 	listing  sync.Mutex // held by the one query that walks the ledger
 }
 
@@ -116,6 +117,9 @@ func (r *Reader) run(ctx context.Context) (err error) {
 	if err := r.settleDamage(ctx); err != nil {
 		return err
 	}
+	if err := r.store.RaiseFloor(ctx, buildTime); err != nil { // it is not earlier than the release
+		return fmt.Errorf("reader: time floor: %w", err)
+	}
 	if err := r.loadIdentity(signer); err != nil {
 		return err
 	}
@@ -135,21 +139,15 @@ func (r *Reader) run(ctx context.Context) (err error) {
 		return group.end(err)
 	}
 	group.run(work, "link", r.platform.Link().Run)
-	if err := r.awaitConfiguration(work); err != nil {
-		return group.end(err)
-	}
 
 	r.forward = forward.New(forward.Options{Store: r.store, Submitter: submitter{r}, Log: r.log})
 	r.machine = payment.New(payment.Options{
 		Store: r.store, Contact: r.board.Contact, Platform: authorizer{r},
-		Settings: r.settings, Offline: r.offline,
+		Settings: r.settings, Offline: r.offline, Impostor: r.impostor,
 		Face: r.screen.face, Step: r.step, EncodeOutcome: encodeOutcome,
 		CardTimeout: r.opt.CardTimeout, ConfirmTimeout: r.opt.ConfirmTimeout, AuthorizeTimeout: r.opt.AuthorizeTimeout,
 		Log: r.log,
 	})
-	if err := r.machine.Recover(work); err != nil {
-		return group.end(err)
-	}
 	r.lan, err = lan.New(lan.Options{
 		Reader: service{r}, ReaderID: r.readerID(), Key: signer.Public(), TLS: r.lanTLS(),
 		AllowedOrigins: r.opt.AllowedOrigins, AllowedHosts: []string{r.board.Serial + ".local"}, Log: r.log,
@@ -165,12 +163,17 @@ func (r *Reader) run(ctx context.Context) (err error) {
 	}
 	group.run(work, "payments", r.machine.Run)
 	group.run(work, "forwarder", r.forward.Run)
-	group.run(work, "configuration", r.refreshConfiguration)
 	group.run(work, "events", r.announce)
 	group.run(work, "lan", func(ctx context.Context) error { return r.lan.Serve(ctx, listener) })
 	if r.board.Tamper != nil {
 		group.run(work, "tamper", r.watchTamper)
 	}
+	// Without a configuration nothing new is taken, but what is stored is
+	// forwarded and POS are answered: only being ready waits for it.
+	if err := r.awaitConfiguration(work); err != nil {
+		return group.end(err)
+	}
+	group.run(work, "configuration", r.refreshConfiguration)
 	r.log.Info("reader ready", "reader", r.readerID(), "address", listener.Addr().String())
 	if r.opt.Ready != nil {
 		r.opt.Ready(listener.Addr(), r.readerID())
@@ -198,6 +201,16 @@ func (r *Reader) settleDamage(ctx context.Context) error {
 
 // offline is what the payment machine goes by.
 func (r *Reader) offline() bool { return r.platform.Link().State() == platform.LinkOffline }
+
+// impostor tells that the platform is out of reach because something else
+// answers in its place. That is no outage: whoever does it may want payments to
+// be taken unseen.
+func (r *Reader) impostor() error {
+	if r.platform.Link().Status().Kind == platform.KindTLS {
+		return errors.New("its certificate is not the platform's")
+	}
+	return nil
+}
 
 func (r *Reader) watchTamper(ctx context.Context) error {
 	reason, err := r.board.Tamper.Watch(ctx)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"smartreader/build/sandbox"
 	"smartreader/firmware/reader"
 	"smartreader/lan/client"
 	"smartreader/lan/wire"
@@ -361,5 +362,32 @@ func restore(t *testing.T, dir string, database, slots map[string][]byte) {
 		if err := os.WriteFile(name, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// Invariant 7, in the whole shop: something else than the platform answers.
+func TestWrongPlatformCertificateTakesNothingUnseen(t *testing.T) {
+	s := openShop(t)
+	s.must(s.open())
+	first := s.connect()
+	s.close()
+	other, err := sandbox.New(sandbox.Options{Dir: t.TempDir(), Public: s.listen(), Device: s.listen()})
+	s.must(err)
+	defer other.Close()
+	s.must(s.open(func(o *reader.Options) { o.PlatformCA = other.CAPEM() })) // what answers now is not what this CA knows
+	s.conn = s.dial()
+	_, err = s.conn.Connect(t.Context(), client.ConnectOptions{Credential: first.Credential})
+	s.must(err)
+	s.await(func(e wire.Event) bool {
+		return e.OfflineStatus != nil && e.OfflineStatus.Reader.NetworkStatus == wire.NetworkOffline
+	})
+	pi := s.create(1000, wire.PreferOnline)
+	s.insert("visa")
+	if paid, err := s.process(pi); !errors.Is(err, wire.CodeCertificateError) {
+		t.Errorf("prefer_online: %s, %v", paid.Status, err)
+	}
+	forced := s.create(1000, wire.ForceOffline)
+	if _, err := s.process(forced); err != nil {
+		t.Errorf("force_offline: %v", err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -67,13 +68,18 @@ func (a authorizer) CreateIntent(ctx context.Context, p store.Payment) (payment.
 	return payment.Intent{ID: intent.ID, ClientSecret: intent.ClientSecret}, nil
 }
 
+func (a authorizer) CancelIntent(ctx context.Context, p store.Payment) error {
+	_, err := a.r.platform.CancelPaymentIntent(ctx, p.IntentID, platform.CancelPaymentIntent{})
+	return err
+}
+
 func (a authorizer) Authorize(ctx context.Context, p store.Payment, envelope []byte) (payment.Answer, error) {
 	v, err := a.r.platform.Authorize(ctx, platform.Submission{NaturalKey: p.NaturalKey, Envelope: envelope})
 	if err != nil {
 		return payment.Answer{}, unanswered(err)
 	}
 	answer := payment.Answer{
-		Verdict: payment.Rejected, ChargeID: v.ChargeID, DeclineCode: v.DeclineCode, Message: v.Message,
+		Verdict: payment.Rejected, ChargeID: v.ChargeID, DeclineCode: v.DeclineCode, Message: short(v.Message),
 		AuthorizationCode: v.AuthorizationCode,
 	}
 	if v.Intent != nil {
@@ -109,15 +115,16 @@ func (a authorizer) Authorize(ctx context.Context, p store.Payment, envelope []b
 }
 
 // unanswered turns what is no answer to the request into payment's word for
-// it. A refusal that speaks of the moment or of the reader is no answer either.
+// it. A refusal is an answer: a platform that turns this reader away is not an
+// outage in which payments are taken unseen.
 func unanswered(err error) error {
 	var unreachable *platform.Unreachable
 	var refused *platform.Error
 	switch {
 	case errors.As(err, &unreachable):
 		return &payment.Unreachable{Sent: unreachable.Sent, Certificate: unreachable.Kind == platform.KindTLS, Err: err}
-	case errors.As(err, &refused) && !refused.Permanent():
-		return &payment.Unreachable{Sent: true, Err: err}
+	case errors.As(err, &refused) && (refused.Status == http.StatusRequestTimeout || refused.Status == http.StatusTooEarly || refused.Status == http.StatusTooManyRequests):
+		return &payment.Unreachable{Sent: true, Err: err} // it speaks of the moment
 	}
 	return err
 }
@@ -137,7 +144,10 @@ func (s submitter) LookUp(ctx context.Context, p store.Payment) (forward.Verdict
 	if errors.Is(err, platform.ErrNotFound) {
 		return forward.Verdict{}, forward.ErrNotFound
 	}
-	return verdict(v, err)
+	if err != nil {
+		return forward.Verdict{}, unsettled(err)
+	}
+	return verdict(v, nil)
 }
 
 func (s submitter) Reverse(ctx context.Context, p store.Payment) error {
@@ -146,7 +156,21 @@ func (s submitter) Reverse(ctx context.Context, p store.Payment) error {
 		reason = p.History[n-1].Reason
 	}
 	_, err := s.r.platform.Reverse(ctx, platform.ReversalRequest{NaturalKey: p.NaturalKey, Reason: reason})
-	_, err = verdict(&platform.Verdict{Status: platform.StatusFailed}, err)
+	return unsettled(err)
+}
+
+// unsettled is the error of a question about an attempt, or of undoing one:
+// however final the refusal sounds, it says nothing about the attempt itself,
+// which may be charged. Only an answer to Submit ends a payment.
+func unsettled(err error) error {
+	var unreachable *platform.Unreachable
+	var refused *platform.Error
+	switch {
+	case errors.As(err, &unreachable):
+		return &forward.Temporary{RetryAfter: unreachable.RetryAfter, Sent: unreachable.Sent, Err: err}
+	case errors.As(err, &refused):
+		return &forward.Temporary{RetryAfter: refused.RetryAfter, Sent: true, Err: err}
+	}
 	return err
 }
 
@@ -157,7 +181,7 @@ func verdict(v *platform.Verdict, err error) (forward.Verdict, error) {
 	case errors.As(err, &unreachable):
 		return forward.Verdict{}, &forward.Temporary{RetryAfter: unreachable.RetryAfter, Sent: unreachable.Sent, Err: err}
 	case errors.As(err, &refused) && refused.Permanent():
-		return forward.Verdict{Status: forward.Failed, Code: refused.Code, Message: refused.Message}, nil
+		return forward.Verdict{Status: forward.Failed, Code: refused.Code, Message: short(refused.Message)}, nil
 	case errors.As(err, &refused):
 		return forward.Verdict{}, &forward.Temporary{RetryAfter: refused.RetryAfter, Sent: true, Err: err}
 	case err != nil:
@@ -168,7 +192,7 @@ func verdict(v *platform.Verdict, err error) (forward.Verdict, error) {
 		v = v.Existing
 	}
 	out := forward.Verdict{
-		ChargeID: v.ChargeID, DeclineCode: v.DeclineCode, Code: v.Code, Message: v.Message,
+		ChargeID: v.ChargeID, DeclineCode: v.DeclineCode, Code: v.Code, Message: short(v.Message),
 		AuthorizationCode: v.AuthorizationCode, ResponseCode: v.ResponseCode, Status: forward.Failed,
 	}
 	if v.Intent != nil {
@@ -181,4 +205,14 @@ func verdict(v *platform.Verdict, err error) (forward.Verdict, error) {
 		out.Status = forward.Declined
 	}
 	return out, nil
+}
+
+// short bounds a text from the platform: it is journaled with the payment and
+// sent to POS.
+func short(text string) string {
+	const most = 500
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return text
 }

@@ -61,8 +61,8 @@ func New(o Options) *Forwarder {
 	return &Forwarder{o: o, kick: make(chan struct{}, 1), turn: make(chan struct{}, 1)}
 }
 
-// Kick makes Run look at the queue now: a payment was stored, or the link is
-// back. It never blocks.
+// Kick makes Run try now what waits after a failure: the link is back. A payment
+// stored while nothing waits needs no kick. It never blocks.
 func (f *Forwarder) Kick() {
 	f.mu.Lock()
 	f.pause = time.Time{}
@@ -78,6 +78,7 @@ func (f *Forwarder) Kick() {
 // the store's error.
 func (f *Forwarder) Run(ctx context.Context) error {
 	for {
+		changed := f.o.Store.Changed() // asked for first, so that no new work is missed
 		wait, err := f.turnOnce(ctx)
 		if err != nil {
 			return err
@@ -85,7 +86,10 @@ func (f *Forwarder) Run(ctx context.Context) error {
 		if wait == 0 {
 			continue
 		}
-		if err := f.sleep(ctx, wait); err != nil {
+		if wait != forever {
+			changed = nil // only an empty queue waits for work; a full one for its time
+		}
+		if err := f.sleep(ctx, wait, changed); err != nil {
 			return err
 		}
 	}
@@ -94,8 +98,8 @@ func (f *Forwarder) Run(ctx context.Context) error {
 // forever is the wait of an empty queue.
 const forever = time.Duration(1<<63 - 1)
 
-// sleep waits, until a kick at most.
-func (f *Forwarder) sleep(ctx context.Context, wait time.Duration) error {
+// sleep waits, until a kick or a change at most.
+func (f *Forwarder) sleep(ctx context.Context, wait time.Duration, changed <-chan struct{}) error {
 	var timer <-chan time.Time
 	if wait != forever {
 		t := time.NewTimer(wait)
@@ -106,6 +110,7 @@ func (f *Forwarder) sleep(ctx context.Context, wait time.Duration) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-f.kick:
+	case <-changed:
 	case <-timer:
 	}
 	return nil

@@ -1,0 +1,315 @@
+package payment_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"smartreader/emvkernel/emvtest"
+	"smartreader/firmware/payment"
+	"smartreader/hal"
+	"smartreader/hal/sim"
+	"smartreader/store"
+)
+
+// A commit that does not fit into its batch seals again: the card's data must
+// still be there.
+func TestSealedDataSurvivesAFullBatch(t *testing.T) {
+	b := newBench(t)
+	b.goOffline()
+	ctx, stop := context.WithCancel(t.Context())
+	const others = 12
+	ended := make(chan bool, others)
+	for i := range others {
+		go func() {
+			for ctx.Err() == nil {
+				_ = b.store.PutBlob(ctx, fmt.Sprintf("b%d", i), make([]byte, 120<<10))
+			}
+			ended <- true
+		}()
+	}
+	for i := range 10 {
+		p := b.create(100, payment.ForceOffline)
+		b.insert("visa")
+		stored, err := b.process(p)
+		b.must(err)
+		envelope, err := b.store.Sealed(stored.LocalID)
+		b.must(err)
+		if data := b.platform.openData(envelope); bytes.Equal(data, make([]byte, len(data))) {
+			t.Errorf("payment %d was accepted with %d zero bytes as card data", i, len(data))
+		}
+		b.take()
+	}
+	stop()
+	for range others {
+		<-ended
+	}
+}
+
+// A platform whose certificate is wrong long enough for the link to be down is
+// still no outage.
+func TestWrongCertificateOnADeadLinkIsNoOutage(t *testing.T) {
+	b := newBench(t, func(_ *bench, o *payment.Options) {
+		o.Impostor = func() error { return errors.New("unknown authority") }
+	})
+	p := b.create(100, payment.PreferOnline)
+	b.goOffline()
+	b.insert("visa")
+	_, err := b.process(p)
+	b.fails(err, payment.CertificateError)
+	b.state(p, store.Created)
+	forced := b.create(100, payment.ForceOffline)
+	_, err = b.process(forced)
+	b.must(err)
+}
+
+// otherIntent answers with an intent that is not the payment's.
+type otherIntent struct{ *issuer }
+
+func (o otherIntent) Authorize(ctx context.Context, p store.Payment, envelope []byte) (payment.Answer, error) {
+	a, err := o.issuer.Authorize(ctx, p, envelope)
+	a.Intent = payment.Intent{ID: "pi_other", ClientSecret: "x"}
+	return a, err
+}
+
+func TestApprovalWithAnotherIntentKeepsThePaymentsOwn(t *testing.T) {
+	b := newBench(t, func(b *bench, o *payment.Options) { o.Platform = otherIntent{b.platform} })
+	p := b.create(1250, payment.PreferOnline)
+	b.insert("visa")
+	_, err := b.process(p)
+	b.must(err)
+	if got := b.state(p, store.Approved); got.IntentID != "pi_1" {
+		t.Errorf("intent is %s", got.IntentID)
+	}
+}
+
+// Once the issuer has approved, a commit that fails stops the machine: only a
+// restart may say what becomes of the approval.
+func TestApprovalThatCannotBeCommittedStopsTheMachine(t *testing.T) {
+	b := newBench(t)
+	b.mayFail = true
+	p := b.create(100, payment.PreferOnline)
+	b.platform.on(func() error {
+		now, err := b.store.Payment(p.LocalID)
+		if err != nil {
+			return err
+		}
+		now.Description = "changed behind the machine's back"
+		now.State, now.After = store.Reversing, store.Interrupted
+		_, err = b.store.Commit(context.Background(), store.Change{Payment: now})
+		return err
+	})
+	b.insert("visa")
+	_, err := b.process(p)
+	var failed *payment.Error
+	if !errors.As(err, &failed) {
+		t.Fatalf("got %v", err)
+	}
+	if b.saw(payment.FaceApproved) || b.saw(payment.FaceAccepted) {
+		t.Error("shown as accepted")
+	}
+	b.state(p, store.Reversing)
+}
+
+// slowRemoval notices that the card is gone only when let.
+type slowRemoval struct {
+	hal.ContactReader
+	waiting, gate chan struct{}
+}
+
+func (s slowRemoval) WaitRemoval(ctx context.Context) error {
+	if err := s.ContactReader.WaitRemoval(ctx); err != nil {
+		return err
+	}
+	close(s.waiting)
+	<-s.gate
+	return nil
+}
+
+func TestCancelEndsACollectThatWaitsForTheSlot(t *testing.T) {
+	slow := slowRemoval{waiting: make(chan struct{}), gate: make(chan struct{})}
+	b := newBench(t, func(b *bench, o *payment.Options) { slow.ContactReader = b.tray; o.Contact = slow })
+	b.goOffline()
+	p, next := b.create(100, payment.PreferOnline), b.create(200, payment.PreferOnline)
+	b.insert("visa")
+	_, err := b.process(p)
+	b.must(err)
+	b.must(b.tray.Remove())
+	<-slow.waiting // the slot is empty, the machine does not know yet
+	done := make(chan error, 1)
+	go func() { _, err := b.process(next); done <- err }()
+	for end := payment.EndAlreadyCompleted; end == payment.EndAlreadyCompleted; { // until the collect has arrived
+		end, _, err = b.machine.CancelCollect(t.Context())
+		b.must(err)
+	}
+	close(slow.gate)
+	b.fails(<-done, payment.Canceled)
+	b.state(next, store.Created)
+}
+
+func TestCancelAtTheMomentOfCollect(t *testing.T) {
+	var hook atomic.Pointer[func()]
+	b := newBench(t, func(_ *bench, o *payment.Options) {
+		offline := o.Offline
+		o.Offline = func() bool {
+			if f := hook.Swap(nil); f != nil {
+				(*f)()
+			}
+			return offline()
+		}
+	})
+	p := b.create(100, payment.PreferOnline)
+	cancel := func() {
+		if _, err := b.machine.Cancel(t.Context(), p.LocalID, store.Request{}); err != nil {
+			t.Error(err)
+		}
+	}
+	hook.Store(&cancel)
+	_, err := b.process(p)
+	b.fails(err, payment.UnexpectedOperation)
+	b.state(p, store.Canceled)
+	if b.saw(payment.FaceError) {
+		t.Error("the screen shows an error that is none")
+	}
+	if b.platform.canceled != 1 {
+		t.Error("the platform's intent stays open")
+	}
+}
+
+// stalling does not answer the n-th command of one kind.
+type stalling struct {
+	*emvtest.Card
+	ins byte
+	nth int
+}
+
+func (s *stalling) Exchange(ctx context.Context, c []byte) ([]byte, error) {
+	if len(c) > 1 && c[1] == s.ins {
+		if s.nth--; s.nth == 0 {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+	}
+	return s.Card.Exchange(ctx, c)
+}
+
+func (b *bench) insertStalling(name string, ins byte, nth int) {
+	b.Helper()
+	profile, err := emvtest.Load(name)
+	b.must(err)
+	b.must(b.tray.Insert(name, &stalling{emvtest.NewCard(profile, &emvtest.State{}), ins, nth}))
+}
+
+var _ sim.Chip = (*stalling)(nil)
+
+func TestCardThatStallsAtItsEndPaysNothing(t *testing.T) {
+	b := newBench(t, func(_ *bench, o *payment.Options) { o.CardEndTimeout = 10 * time.Millisecond })
+	b.goOffline()
+	p := b.create(100, payment.PreferOnline)
+	b.insertStalling("visa", 0xAE, 2)
+	_, err := b.process(p)
+	b.fails(err, payment.CardInsertNotRead)
+	b.state(p, store.Created)
+}
+
+// hurried notes whether it was given a deadline.
+type hurried struct {
+	*emvtest.Card
+	deadline atomic.Bool
+}
+
+func (h *hurried) Exchange(ctx context.Context, c []byte) ([]byte, error) {
+	if _, has := ctx.Deadline(); has {
+		h.deadline.Store(true)
+	}
+	return h.Card.Exchange(ctx, c)
+}
+
+// The time to present a card is not the time to read it: a card that comes at
+// the last moment is read to its end.
+func TestCardIsReadWithoutADeadline(t *testing.T) {
+	b := newBench(t)
+	p := b.create(100, payment.PreferOnline)
+	profile, err := emvtest.Load("visa")
+	b.must(err)
+	card := &hurried{Card: emvtest.NewCard(profile, &emvtest.State{})}
+	b.must(b.tray.Insert("visa", card))
+	_, err = b.machine.Collect(t.Context(), p.LocalID, payment.CollectParams{CardTimeout: time.Minute}, store.Request{})
+	b.must(err)
+	if card.deadline.Load() {
+		t.Error("the transaction would be broken off when the time to present a card is up")
+	}
+}
+
+// A card forgotten in the slot over a restart does not pay the next bill.
+func TestForgottenCardIsNotTaken(t *testing.T) {
+	b := newBench(t)
+	b.insert("visa") // in before a second machine starts
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	shown := make(chan payment.Face, 16)
+	second := payment.New(payment.Options{
+		Store: b.store, Contact: b.tray, Platform: b.platform,
+		Settings: func() (payment.Settings, bool) { return b.settings, true },
+		Offline:  func() bool { return true },
+		Face:     func(f payment.Face) { shown <- f },
+	})
+	ended := make(chan error, 1)
+	go func() { ended <- second.Run(ctx) }()
+	if f := <-shown; !f.RemoveCard {
+		t.Errorf("shown %+v", f)
+	}
+	p := b.create(100, payment.ForceOffline)
+	_, err := second.Process(t.Context(), p.LocalID, payment.CollectParams{}, store.Request{})
+	b.fails(err, payment.CardLeftInReader)
+	stop()
+	<-ended
+}
+
+func TestSameKeyWithAStricterBehaviourIsNoOther(t *testing.T) {
+	b := newBench(t)
+	b.goOffline()
+	order := payment.CreateParams{Key: "k", Amount: 900, Currency: "usd"}
+	_, err := b.machine.Create(t.Context(), order, store.Request{})
+	b.must(err)
+	order.OfflineBehavior = payment.RequireOnline
+	_, err = b.machine.Create(t.Context(), order, store.Request{})
+	b.fails(err, payment.IdempotencyMismatch)
+}
+
+// What the reversed attempt left must not show on the next.
+func TestCollectingAgainForgetsTheReversedAttempt(t *testing.T) {
+	b := newBench(t)
+	p := b.create(100, payment.PreferOnline)
+	b.insert("refuses-approval")
+	_, err := b.process(p)
+	b.fails(err, payment.DeclinedByReader)
+	b.take()
+	reversed := b.state(p, store.Reversing)
+	reversed.State = store.Created
+	_, err = b.store.Commit(t.Context(), store.Change{Payment: reversed})
+	b.must(err)
+	b.goOffline()
+	b.insert("visa")
+	stored, err := b.process(p)
+	b.must(err)
+	if stored.State != store.Stored || stored.ChargeID != "" || stored.AuthorizationCode != "" || stored.Sequence != 2 {
+		t.Errorf("got %+v", stored)
+	}
+}
+
+func TestRealCardInTestModeIsRefused(t *testing.T) {
+	profile, err := emvtest.ParseProfile(bytes.NewReader([]byte("application visa\npan 4539578763621486\n")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBench(t)
+	p := b.create(100, payment.PreferOnline)
+	b.must(b.tray.Insert("real", emvtest.NewCard(profile, &emvtest.State{})))
+	_, err = b.process(p)
+	b.fails(err, payment.CardNotSupported)
+}
