@@ -15,19 +15,25 @@ import (
 const invariants = 11
 
 // A row of the table in docs/invariants.md starts with the invariant's number;
-// an invariant may have several rows. Each test is named as `TestName` in
-// `folder`. A row whose code does not exist yet says "no code yet".
+// an invariant may have several rows. Tests are named as `TestA` in `folder`,
+// or as a group: `TestA`, `TestB/case` and `FuzzC` in `folder`. A row whose code
+// does not exist yet says "no code yet".
 var (
-	invariantRow  = regexp.MustCompile(`^\|\s*(\d+)\b`)
-	invariantTest = regexp.MustCompile("`((?:Test|Fuzz|Example)\\w*)[^`]*` in `([^`]+)`")
-	noCode        = regexp.MustCompile(`(?i)no code yet`)
+	invariantRow   = regexp.MustCompile(`^\|\s*(\d+)\b`)
+	invariantGroup = regexp.MustCompile("((?:" + quotedTest + `(?:,|,? and)\s+)*` + quotedTest + ") in `([^`]+)`")
+	invariantTest  = regexp.MustCompile("`((?:Test|Fuzz|Example)\\w*)[^`]*`")
+	strayTest      = regexp.MustCompile(`\b(?:Test|Fuzz|Example)[A-Z_]\w*`)
+	noCode         = regexp.MustCompile(`(?i)no code yet`)
 )
+
+const quotedTest = "`(?:Test|Fuzz|Example)\\w*[^`]*`"
 
 // NamedTest is a test that the table names.
 type NamedTest struct{ Name, Folder string }
 
 // ParseInvariants returns the tests that a table names, and what is wrong with
-// the table: invariants without a row, rows that name no test.
+// the table: invariants without a row, rows that name no test, names that are in
+// no group and so would never be looked for.
 func ParseInvariants(markdown string) (tests []NamedTest, broken []string) {
 	rows := map[int]bool{}
 	for line := range strings.Lines(markdown) {
@@ -41,12 +47,17 @@ func ParseInvariants(markdown string) (tests []NamedTest, broken []string) {
 			continue
 		}
 		rows[number] = true
-		named := invariantTest.FindAllStringSubmatch(line, -1)
-		if len(named) == 0 && !noCode.MatchString(line) {
+		groups := invariantGroup.FindAllStringSubmatch(line, -1)
+		if len(groups) == 0 && !noCode.MatchString(line) {
 			broken = append(broken, fmt.Sprintf("invariant %d: a row names no test (`TestName` in `folder`) and does not say \"no code yet\"", number))
 		}
-		for _, n := range named {
-			tests = append(tests, NamedTest{Name: n[1], Folder: n[2]})
+		for _, g := range groups {
+			for _, name := range invariantTest.FindAllStringSubmatch(g[1], -1) {
+				tests = append(tests, NamedTest{Name: name[1], Folder: g[2]})
+			}
+		}
+		for _, name := range strayTest.FindAllString(invariantGroup.ReplaceAllString(line, ""), -1) {
+			broken = append(broken, fmt.Sprintf("invariant %d: %s is in no folder (`TestA`, `TestB` in `folder`)", number, name))
 		}
 	}
 	for number := 1; number <= invariants; number++ {

@@ -33,14 +33,23 @@ func TestInvariantTable(t *testing.T) {
 		{"| 3 | x | no code yet: PIN comes later |", ""},
 		{"| 3 | x | we think so |", "invariant 3: a row names no test"},
 		{"| 3 | x | `helper` in `store` |", "invariant 3: a row names no test"},
+		{"| 3 | x | `TestLost`; `TestGood` in `store` |", "invariant 3: TestLost is in no folder"},
+		{"| 3 | x | `TestGood` in `store`; see also `TestLost/case` |", "invariant 3: TestLost is in no folder"},
+		{"| 3 | x | `TestGood` in `store`, FuzzBare in lan |", "invariant 3: FuzzBare is in no folder"},
+		{"| 3 | x, see `TestLost` | `TestGood` in `store` |", "invariant 3: TestLost is in no folder"},
+		{"| 3 | Test cards are `refused` | `TestGood` and `TestBetter` in `store`; Examples: no code yet |", ""},
 		{"", "invariant 3 has no row"},
 		{"| 3 | x | no code yet |\n| 12 | x | `TestGood` in `store` |", "there is no invariant 12"},
 	} {
 		_, broken := ParseInvariants(table(map[int]string{3: c.row}))
 		expect(t, c.row, broken, c.broken)
 	}
-	tests, _ := ParseInvariants("| 1 | x | `TestA` in `store` and `TestB/case 2` in `lan` |\n| 1 | y | `FuzzC` in `lan/wire` |")
-	want := []NamedTest{{"TestA", "store"}, {"TestB", "lan"}, {"FuzzC", "lan/wire"}}
+	tests, _ := ParseInvariants("| 1 | x | `TestA` in `store` and `TestB/case 2` in `lan` |\n| 1 | y | `FuzzC` in `lan/wire` |\n" +
+		"| 2 | x | `TestD`, `TestE/case Test`, `FuzzF`, and `ExampleG` in `hal`; `TestH` and `TestI` in `display` |")
+	want := []NamedTest{
+		{"TestA", "store"}, {"TestB", "lan"}, {"FuzzC", "lan/wire"},
+		{"TestD", "hal"}, {"TestE", "hal"}, {"FuzzF", "hal"}, {"ExampleG", "hal"}, {"TestH", "display"}, {"TestI", "display"},
+	}
 	if !slices.Equal(tests, want) {
 		t.Errorf("tests %v, want %v", tests, want)
 	}

@@ -73,7 +73,7 @@ func TestFlags(t *testing.T) {
 	}{
 		{[]string{"-list"}, nil, "staticcheck"},
 		{[]string{"-help"}, flag.ErrHelp, "-fuzz"},
-		{[]string{"-only", "vet,nonsense"}, errUsage, `no step "nonsense"; there are gofmt, vet`},
+		{[]string{"-only", "vet,nonsense"}, errUsage, `no step "nonsense"; there are gofmt, modules, vet`},
 		{[]string{"-nonsense"}, errUsage, "nonsense"},
 		{[]string{"test"}, errUsage, "no arguments"},
 		{[]string{"-fuzz", "-1s"}, errUsage, "negative"},

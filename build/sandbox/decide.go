@@ -53,7 +53,7 @@ func (s *Sandbox) judge(t *tx, p *opened) (v platform.Verdict, chargeID string, 
 		return failed(platform.CodeLivemodeMismatch, "a live payment, sent to a platform in test mode"), "", nil
 	}
 	d := draft{amount: h.Amount, currency: h.Currency, captureMethod: h.CaptureMethod, description: h.Description, metadata: h.Metadata}
-	if param, message := d.check(); param != "" {
+	if param, message := d.checkCharge(); param != "" {
 		return failed(platform.CodeInvalidRequest, "%s %s", param, message), "", nil
 	}
 	card, err := parseCardData(p.plaintext)

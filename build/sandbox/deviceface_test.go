@@ -251,6 +251,20 @@ func TestRedeem(t *testing.T) {
 	}
 	_, err = redeem(p.token(url.Values{"location": {"tml_other"}}))
 	wantError(t, err, 400, platform.CodeTokenLocation)
+	known := spki
+	if spki, err = x509.MarshalPKIXPublicKey(newKey(t).Public()); err != nil {
+		t.Fatal(err)
+	}
+	token = p.token(nil)
+	_, err = redeem(token)
+	wantError(t, err, 409, platform.CodePOSKey) // another till takes the name
+	p.restart()
+	_, err = redeem(token)
+	wantError(t, err, 409, platform.CodePOSKey)
+	spki = known
+	if _, err = redeem(token); err != nil { // the refusals spent nothing
+		t.Error(err)
+	}
 	spki = []byte("no key")
 	_, err = redeem(p.token(nil))
 	wantError(t, err, 400, platform.CodeInvalidRequest)
@@ -269,6 +283,11 @@ func TestDeviceIntents(t *testing.T) {
 	}
 	other := q
 	other.Amount = 1
+	_, err = p.client.CreatePaymentIntent(ctx, other)
+	wantError(t, err, 409, platform.CodeKeyConflict)
+	// A local id names one payment for ever, so it has one key.
+	other = q
+	other.Key = "k3"
 	_, err = p.client.CreatePaymentIntent(ctx, other)
 	wantError(t, err, 409, platform.CodeKeyConflict)
 	for name, spoil := range map[string]func(*platform.CreatePaymentIntent){

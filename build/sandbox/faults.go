@@ -28,11 +28,13 @@ func (s *Sandbox) LoseNextAnswer() error {
 	})
 }
 
+// applyFaults sets the gates as the state has it, and holds the state still
+// meanwhile: the last of several callers must have the last word.
 func (s *Sandbox) applyFaults() {
-	var closed bool
-	s.view(func(st *state) { closed = st.faults.Unreachable })
-	s.public.set(closed)
-	s.device.set(closed)
+	s.view(func(st *state) {
+		s.public.set(st.faults.Unreachable)
+		s.device.set(st.faults.Unreachable)
+	})
 }
 
 // RevokePOS voids the credentials of a POS: readers learn it with their next

@@ -113,6 +113,39 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
+// onClose is a connection that tells when it is cut.
+type onClose struct {
+	net.Conn
+	tell func()
+}
+
+func (c *onClose) Close() error { c.tell(); return nil }
+
+// TestLastSwitchWins: the switch is thrown back while the first throw is still
+// cutting connections.
+func TestLastSwitchWins(t *testing.T) {
+	p := openShop(t)
+	back := make(chan error, 1)
+	throwBack := func() { back <- p.s.SetUnreachable(false) }
+	p.s.public.admit(&gatedConn{gate: &p.s.public, Conn: &onClose{tell: func() {
+		if p.s.mu.TryLock() { // nothing holds the second throw up: it ends in the middle of the first
+			p.s.mu.Unlock()
+			throwBack()
+		} else {
+			go throwBack()
+		}
+	}}})
+	if err := p.s.SetUnreachable(true); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-back; err != nil {
+		t.Fatal(err)
+	}
+	if p.s.Status().Unreachable || p.s.public.closed || p.s.device.closed {
+		t.Errorf("state %v, gates %v %v", p.s.Status().Unreachable, p.s.public.closed, p.s.device.closed)
+	}
+}
+
 // TestUnreachableCutsRequestsInProgress: a request that is half sent is cut.
 func TestUnreachableCutsRequestsInProgress(t *testing.T) {
 	p := openShop(t)

@@ -29,8 +29,32 @@ type draft struct {
 	metadata                                    map[string]string
 }
 
-// check returns the name of the first unusable parameter and why.
+// check returns the name of the first unusable parameter and why. Lengths are
+// characters, as the public API and the POS protocol count them.
 func (d *draft) check() (param, message string) {
+	if param, message = d.checkCharge(); param != "" {
+		return param, message
+	}
+	switch {
+	case d.usage != "" && d.usage != "off_session" && d.usage != "on_session":
+		return "setup_future_usage", "must be off_session or on_session"
+	case utf8.RuneCountInString(d.description) > 1000:
+		return "description", "is longer than 1000 characters"
+	case len(d.metadata) > 50:
+		return "metadata", "has more than 50 keys"
+	}
+	for key, value := range d.metadata {
+		if key == "" || utf8.RuneCountInString(key) > 40 || utf8.RuneCountInString(value) > 500 {
+			return "metadata", "has a key longer than 40 or a value longer than 500 characters"
+		}
+	}
+	return "", ""
+}
+
+// checkCharge checks only what a charge cannot be made without. A submission
+// is held to no more: the cardholder has paid and left, and a payment must not
+// fail for ever because of a word about it. The envelope bounds the rest.
+func (d *draft) checkCharge() (param, message string) {
 	if d.captureMethod == "" {
 		d.captureMethod = "automatic"
 	}
@@ -41,17 +65,6 @@ func (d *draft) check() (param, message string) {
 		return "currency", "must be a lower-case ISO 4217 code"
 	case d.captureMethod != "automatic" && d.captureMethod != "manual":
 		return "capture_method", "must be automatic or manual"
-	case d.usage != "" && d.usage != "off_session" && d.usage != "on_session":
-		return "setup_future_usage", "must be off_session or on_session"
-	case utf8.RuneCountInString(d.description) > 1000:
-		return "description", "is longer than 1000 characters"
-	case len(d.metadata) > 50:
-		return "metadata", "has more than 50 keys"
-	}
-	for key, value := range d.metadata {
-		if key == "" || len(key) > 40 || len(value) > 500 {
-			return "metadata", "has a key longer than 40 or a value longer than 500 bytes"
-		}
 	}
 	return "", ""
 }
@@ -88,6 +101,9 @@ func (s *Sandbox) createIntent(c caller, q platform.CreatePaymentIntent) (any, e
 			}
 			made = known
 			return nil
+		}
+		if _, ok := t.intentNamed(localAlias(c.reader.ID, q.LocalID)); ok {
+			return refused(http.StatusConflict, platform.CodeKeyConflict, "the local id was used for an intent with another key")
 		}
 		made = t.newIntent(d)
 		t.put(made)

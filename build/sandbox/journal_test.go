@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
@@ -39,6 +40,13 @@ func TestRestartKeepsEverything(t *testing.T) {
 	p.pay("visa", 1000).reverse()
 	p.must("POST", "/v1/payment_intents", "amount=5&currency=usd", "Idempotency-Key", "k")
 	p.token(nil)
+	spki, err := x509.MarshalPKIXPublicKey(newKey(t).Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.client.Redeem(t.Context(), platform.RedeemRequest{ConnectionToken: p.token(nil), POSID: "pos-1", POSPublicKey: spki}); err != nil {
+		t.Fatal(err)
+	}
 	if err := p.s.RevokePOS("pos-1"); err != nil {
 		t.Fatal(err)
 	}

@@ -58,6 +58,12 @@ type revocation struct {
 	AtMs  int64  `json:"atMs"`
 }
 
+// posKey binds a POS id to the key it was first redeemed with.
+type posKey struct {
+	POSID   string `json:"posId"`
+	KeyHash string `json:"keyHash"` // SHA-256 of the SPKI
+}
+
 type intent struct {
 	platform.PaymentIntent
 	LiveCharge  string   `json:"liveCharge,omitempty"` // natural key of the one charge that stands
@@ -160,6 +166,8 @@ func (token) kind() string          { return "token" }
 func (o token) key() string         { return o.Secret }
 func (revocation) kind() string     { return "revocation" }
 func (o revocation) key() string    { return o.POSID }
+func (posKey) kind() string         { return "posKey" }
+func (o posKey) key() string        { return o.POSID }
 func (intent) kind() string         { return "intent" }
 func (o intent) key() string        { return o.ID }
 func (alias) kind() string          { return "alias" }
@@ -194,6 +202,8 @@ func decodeObject(kind string, value []byte) (object, error) {
 		return decodeAs[token](value)
 	case "revocation":
 		return decodeAs[revocation](value)
+	case "posKey":
+		return decodeAs[posKey](value)
 	case "intent":
 		return decodeAs[intent](value)
 	case "alias":

@@ -44,6 +44,7 @@ type state struct {
 	readers        table[reader]
 	tokens         table[token]
 	revocations    table[revocation]
+	posKeys        table[posKey]
 	intents        table[intent]
 	aliases        table[alias]
 	charges        table[charge]
@@ -74,6 +75,8 @@ func (s *state) set(o object) {
 		s.tokens.set(o)
 	case revocation:
 		s.revocations.set(o)
+	case posKey:
+		s.posKeys.set(o)
 	case intent:
 		s.intents.set(o)
 		s.intentBySecret[o.ClientSecret] = o.ID

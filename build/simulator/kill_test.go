@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -40,6 +41,7 @@ func TestKillAtEveryPoint(t *testing.T) {
 			{name: "online", behavior: wire.PreferOnline},
 			{name: "answer lost", behavior: wire.PreferOnline, loseAnswer: true},
 			{name: "offline", behavior: wire.ForceOffline, outage: true},
+			{name: "collect, then confirm", behavior: wire.PreferOnline, twoCalls: true},
 		} {
 			for _, point := range killpoint.Names() {
 				t.Run(story.name+"/"+point, func(t *testing.T) {
@@ -70,6 +72,7 @@ type killStory struct {
 	behavior   string
 	loseAnswer bool
 	outage     bool
+	twoCalls   bool // collect and confirm, instead of process
 }
 
 // play runs the story with one kill, and reports whether the point was hit.
@@ -90,8 +93,20 @@ func (s killStory) play(t *testing.T, binary, point string) (killed bool) {
 	created := shop.ask(func(ctx context.Context, c *client.Conn, id string) (wire.PaymentIntent, error) {
 		return c.CreatePaymentIntent(ctx, wire.CreatePaymentIntentParams{RequestID: id, Amount: amount, Currency: "usd", OfflineBehavior: s.behavior})
 	})
+	ref := wire.IntentRef{LocalID: created.LocalID}
+	if s.twoCalls {
+		shop.collect(ref)
+	}
 	paid := shop.ask(func(ctx context.Context, c *client.Conn, id string) (wire.PaymentIntent, error) {
-		return c.ProcessPaymentIntent(ctx, wire.ProcessPaymentIntentParams{RequestID: id, PaymentIntent: wire.IntentRef{LocalID: created.LocalID}})
+		if !s.twoCalls {
+			return c.ProcessPaymentIntent(ctx, wire.ProcessPaymentIntentParams{RequestID: id, PaymentIntent: ref})
+		}
+		paid, err := c.ConfirmPaymentIntent(ctx, wire.ConfirmPaymentIntentParams{RequestID: id, PaymentIntent: ref})
+		if errors.Is(err, wire.CodeConfirmInvalidIntent) || errors.Is(err, wire.CodeInterrupted) {
+			shop.collect(ref) // the kill came in between: the card is needed again
+			return paid, wire.NewError(wire.CodeInterrupted, "")
+		}
+		return paid, err
 	})
 	if paid.LocalID != created.LocalID || paid.Status != wire.StatusSucceeded {
 		t.Fatalf("%s: the payment ended as %s", point, paid.Status)
@@ -134,6 +149,12 @@ type victim struct {
 	killed bool          // it stood still at the point; valid once dead is closed
 	dead   chan struct{} // closed: reaped
 	stderr strings.Builder
+}
+
+func (k *killShop) collect(ref wire.IntentRef) {
+	k.ask(func(ctx context.Context, c *client.Conn, id string) (wire.PaymentIntent, error) {
+		return c.CollectPaymentMethod(ctx, wire.CollectPaymentMethodParams{RequestID: id, PaymentIntent: ref})
+	})
 }
 
 func newKillShop(ctx context.Context, t *testing.T, binary, point string) *killShop {
@@ -202,7 +223,7 @@ func (k *killShop) start() []byte {
 	}
 	cmd.Env = append(os.Environ(), "SMARTREADER_KILLPOINT="+point)
 	v := &victim{dead: make(chan struct{})}
-	errors, err := cmd.StderrPipe()
+	stderr, err := cmd.StderrPipe()
 	k.must(err)
 	out, err := cmd.StdoutPipe()
 	k.must(err)
@@ -210,7 +231,7 @@ func (k *killShop) start() []byte {
 	v.pid = cmd.Process.Pid
 	k.reader = v
 	logged := make(chan struct{})
-	go func() { _, _ = io.Copy(&v.stderr, errors); close(logged) }()
+	go func() { _, _ = io.Copy(&v.stderr, stderr); close(logged) }()
 	go func() {
 		defer close(v.dead)
 		defer func() { <-logged }()
