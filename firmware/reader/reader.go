@@ -95,9 +95,6 @@ func Run(ctx context.Context, board hal.Board, opt Options) error {
 	}
 	r := &Reader{opt: opt, board: board, log: opt.Log}
 	r.screen = newScreen(board, opt.Log)
-	for _, missing := range board.Missing {
-		r.log.Info("hardware missing", "device", missing.Device, "err", missing.Err)
-	}
 	return r.run(ctx)
 }
 
