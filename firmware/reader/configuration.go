@@ -28,10 +28,24 @@ type configuration struct {
 const configBlob = "config"
 
 // storedConfig is how the configuration is kept: as signed by the platform,
-// so that what is loaded after a reboot is checked again.
+// so that what is loaded after a reboot is checked again. Keys are those it was
+// verified with, never those it lists itself.
 type storedConfig struct {
 	ETag   string          `json:"etag"`
 	Signed platform.Signed `json:"signed"`
+	Keys   [][]byte        `json:"keys"` // SPKI DER
+}
+
+// signingKeys are the keys the platform may sign with now: the one from
+// activation, and those of the configuration in force, so that it can rotate.
+func (r *Reader) signingKeys() [][]byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	keys := [][]byte{r.identity.SigningKey}
+	if r.config != nil {
+		keys = append(keys, r.config.platform.SigningKeys...)
+	}
+	return keys
 }
 
 func (r *Reader) loadConfiguration() error {
@@ -57,11 +71,11 @@ func (r *Reader) loadConfiguration() error {
 }
 
 func (r *Reader) openConfiguration(kept storedConfig) (*configuration, error) {
-	key, err := platform.ParseSigningKey(r.identity.SigningKey)
+	keys, err := platform.ParseSigningKeys(kept.Keys...)
 	if err != nil {
 		return nil, err
 	}
-	c, err := platform.OpenConfig(key, kept.Signed)
+	c, err := keys.OpenConfig(kept.Signed)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +141,7 @@ func (r *Reader) fetchConfiguration(ctx context.Context) error {
 	if err != nil || answer.NotModified {
 		return err
 	}
-	kept := storedConfig{ETag: answer.ETag, Signed: answer.Signed}
+	kept := storedConfig{ETag: answer.ETag, Signed: answer.Signed, Keys: r.signingKeys()}
 	config, err := r.openConfiguration(kept)
 	if err != nil {
 		return err

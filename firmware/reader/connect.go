@@ -70,6 +70,8 @@ func (r *Reader) redeem(ctx context.Context, p wire.ConnectReaderParams) (*wire.
 	switch {
 	case errors.As(err, &refused) && (refused.Code == platform.CodeTokenInvalid || refused.Code == platform.CodeTokenLocation):
 		return nil, wire.NewError(wire.CodeConnectionTokenError, refused.Message)
+	case errors.As(err, &refused) && refused.Code == platform.CodePOSKey:
+		return nil, wire.NewError(wire.CodeAuthenticationFailed, refused.Message).WithRemedy("use the key this POS id was first connected with, or another POS id")
 	case errors.As(err, &refused):
 		return nil, wire.NewError(wire.CodePlatformError, refused.Message)
 	case errors.As(err, &unreachable) && unreachable.Kind == platform.KindTLS:
@@ -91,14 +93,13 @@ func (r *Reader) checkCredential(config *configuration, p wire.ConnectReaderPara
 	}
 	r.mu.Lock()
 	id := r.identity.Reader
-	signing := r.identity.SigningKey
 	r.mu.Unlock()
 	signed := platform.Signed{Payload: credential.Payload, Signature: credential.Signature}
-	key, err := platform.ParseSigningKey(signing)
+	keys, err := platform.ParseSigningKeys(r.signingKeys()...)
 	if err != nil {
 		return nil, err
 	}
-	c, err := platform.OpenCredential(key, signed)
+	c, err := keys.OpenCredential(signed)
 	switch {
 	case err != nil:
 		return nil, wire.NewError(wire.CodeMissingPrerequisite, "the credential was not issued by this reader's platform")
