@@ -12,6 +12,7 @@ import (
 
 	"smartreader/build/sandbox"
 	"smartreader/firmware/reader"
+	"smartreader/hal"
 	"smartreader/lan/client"
 	"smartreader/lan/wire"
 	"smartreader/store"
@@ -389,5 +390,29 @@ func TestWrongPlatformCertificateTakesNothingUnseen(t *testing.T) {
 	forced := s.create(1000, wire.ForceOffline)
 	if _, err := s.process(forced); err != nil {
 		t.Errorf("force_offline: %v", err)
+	}
+}
+
+// A tampered reader loses its keys and stops. Its ledger stays on the disk,
+// sealed as ever.
+func TestTamperErasesKeysAndStops(t *testing.T) {
+	s := openShop(t)
+	s.must(s.open())
+	s.connect()
+	s.must(s.platform.SetUnreachable(true))
+	s.pay(2000, wire.ForceOffline, "visa")
+	s.conn.Close()
+	s.conn = nil
+	s.board.Tamper.Trigger("case opened")
+	if err := <-s.ended; err == nil || !strings.Contains(err.Error(), "case opened") {
+		t.Errorf("ended with %v", err)
+	}
+	s.ended <- nil
+	s.close()
+	if err := s.open(); !errors.Is(err, hal.ErrErased) {
+		t.Errorf("started again with %v, want ErrErased", err)
+	}
+	if len(files(t, s.ledger())) == 0 {
+		t.Error("the ledger is gone")
 	}
 }
