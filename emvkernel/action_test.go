@@ -5,11 +5,12 @@ import (
 
 	"smartreader/emvkernel"
 	"smartreader/emvkernel/apdu"
+	"smartreader/emvkernel/emvtest"
 	"smartreader/emvkernel/tlv"
 )
 
-// EMV fact 27: what is asked of the card. The stub offers no authentication, so TVR byte 1 is 80; with
-// expired it is 8040000000.
+// EMV fact 27: what is asked of the card. A card that was authenticated has TVR 0000000000, expired
+// 0040000000; the others have 80 in byte 1.
 func TestTerminalAction(t *testing.T) {
 	const (
 		aac, tc, arqc = apdu.RequestAAC, apdu.RequestTC, apdu.RequestARQC
@@ -23,6 +24,7 @@ func TestTerminalAction(t *testing.T) {
 	tests := []struct {
 		name    string
 		kind    byte // terminal type
+		genuine bool
 		iac     map[tlv.Tag]string
 		tac     [3]string // denial, online, default
 		expired bool
@@ -32,54 +34,102 @@ func TestTerminalAction(t *testing.T) {
 		{name: "no issuer codes: anything irregular goes online", kind: 0x22, want: arqc, arc: "\x00\x00"},
 		{name: "no issuer codes, offline only: anything irregular is declined", kind: 0x23, want: aac, arc: "Z1"},
 		{name: "no issuer codes, online only", kind: 0x21, want: arqc, arc: "\x00\x00"},
-		{name: "nothing matches: offline approval", kind: 0x22, iac: iac(zero, zero, zero), want: tc, arc: "Y1"},
-		{name: "nothing matches, offline only", kind: 0x23, iac: iac(zero, zero, zero), want: tc, arc: "Y1"},
-		{name: "nothing matches, online only", kind: 0x21, iac: iac(zero, zero, zero), want: arqc, arc: "\x00\x00"},
+		{name: "nothing matches: offline approval", kind: 0x22, genuine: true, iac: iac(zero, zero, zero), expired: true, want: tc, arc: "Y1"},
+		{name: "nothing matches, offline only", kind: 0x23, genuine: true, iac: iac(zero, zero, zero), expired: true, want: tc, arc: "Y1"},
+		{name: "nothing matches, online only", kind: 0x21, genuine: true, iac: iac(zero, zero, zero), expired: true, want: arqc, arc: "\x00\x00"},
 		{name: "issuer denies", kind: 0x22, iac: iac(odaBit, zero, zero), want: aac, arc: "Z1"},
 		{name: "issuer denies, online only", kind: 0x24, iac: iac(odaBit, zero, zero), want: aac, arc: "Z1"},
-		{name: "terminal denies", kind: 0x22, iac: iac(zero, zero, zero), tac: [3]string{expiredBit, zero, zero}, expired: true, want: aac, arc: "Z1"},
+		{name: "terminal denies", kind: 0x22, genuine: true, iac: iac(zero, zero, zero), tac: [3]string{expiredBit, zero, zero}, expired: true, want: aac, arc: "Z1"},
 		{name: "denial comes before online", kind: 0x22, iac: iac(expiredBit, odaBit, odaBit), expired: true, want: aac, arc: "Z1"},
-		{name: "issuer wants online", kind: 0x22, iac: iac(zero, odaBit, zero), want: arqc, arc: "\x00\x00"},
-		{name: "terminal wants online", kind: 0x25, iac: iac(zero, zero, zero), tac: [3]string{zero, odaBit, zero}, want: arqc, arc: "\x00\x00"},
-		{name: "online codes do not count offline only", kind: 0x23, iac: iac(zero, odaBit, zero), want: tc, arc: "Y1"},
-		{name: "default codes do not count where online is possible", kind: 0x22, iac: iac(zero, zero, odaBit), want: tc, arc: "Y1"},
-		{name: "default codes offline only: issuer", kind: 0x26, iac: iac(zero, zero, odaBit), want: aac, arc: "Z1"},
-		{name: "default codes offline only: terminal", kind: 0x23, iac: iac(zero, zero, zero), tac: [3]string{zero, zero, odaBit}, want: aac, arc: "Z1"},
+		{name: "issuer wants online", kind: 0x22, genuine: true, iac: iac(zero, expiredBit, zero), expired: true, want: arqc, arc: "\x00\x00"},
+		{name: "terminal wants online", kind: 0x25, genuine: true, iac: iac(zero, zero, zero), tac: [3]string{zero, expiredBit, zero}, expired: true, want: arqc, arc: "\x00\x00"},
+		{name: "online codes do not count offline only", kind: 0x23, genuine: true, iac: iac(zero, expiredBit, zero), expired: true, want: tc, arc: "Y1"},
+		{name: "default codes do not count where online is possible", kind: 0x22, genuine: true, iac: iac(zero, zero, expiredBit), expired: true, want: tc, arc: "Y1"},
+		{name: "default codes offline only: issuer", kind: 0x26, genuine: true, iac: iac(zero, zero, expiredBit), expired: true, want: aac, arc: "Z1"},
+		{name: "default codes offline only: terminal", kind: 0x23, genuine: true, iac: iac(zero, zero, zero), tac: [3]string{zero, zero, expiredBit}, expired: true, want: aac, arc: "Z1"},
+		{name: "no codes at all and no authentication: online", kind: 0x22, iac: iac(zero, zero, zero), want: arqc, arc: "\x00\x00"},
+		{name: "no codes at all and no authentication, offline only: declined", kind: 0x23, iac: iac(zero, zero, zero), want: aac, arc: "Z1"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := newStub()
-			s.ac = [][]byte{acFormat1(0x00)}
-			for tag, v := range tt.iac {
-				s.data[tag] = unhex(t, v)
-			}
-			if tt.expired {
-				s.data[0x5F24] = []byte{0x26, 0x11, 0x20}
-			}
-			tx, out := s.run(t, func(c *emvkernel.Config, _ *emvkernel.Params) {
-				c.Terminal.Type = tt.kind
-				a := &c.Applications[0]
-				for i, p := range []*[5]byte{&a.TACDenial, &a.TACOnline, &a.TACDefault} {
-					if tt.tac[i] != "" {
-						*p = [5]byte(unhex(t, tt.tac[i]))
-					}
+			cfg := terminal()
+			cfg.CAKeys = emvtest.CAKeys()
+			cfg.Terminal.Type = tt.kind
+			app := &cfg.Applications[0]
+			for i, p := range []*[5]byte{&app.TACDenial, &app.TACOnline, &app.TACDefault} {
+				if tt.tac[i] != "" {
+					*p = [5]byte(unhex(t, tt.tac[i]))
 				}
-			})
-			if out.Kind != emvkernel.Declined {
+			}
+			r := &recorder{card: actionCard(t, tt.genuine, tt.expired, tt.iac)}
+			tx := begin(t, cfg, payment(), r, nil)
+			if out := collect(t, tx); out.Kind != emvkernel.Declined {
 				t.Fatal(out)
 			}
-			asked := s.asked(apdu.INSGenerateAC)
-			if len(asked) != 1 || asked[0].P1 != tt.want {
-				t.Errorf("asked for %02X, want %02X", asked[0].P1, tt.want)
+			last := r.frames[len(r.frames)-1].command
+			if got := requests(r); len(got) != 1 || got[0] != tt.want {
+				t.Errorf("asked for %X, want %02X", got, tt.want)
 			}
-			if got := string(asked[0].Data[13:15]); got != tt.arc {
+			if got := string(last[5+13 : 5+15]); got != tt.arc {
 				t.Errorf("response code %q, want %q", got, tt.arc)
 			}
-			if !tx.TVR().Has(emvkernel.ODANotPerformed) || tx.TSI().Has(emvkernel.ODAPerformed) {
+			if tx.Authenticated() != tt.genuine || tx.TVR().Has(emvkernel.ODANotPerformed) == tt.genuine || tx.TSI().Has(emvkernel.ODAPerformed) != tt.genuine {
 				t.Errorf("TVR %v, TSI %v", tx.TVR(), tx.TSI())
 			}
 		})
 	}
+}
+
+// Authentication that failed is as little good for an offline approval as none, whatever the codes say.
+func TestUnprovenIsNeverAskedToApprove(t *testing.T) {
+	for _, tt := range []struct{ profile, tvr string }{
+		{offlineCard + "oda none\n", "8000000000"},
+		{offlineCard + "oda sda\nfault static-signature\n", "4200000000"},
+		{offlineCard + "fault sdad-signature\n", "0800000000"},
+		{mastercard + offlineCodes + "fault icc-certificate-signature\n", "0400000000"},
+	} {
+		for kind, want := range map[byte]byte{0x22: apdu.RequestARQC, 0x23: apdu.RequestAAC} {
+			cfg := emvtest.TerminalConfig()
+			cfg.Terminal.Type = kind
+			for i := range cfg.Applications {
+				a := &cfg.Applications[i]
+				a.FloorLimit, a.TACDenial, a.TACOnline, a.TACDefault = 5000, [5]byte{}, [5]byte{}, [5]byte{}
+			}
+			r := &recorder{card: software(t, tt.profile)}
+			tx := begin(t, &cfg, payment(), r, nil)
+			collect(t, tx)
+			if got := requests(r); len(got) == 0 || got[0] != want || tx.TVR().String() != tt.tvr {
+				t.Errorf("%q, terminal %02X: asked for %X, TVR %v", tt.profile, kind, got, tx.TVR())
+			}
+		}
+	}
+}
+
+// actionCard always answers with an AAC. Where it is genuine it proves that with DDA.
+func actionCard(t *testing.T, genuine, expired bool, iac map[tlv.Tag]string) emvkernel.Transceiver {
+	t.Helper()
+	if !genuine {
+		s := newStub()
+		s.ac = [][]byte{acFormat1(0x00)}
+		for tag, v := range iac {
+			s.data[tag] = unhex(t, v)
+		}
+		if expired {
+			s.data[0x5F24] = []byte{0x26, 0x11, 0x20}
+		}
+		return s
+	}
+	// CDOL1 begins like the stub's.
+	profile := visa + "first-ac aac\ncdol1 9F02:6 95:5 9B:2 8A:2 9F37:4 9F03:6 9F1A:2 5F2A:2 9A:3 9C:1\n"
+	for word, tag := range map[string]tlv.Tag{"action-denial": 0x9F0E, "action-online": 0x9F0F, "action-default": 0x9F0D} {
+		if v, have := iac[tag]; have {
+			profile += word + " " + v + "\n"
+		}
+	}
+	if expired {
+		profile += "expiry 2026-11-20\n"
+	}
+	return software(t, profile)
 }
 
 func TestMalformedActionCode(t *testing.T) {

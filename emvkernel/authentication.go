@@ -22,7 +22,7 @@ const (
 
 // AuthenticateData authenticates the card with the strongest method both sides support: CDA, DDA, SDA
 // (EMV Book 3, 10.3). With CDA only the keys are recovered here; the signature comes with the
-// cryptogram, and "performed" is set then.
+// cryptogram, and "performed" is set then; a card that declines, unsigned, leaves it unset [unverified].
 //
 // An authentication that fails is not the end: the TVR records it and terminal action analysis
 // decides. A card that breaks the protocol of INTERNAL AUTHENTICATE ends the transaction.

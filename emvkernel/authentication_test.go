@@ -98,7 +98,7 @@ func TestOfflineApproval(t *testing.T) {
 		}
 		return &cfg
 	}
-	card := mastercard + "first-ac tc\naction-online 0000000000\naction-default 0000000000\n"
+	card := mastercard + offlineCodes
 	tx := begin(t, offlineTerminal(), payment(), software(t, card), nil)
 	if out := collect(t, tx); out.Kind != emvkernel.Approved || !tx.Authenticated() {
 		t.Errorf("%v, authenticated %v", out, tx.Authenticated())
@@ -122,6 +122,53 @@ func TestCombinedSignatureLeftOut(t *testing.T) {
 		if out.Kind != emvkernel.Declined || !tx.TVR().Has(emvkernel.CDAFailed) || tx.Authenticated() {
 			t.Errorf("%s: %v, TVR %v", answer, out, tx.TVR())
 		}
+		// The cryptogram in clear proves nothing: neither receipt nor issuer get it.
+		if tx.Receipt().Cryptogram != nil || tx.ACData() != nil {
+			t.Errorf("%s: receipt %X, %d bytes of data", answer, tx.Receipt().Cryptogram, len(tx.ACData()))
+		}
+	}
+}
+
+// The second signature counts as much as the first: a card that was authenticated by its ARQC and then
+// gives an approval that is not signed has approved nothing.
+func TestSecondCombinedSignature(t *testing.T) {
+	for name, change := range map[string]func(answer []byte) []byte{
+		"altered": func(answer []byte) []byte { answer[30] ^= 1; return answer },
+		"left out": func([]byte) []byte {
+			return ok(unhex(t, "7714 9F270140 9F36020001 9F26080102030405060708"))
+		},
+		"format 1": func([]byte) []byte { return ok(unhex(t, "8012 40 0001 0102030405060708 06010A03A00000")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := emvtest.TerminalConfig()
+			n := 0
+			card := &wedge{card: software(t, mastercard), change: func(command, answer []byte) []byte {
+				if command[1] != apdu.INSGenerateAC {
+					return answer
+				}
+				if n++; n < 2 {
+					return answer
+				}
+				return change(answer)
+			}}
+			tx := begin(t, &cfg, payment(), card, nil)
+			if out := collect(t, tx); out.Kind != emvkernel.OnlineRequest || !tx.Authenticated() {
+				t.Fatal(out)
+			}
+			data := tx.ACData()
+			arc := [2]byte{'0', '0'}
+			iad, err := emvtest.NewIssuer().Respond(data, arc)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := tx.Complete(t.Context(), emvkernel.Answer{Kind: emvkernel.IssuerAnswered, ARC: arc, IssuerAuthenticationData: iad})
+			if err != nil || out.Kind != emvkernel.Declined || !out.Reverse || tx.Authenticated() || !tx.TVR().Has(emvkernel.CDAFailed) {
+				t.Errorf("%+v, %v, authenticated %v, TVR %v", out, err, tx.Authenticated(), tx.TVR())
+			}
+			if tx.Receipt().Cryptogram != nil || !bytes.Equal(tx.ACData(), data) {
+				t.Errorf("receipt %X", tx.Receipt().Cryptogram)
+			}
+		})
 	}
 }
 

@@ -29,10 +29,10 @@ const (
 // noCVM stands for the method when none was performed.
 const noCVM = 0x3F
 
-// VerifyCardholder works through the card's CVM list (EMV Book 3, 10.5; results as in Book 4,
-// 6.3.4.5). "No CVM required" and signature are performed: signature always leaves an unknown result,
+// VerifyCardholder works through the card's CVM list (EMV Book 3, 10.5; results as in Book 4, "CVM
+// Results" [unverified]). "No CVM required" and signature are performed: signature always leaves an unknown result,
 // the merchant compares. The PIN methods are not: without the capability in '9F33' they are not
-// supported; with it they count as a PIN pad that does not work.
+// supported; with it they count as a PIN pad that does not work [unverified].
 func (t *Transaction) VerifyCardholder(ctx context.Context) (Outcome, error) {
 	return t.step(ctx, "verify cardholder", toVerify, toManage, func(context.Context) error {
 		t.cvmResults = []byte{noCVM, 0x00, resultUnknown}
@@ -127,7 +127,7 @@ func (t *Transaction) supports(code byte) bool {
 }
 
 // anyOfflinePIN: a terminal with one kind of offline PIN has a PIN pad, so the other kind being
-// unsupported does not mean that the pad is missing (EMV Book 3, 10.5.1).
+// unsupported does not mean that the pad is missing (EMV Book 3, 10.5.1 [unverified]).
 func (t *Transaction) anyOfflinePIN() bool {
 	return t.capabilities()[1]&(canPlaintextPIN|canEncipheredPIN) != 0
 }

@@ -38,7 +38,8 @@ type Answer struct {
 }
 
 // approved reports whether the response code approves the full amount: approved, honour with
-// identification, approved VIP (ISO 8583:1987 codes 00, 08, 11). A partial approval (10) is none: the
+// identification, approved VIP (ISO 8583:1987 codes 00, 08, 11; which of them an acquirer uses is
+// [unverified]). A partial approval (10) is none: the
 // card's cryptogram is over the full amount.
 func (a *Answer) approved() bool {
 	switch string(a.ARC[:]) {

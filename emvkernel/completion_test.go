@@ -110,6 +110,23 @@ func TestDeferral(t *testing.T) {
 	}
 }
 
+// What the second command needs for itself does not show on the receipt, which is of the first.
+func TestDeferralKeepsTheTVR(t *testing.T) {
+	s := newStub()
+	s.data[0x8D] = unhex(t, "9814 9505")
+	tx, _ := s.run(t, nil)
+	before := tx.Receipt().TVR
+	if out, err := tx.Complete(t.Context(), emvkernel.Answer{}); err != nil || out.Kind != emvkernel.Declined {
+		t.Fatal(out, err)
+	}
+	if sent := s.asked(apdu.INSGenerateAC)[1].Data; sent[24] != before[4]|0x80 {
+		t.Errorf("TVR sent %X: default TDOL not recorded", sent[20:])
+	}
+	if after := tx.Receipt().TVR; after != before {
+		t.Errorf("TVR %v, want %v", after, before)
+	}
+}
+
 // EMV fact 29: issuer authentication by command or through CDOL2.
 func TestIssuerAuthentication(t *testing.T) {
 	iad := unhex(t, "A1A2A3A4A5A6A7A8 3030")

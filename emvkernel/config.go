@@ -37,14 +37,16 @@ type Application struct {
 	AID          []byte // '9F06': 5 to 16 bytes
 	PartialMatch bool   // application selection indicator: the card's name may be longer than AID
 	Version      [2]byte
-	// Terminal action codes. A zero code leaves the decision to the card's issuer action codes.
+	// Terminal action codes. A zero code leaves the decision to the card's issuer action codes, but a
+	// card that was not authenticated is never asked to approve offline whatever the codes are.
 	TACDenial, TACOnline, TACDefault [5]byte
 	FloorLimit                       int64 // minor units of the transaction's currency; at or above it the terminal goes online
 	// Random selection of payments below the floor limit (Book 3, 10.6.2). All zero: none.
-	RandomThreshold             int64  // minor units, below FloorLimit
-	RandomTarget, RandomMaximum byte   // per cent, 0 to 99
-	DefaultDDOL, DefaultTDOL    []byte // used when the card has none; an empty DefaultDDOL means 9F37, 4 bytes
-	Brand                       string // "visa", "mastercard", "amex", ...
+	RandomThreshold             int64 // minor units, below FloorLimit
+	RandomTarget, RandomMaximum byte  // per cent, 0 to 99
+	// Used when the card has none. DefaultDDOL must ask for all of 9F37; empty, it means 9F37 alone.
+	DefaultDDOL, DefaultTDOL []byte
+	Brand                    string // "visa", "mastercard", "amex", ...
 }
 
 // maxAmount is what twelve digits hold.
@@ -118,8 +120,12 @@ func (a *Application) validate() error {
 	if a.RandomMaximum > 0 && (a.RandomThreshold < 0 || a.RandomThreshold >= a.FloorLimit) {
 		return errors.New("random selection threshold is not below the floor limit")
 	}
-	if _, err := tlv.ParseDOL(a.DefaultDDOL); err != nil {
+	ddol, err := tlv.ParseDOL(a.DefaultDDOL)
+	if err != nil {
 		return fmt.Errorf("default DDOL: %w", err)
+	}
+	if len(ddol) > 0 && !asksForUN(ddol) {
+		return errors.New("default DDOL does not ask for four bytes of '9F37'")
 	}
 	if _, err := tlv.ParseDOL(a.DefaultTDOL); err != nil {
 		return fmt.Errorf("default TDOL: %w", err)

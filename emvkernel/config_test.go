@@ -38,6 +38,8 @@ func TestConfigNamesTheEntry(t *testing.T) {
 			c.Applications[0].RandomMaximum, c.Applications[0].RandomThreshold = 9, 5000
 		}, "threshold"},
 		{"default DDOL", func(c *emvkernel.Config) { c.Applications[0].DefaultDDOL = []byte{0x9F} }, "DDOL"},
+		{"default DDOL without the unpredictable number", func(c *emvkernel.Config) { c.Applications[0].DefaultDDOL = []byte{0x9A, 0x03} }, "DDOL"},
+		{"default DDOL with half of it", func(c *emvkernel.Config) { c.Applications[0].DefaultDDOL = []byte{0x9F, 0x37, 0x02} }, "DDOL"},
 		{"default TDOL", func(c *emvkernel.Config) { c.Applications[0].DefaultTDOL = []byte{0x9F} }, "TDOL"},
 		{"key without checksum", func(c *emvkernel.Config) { c.CAKeys = []oda.CAKey{{}} }, "key 0"},
 	}

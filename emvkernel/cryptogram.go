@@ -64,6 +64,7 @@ func (t *Transaction) FirstGenerateAC(ctx context.Context) (Outcome, error) {
 		}
 		t.cdol1Data = t.cdol1.Build(t.value)
 		sent := t.snapshot()
+		defer sent.wipe()
 		combined := t.usesCDA() && t.request != typeAAC
 		answer, err := t.generateAC(ctx, t.request, combined, t.cdol1Data)
 		if err != nil {
@@ -75,7 +76,9 @@ func (t *Transaction) FirstGenerateAC(ctx context.Context) (Outcome, error) {
 			failed = t.verifyCombined(ctx, &answer, t.pdolData, t.cdol1Data)
 		}
 		t.ac = answer
-		t.acData = t.dataSet(sent, &answer)
+		if failed == nil {
+			t.acData = sent.with(&answer)
+		}
 
 		switch {
 		case failed != nil && answer.kind() == typeARQC:
@@ -108,7 +111,10 @@ func (t *Transaction) refuse(ctx context.Context) error {
 }
 
 // takeLeave asks for an AAC by the second GENERATE AC, so that the card ends its transaction in order.
+// A default TDOL used for it shows in the TVR it sends and nowhere else: Receipt stays with the first
+// cryptogram.
 func (t *Transaction) takeLeave(ctx context.Context) error {
+	defer func(first TVR) { t.tvr = first }(t.tvr)
 	if err := t.hashTransaction(t.cdol2); err != nil {
 		return err
 	}
@@ -205,7 +211,8 @@ func parseAC(data []byte) (acAnswer, error) {
 
 // verifyCombined checks the signature of an answer and takes the cryptogram out of it. inputs are the
 // data the card was given: PDOL, CDOL1 and, the second time, CDOL2 data. What is wrong is recorded in
-// the TVR; an answer without a signature, which format 1 cannot carry, fails like a wrong one.
+// the TVR; an answer without a signature, which format 1 cannot carry, fails like a wrong one. A
+// cryptogram in clear beside a signature that fails is as little worth as the signature, and dropped.
 func (t *Transaction) verifyCombined(ctx context.Context, a *acAnswer, inputs ...[]byte) error {
 	t.tsi.set(ODAPerformed)
 	transaction := bytes.Join(inputs, nil)
@@ -223,6 +230,7 @@ func (t *Transaction) verifyCombined(ctx context.Context, a *acAnswer, inputs ..
 	}
 	if err != nil {
 		t.recordFailure(ctx, err)
+		a.ac = nil
 		return err
 	}
 	a.ac = proof.Cryptogram
@@ -232,13 +240,14 @@ func (t *Transaction) verifyCombined(ctx context.Context, a *acAnswer, inputs ..
 }
 
 // hashTransaction computes the TC hash value ('98') when the list asks for it: SHA-1 over what the
-// card's TDOL, or the terminal's default one, lists (EMV Book 3, 9.2.2).
+// card's TDOL, or the terminal's default one, lists (EMV Book 3, 9.2.2). A terminal without a default
+// one uses an empty list, and says so all the same [unverified].
 func (t *Transaction) hashTransaction(dol tlv.DOL) error {
 	if !dol.Contains(0x98) {
 		return nil
 	}
 	raw, ok := t.card[0x97]
-	if !ok && len(t.app.DefaultTDOL) > 0 {
+	if !ok {
 		raw = t.app.DefaultTDOL
 		t.tvr.set(DefaultTDOLUsed)
 	}

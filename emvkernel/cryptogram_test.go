@@ -7,15 +7,9 @@ import (
 
 	"smartreader/emvkernel"
 	"smartreader/emvkernel/apdu"
+	"smartreader/emvkernel/emvtest"
 	"smartreader/emvkernel/tlv"
 )
-
-// offline makes the terminal ask for a TC.
-func offline(s *stub) {
-	for _, tag := range []tlv.Tag{0x9F0D, 0x9F0E, 0x9F0F} {
-		s.data[tag] = make([]byte, 5)
-	}
-}
 
 func acFormat2(data map[tlv.Tag][]byte) []byte { return ok(template(0x77, data)) }
 
@@ -35,53 +29,44 @@ func TestFirstGenerateAC(t *testing.T) {
 		return m
 	}
 	const (
-		approved, declined, online = emvkernel.Approved, emvkernel.Declined, emvkernel.OnlineRequest
-		terminated                 = emvkernel.Terminated
+		declined, online, terminated = emvkernel.Declined, emvkernel.OnlineRequest, emvkernel.Terminated
 	)
 	tests := []struct {
 		name   string
-		change func(*stub)
 		answer []byte
 		want   emvkernel.OutcomeKind
 	}{
-		{"asked TC, got TC", offline, acFormat1(0x40), approved},
-		{"asked TC, got ARQC", offline, acFormat1(0x80), online},
-		{"asked TC, got AAC", offline, acFormat1(0x00), declined},
-		{"asked ARQC, got ARQC", nil, acFormat1(0x80), online},
-		{"asked ARQC, got AAC", nil, acFormat1(0x00), declined},
-		{"asked ARQC, got TC", nil, acFormat1(0x40), terminated},
-		{"asked ARQC, got the reserved type", nil, acFormat1(0xC0), terminated},
-		{"asked TC, got the reserved type", offline, acFormat1(0xC0), terminated},
-		{"advice bits do not decide", nil, acFormat1(0x8F), online},
-		{"AAC, service not allowed", nil, acFormat1(0x01), emvkernel.NotAccepted},
-		{"AAC, PIN try limit exceeded", nil, acFormat1(0x0A), declined},
+		{"asked ARQC, got ARQC", acFormat1(0x80), online},
+		{"asked ARQC, got AAC", acFormat1(0x00), declined},
+		{"asked ARQC, got TC", acFormat1(0x40), terminated},
+		{"asked ARQC, got the reserved type", acFormat1(0xC0), terminated},
+		{"advice bits do not decide", acFormat1(0x8F), online},
+		{"AAC, service not allowed", acFormat1(0x01), emvkernel.NotAccepted},
+		{"AAC, PIN try limit exceeded", acFormat1(0x0A), declined},
 
-		{"format 2", nil, acFormat2(full(0x80)), online},
-		{"format 2 without issuer data", nil, acFormat2(without(0x9F10)), online},
-		{"format 2 without CID", nil, acFormat2(without(0x9F27)), terminated},
-		{"format 2 without counter", nil, acFormat2(without(0x9F36)), terminated},
-		{"format 2 without cryptogram", nil, acFormat2(without(0x9F26)), terminated},
-		{"a signature nobody asked for is no cryptogram", nil, acFormat2(map[tlv.Tag][]byte{0x9F27: {0x80}, 0x9F36: {0, 1}, 0x9F4B: make([]byte, 96)}), terminated},
-		{"CID of two bytes", nil, acFormat2(with(0x9F27, []byte{0x80, 0})), terminated},
-		{"counter of one byte", nil, acFormat2(with(0x9F36, []byte{1})), terminated},
-		{"cryptogram of seven bytes", nil, acFormat2(with(0x9F26, make([]byte, 7))), terminated},
-		{"issuer data of 33 bytes", nil, acFormat2(with(0x9F10, make([]byte, 33))), terminated},
-		{"CID twice", nil, ok(unhex(t, "7718 9F270180 9F270140 9F36020001 9F26080000000000000000")), terminated},
-		{"format 1 without issuer data", nil, ok(unhex(t, "800B 80 0001 0000000000000000")), online},
-		{"format 1 too short", nil, ok(unhex(t, "800A 80 0001 00000000000000")), terminated},
-		{"format 1 too long", nil, ok(tlv.Append(nil, 0x80, append([]byte{0x80}, make([]byte, 43)...)...)), terminated},
-		{"something behind it", nil, ok(unhex(t, "800B 80 0001 0000000000000000 00")), terminated},
-		{"another template", nil, ok(unhex(t, "7000")), terminated},
-		{"no data", nil, ok(nil), terminated},
-		{"conditions not satisfied", nil, []byte{0x69, 0x85}, terminated},
-		{"a warning is no success", nil, append(acFormat1(0x80)[:17], 0x63, 0x00), terminated},
+		{"format 2", acFormat2(full(0x80)), online},
+		{"format 2 without issuer data", acFormat2(without(0x9F10)), online},
+		{"format 2 without CID", acFormat2(without(0x9F27)), terminated},
+		{"format 2 without counter", acFormat2(without(0x9F36)), terminated},
+		{"format 2 without cryptogram", acFormat2(without(0x9F26)), terminated},
+		{"a signature nobody asked for is no cryptogram", acFormat2(map[tlv.Tag][]byte{0x9F27: {0x80}, 0x9F36: {0, 1}, 0x9F4B: make([]byte, 96)}), terminated},
+		{"CID of two bytes", acFormat2(with(0x9F27, []byte{0x80, 0})), terminated},
+		{"counter of one byte", acFormat2(with(0x9F36, []byte{1})), terminated},
+		{"cryptogram of seven bytes", acFormat2(with(0x9F26, make([]byte, 7))), terminated},
+		{"issuer data of 33 bytes", acFormat2(with(0x9F10, make([]byte, 33))), terminated},
+		{"CID twice", ok(unhex(t, "7718 9F270180 9F270140 9F36020001 9F26080000000000000000")), terminated},
+		{"format 1 without issuer data", ok(unhex(t, "800B 80 0001 0000000000000000")), online},
+		{"format 1 too short", ok(unhex(t, "800A 80 0001 00000000000000")), terminated},
+		{"format 1 too long", ok(tlv.Append(nil, 0x80, append([]byte{0x80}, make([]byte, 43)...)...)), terminated},
+		{"something behind it", ok(unhex(t, "800B 80 0001 0000000000000000 00")), terminated},
+		{"another template", ok(unhex(t, "7000")), terminated},
+		{"no data", ok(nil), terminated},
+		{"conditions not satisfied", []byte{0x69, 0x85}, terminated},
+		{"a warning is no success", append(acFormat1(0x80)[:17], 0x63, 0x00), terminated},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newStub()
-			if tt.change != nil {
-				tt.change(s)
-			}
 			s.ac = [][]byte{tt.answer}
 			tx, out := s.run(t, nil)
 			if out.Kind != tt.want {
@@ -94,6 +79,22 @@ func TestFirstGenerateAC(t *testing.T) {
 				t.Errorf("TSI %v, %d bytes of data", tx.TSI(), len(tx.ACData()))
 			}
 		})
+	}
+}
+
+// Asked for a TC the card may answer with anything.
+func TestAskedToApprove(t *testing.T) {
+	for cid, want := range map[byte]emvkernel.OutcomeKind{
+		0x40: emvkernel.Approved, 0x80: emvkernel.OnlineRequest, 0x00: emvkernel.Declined, 0xC0: emvkernel.Terminated,
+	} {
+		cfg := emvtest.TerminalConfig()
+		cfg.Applications[0].FloorLimit = 5000
+		r := &recorder{card: &tamper{card: software(t, offlineCard), ins: apdu.INSGenerateAC, answer: acFormat1(cid)}}
+		tx := begin(t, &cfg, payment(), r, nil)
+		out := collect(t, tx)
+		if got := requests(r); !bytes.Equal(got, []byte{apdu.RequestTC}) || out.Kind != want {
+			t.Errorf("asked for %X, got %02X: %v, want %v", got, cid, out, want)
+		}
 	}
 }
 
@@ -129,6 +130,16 @@ func TestACData(t *testing.T) {
 	if !bytes.Equal(before, tx.ACData()) {
 		t.Error("the data set changed")
 	}
+	// A copy is the caller's: wiping it, as one that sealed it does, leaves the next one whole.
+	tx.ACData().Wipe()
+	if !bytes.Equal(before, tx.ACData()) {
+		t.Error("the caller wiped the transaction's data set")
+	}
+	kept := tx.ACData()
+	tx.Wipe()
+	if !bytes.Equal(before, kept) || tx.ACData() != nil {
+		t.Error("the transaction wiped the caller's copy, or still has its own")
+	}
 }
 
 // '98' is a hash over what the TDOL lists; a default TDOL shows in the TVR that is sent with it.
@@ -151,6 +162,12 @@ func TestTransactionHash(t *testing.T) {
 	}
 	if !bytes.Equal(s.asked(apdu.INSGenerateAC)[0].Data[:20], own.asked(apdu.INSGenerateAC)[0].Data[:20]) {
 		t.Error("hashes differ")
+	}
+	none := newStub()
+	none.data[0x8C] = unhex(t, "9814 9505")
+	tx, _ = none.run(t, nil)
+	if data := none.asked(apdu.INSGenerateAC)[0].Data; data[24] != 0x80 || !tx.TVR().Has(emvkernel.DefaultTDOLUsed) {
+		t.Errorf("no TDOL on either side: TVR sent is %X", data[20:])
 	}
 	bad := newStub()
 	bad.data[0x8C], bad.data[0x97] = unhex(t, "9814"), []byte{0x9F}

@@ -16,10 +16,12 @@ var dataSetTags = []tlv.Tag{
 	0x5A, 0x57, 0x5F24, 0x5F34,
 }
 
-// snapshot copies the data set's values at the moment the GENERATE AC is sent; the TVR, for one, may
-// change right after it.
-func (t *Transaction) snapshot() map[tlv.Tag][]byte {
-	s := make(map[tlv.Tag][]byte, len(dataSetTags))
+// snapshot is a copy of the data set's values at the moment the GENERATE AC is sent; the TVR, for one,
+// may change right after it.
+type snapshot map[tlv.Tag][]byte
+
+func (t *Transaction) snapshot() snapshot {
+	s := make(snapshot, len(dataSetTags))
 	for _, tag := range dataSetTags {
 		if v := t.value(tag); len(v) > 0 {
 			s[tag] = bytes.Clone(v)
@@ -28,20 +30,42 @@ func (t *Transaction) snapshot() map[tlv.Tag][]byte {
 	return s
 }
 
-// dataSet encodes the snapshot with what the card answered.
-func (t *Transaction) dataSet(sent map[tlv.Tag][]byte, a *acAnswer) Secret {
-	sent[0x9F26], sent[0x9F27], sent[0x9F36], sent[0x9F10] = a.ac, []byte{a.cid}, a.atc, a.iad
-	var out []byte
+// with encodes the snapshot together with what the card answered.
+func (s snapshot) with(a *acAnswer) Secret {
+	answer := snapshot{0x9F26: a.ac, 0x9F27: {a.cid}, 0x9F36: a.atc, 0x9F10: a.iad}
+	// Room for all of it, so that growing leaves no copies of the account number behind: three bytes of
+	// tag and three of length are the most an object has.
+	size := 0
+	for _, values := range []snapshot{s, answer} {
+		for _, v := range values {
+			size += 6 + len(v)
+		}
+	}
+	out := make([]byte, 0, size)
 	for _, tag := range dataSetTags {
-		if v := sent[tag]; len(v) > 0 {
+		v, ok := answer[tag]
+		if !ok {
+			v = s[tag]
+		}
+		if len(v) > 0 {
 			out = tlv.Append(out, tag, v...)
 		}
 	}
 	return out
 }
 
+// wipe overwrites the copies: account number and track 2 image are among them.
+func (s snapshot) wipe() {
+	for _, v := range s {
+		clear(v)
+	}
+}
+
 // ACData returns the data set of the first GENERATE AC as one flat list of data objects in a fixed
 // order, every value as it was when the command was sent: unpredictable number, TVR, amounts, date,
 // and the card's answer with account number and track 2 image. It is what an authorization, now or
-// deferred, is made of; nothing in it is ever computed again. Nil before FirstGenerateAC.
-func (t *Transaction) ACData() Secret { return t.acData }
+// deferred, is made of; nothing in it is ever computed again. Nil before FirstGenerateAC, and after one
+// whose combined signature failed: no issuer shall be asked about that card.
+//
+// Every call returns a new copy, which the caller wipes when it is done with it.
+func (t *Transaction) ACData() Secret { return bytes.Clone(t.acData) }

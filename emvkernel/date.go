@@ -11,7 +11,7 @@ func dateOf(t time.Time) date {
 }
 
 // parseDate decodes YYMMDD, three BCD bytes. Years 00 to 49 are in this century, 50 to 99 in the last
-// one (EMV Book 4, "Date Management").
+// one (EMV Book 4, "Date Management"). A day the month does not have is no date [unverified].
 func parseDate(b []byte) (date, bool) {
 	if len(b) != 3 {
 		return 0, false
@@ -24,14 +24,13 @@ func parseDate(b []byte) (date, bool) {
 		}
 		n[i] = hi*10 + lo
 	}
-	if n[1] < 1 || n[1] > 12 || n[2] < 1 || n[2] > 31 {
-		return 0, false
-	}
 	year := 2000 + n[0]
 	if n[0] >= 50 {
 		year = 1900 + n[0]
 	}
-	return date(year*10000 + n[1]*100 + n[2]), true
+	d := date(year*10000 + n[1]*100 + n[2])
+	// time.Date moves what is no day of the calendar to one that is.
+	return d, d == dateOf(time.Date(year, time.Month(n[1]), n[2], 0, 0, 0, 0, time.UTC))
 }
 
 func (d date) year() int  { return int(d) / 10000 }

@@ -1,6 +1,7 @@
 package emvkernel
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
@@ -79,7 +80,7 @@ func (t *Transaction) transceive(ctx context.Context, name string, cmd apdu.Comm
 	if err != nil {
 		return apdu.Response{}, fmt.Errorf("emvkernel: %s: %w", name, err)
 	}
-	resp, err := apdu.ParseResponse(answer)
+	resp, err := apdu.ParseResponse(bytes.Clone(answer))
 	if err != nil {
 		return apdu.Response{}, t.unreadable(name)
 	}

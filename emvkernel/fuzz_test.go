@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 
 	"smartreader/emvkernel"
@@ -57,7 +59,7 @@ func FuzzTransaction(f *testing.F) {
 		cfg.Applications[i].FloorLimit = 5000
 	}
 	for _, profile := range []string{
-		visa, mastercard, "transport t0\n" + visa, "pse no\n" + visa, visa + "oda sda\n", visa + "oda none\nfirst-ac tc\naction-online 0000000000\naction-default 0000000000\n",
+		visa, mastercard, "transport t0\n" + visa, "pse no\n" + visa, visa + "oda sda\n", visa + "oda none\n", offlineCard, mastercard + offlineCodes,
 		"application jcb\npan 3566002020360505\n", "application amex\npan 378282246310005\n",
 		mastercard + "fault cda-hash\n", visa + "offline-limits 1 2\n",
 	} {
@@ -173,7 +175,6 @@ func FuzzCard(f *testing.F) {
 	s.data[0x9F14], s.data[0x9F23] = []byte{1}, []byte{2}
 	options := tlv.Append(nil, 0x80, append(s.aip[:], s.afl...)...)
 	f.Add([]byte{0x9F, 0x1A, 0x02}, options, template(0x70, s.data), []byte{0x9F, 0x36, 0x02, 0, 1}, acFormat1(0x80)[:17], acFormat1(0x40)[:17], []byte{0x71, 0x07, 0x86, 0x05, 0x84, 0x16, 0, 0, 0})
-	offline(s)
 	f.Add([]byte{}, options, template(0x70, s.data), []byte{}, acFormat1(0x40)[:17], acFormat1(0x00)[:17], []byte{})
 	f.Add([]byte{}, tlv.Append(nil, 0x77, tlv.Append(tlv.Append(nil, 0x82, 0x7C, 0), 0x94, s.afl...)...), template(0x70, s.data), []byte{}, acFormat1(0x40)[:17], acFormat1(0x00)[:17], []byte{})
 	f.Fuzz(func(t *testing.T, pdol, options, record, counter, first, second, scripts []byte) {
@@ -212,18 +213,60 @@ func FuzzCard(f *testing.F) {
 	})
 }
 
-// A real card, of which the transport spoils one answer: it never passes for authenticated data unless
-// what was spoilt is not signed, and never ends otherwise than by a known outcome.
+// Whatever else stands in the FCI, of which nothing is signed, the payment goes the same way byte for
+// byte.
+func FuzzFCI(f *testing.F) {
+	cfg := strictTerminal(0x22)
+	profiles := map[bool]string{false: visa + strictCard, true: mastercard + strictCard}
+	want := map[bool]string{}
+	for cda, profile := range profiles {
+		want[cda] = story(f, cfg, software(f, profile))
+	}
+	f.Add(tlv.Append(nil, 0x5F24, 0x45, 0x12, 0x31), false)
+	f.Add(tlv.Append(nil, 0x8E, 0, 0, 0, 0, 0, 0, 0, 0, 0x1F, 0x00), false)
+	f.Add(tlv.Append(tlv.Append(nil, 0x9F0F, 0, 0, 0, 0, 0), 0x9F0D, 0, 0, 0, 0, 0), true)
+	f.Add(tlv.Append(nil, 0xBF0C, tlv.Append(nil, 0x9F14, 0xFF)...), true)
+	f.Fuzz(func(t *testing.T, extra []byte, cda bool) {
+		list, err := tlv.Parse(extra)
+		if err != nil {
+			return // the whole FCI is refused then
+		}
+		var add []byte
+		for _, e := range list {
+			switch e.Tag {
+			case 0x50, 0x87, 0x5F2D, 0x9F11, 0x9F12, 0x9F38: // the FCI's own business
+			default:
+				add = append(add, e.Raw...)
+			}
+		}
+		if len(add) > 150 {
+			return // no longer fits an answer
+		}
+		card := &wedge{card: software(t, profiles[cda]), change: addToFCI(add)}
+		if got := story(t, cfg, card); got != want[cda] {
+			t.Fatalf("%s\nwant %s", got, want[cda])
+		}
+	})
+}
+
+// A real card, of which the transport spoils one answer: it never passes for authenticated if what was
+// spoilt is signed or a certificate, and never ends otherwise than by a known outcome.
 func FuzzSpoiltAnswer(f *testing.F) {
 	cfg := emvtest.TerminalConfig()
-	f.Add(byte(5), uint16(20), byte(1))
-	f.Add(byte(9), uint16(3), byte(0x80))
-	p, err := emvtest.ParseProfile(bytes.NewReader([]byte("about test card\n" + mastercard)))
-	if err != nil {
-		f.Fatal(err)
+	for which := range byte(14) {
+		f.Add(which, uint16(20), byte(1), true)
+		f.Add(which, uint16(30), byte(0x80), false)
 	}
-	f.Fuzz(func(t *testing.T, which byte, at uint16, with byte) {
-		card := &spoiler{card: emvtest.NewCard(p, nil), which: int(which % 16), at: int(at), with: with}
+	profiles := map[bool]*emvtest.Profile{}
+	for cda, text := range map[bool]string{false: visa, true: mastercard} {
+		p, err := emvtest.ParseProfile(strings.NewReader("about test card\n" + text))
+		if err != nil {
+			f.Fatal(err)
+		}
+		profiles[cda] = p
+	}
+	f.Fuzz(func(t *testing.T, which byte, at uint16, with byte, cda bool) {
+		card := &spoiler{card: emvtest.NewCard(profiles[cda], nil), which: int(which % 16), at: int(at), with: with}
 		tx, err := emvkernel.NewTransaction(&cfg, payment(), card, nil, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -232,8 +275,16 @@ func FuzzSpoiltAnswer(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// What the combined signature covers cannot be altered unnoticed: the answer to GENERATE AC.
-		if card.hit && card.ins == apdu.INSGenerateAC && with != 0 && out.Kind == emvkernel.OnlineRequest {
+		if with == 0 && !tx.Authenticated() {
+			t.Fatalf("nothing was altered: %v, TVR %v", out, tx.TVR())
+		}
+		if with == 0 || !card.hit {
+			return
+		}
+		if tx.Authenticated() && (card.signed || card.ins == apdu.INSInternalAuthenticate) {
+			t.Fatalf("signed data was altered unnoticed: %v, TVR %v", out, tx.TVR())
+		}
+		if cda && card.ins == apdu.INSGenerateAC && out.Kind == emvkernel.OnlineRequest {
 			t.Fatalf("an altered answer to GENERATE AC went online: %v", out)
 		}
 	})
@@ -246,15 +297,64 @@ type spoiler struct {
 	n         int
 	hit       bool
 	ins       byte
+	afl       []byte
+	signed    bool // what was altered is static data to be authenticated or part of a certificate
 }
 
 func (s *spoiler) Transceive(ctx context.Context, command []byte) ([]byte, error) {
 	answer, err := s.card.Transceive(ctx, command)
+	if err == nil && command[1] == apdu.INSGetProcessingOptions {
+		s.afl = locator(answer)
+	}
 	if err == nil && s.n == s.which {
+		at := s.at % len(answer)
 		s.hit, s.ins = true, command[1]
+		s.signed = command[1] == apdu.INSReadRecord && s.afl != nil &&
+			(signedRecord(s.afl, command[3]>>3, command[2]) || inCertificate(answer, at))
 		answer = bytes.Clone(answer)
-		answer[s.at%len(answer)] ^= s.with
+		answer[at] ^= s.with
 	}
 	s.n++
 	return answer, err
+}
+
+// locator takes the AFL out of an answer to GET PROCESSING OPTIONS.
+func locator(answer []byte) []byte {
+	if list, err := inside(answer[:len(answer)-2], 0x77); err == nil {
+		afl, _ := tlv.Find(list, 0x94)
+		return afl.Value
+	}
+	return answer[4 : len(answer)-2]
+}
+
+func signedRecord(afl []byte, sfi, record byte) bool {
+	for ; len(afl) >= 4; afl = afl[4:] {
+		if afl[0]>>3 == sfi && record >= afl[1] && record < afl[1]+afl[3] {
+			return true
+		}
+	}
+	return false
+}
+
+func inCertificate(answer []byte, at int) bool {
+	e, _, err := tlv.ParseOne(answer)
+	if err != nil {
+		return false
+	}
+	list, err := e.Children()
+	if err != nil {
+		return false
+	}
+	end := len(answer) - 2
+	for _, e := range slices.Backward(list) {
+		begin := end - len(e.Raw)
+		switch e.Tag {
+		case 0x8F, 0x90, 0x92, 0x9F32, 0x9F46, 0x9F47, 0x9F48:
+			if at >= begin && at < end {
+				return true
+			}
+		}
+		end = begin
+	}
+	return false
 }

@@ -8,12 +8,12 @@ import (
 	"smartreader/emvkernel/tlv"
 )
 
-// Bits of the application interchange profile, '82', byte 1 (EMV Book 3, Annex C1).
+// Bits of the application interchange profile, '82', byte 1 (EMV Book 3, Annex C1). "Terminal risk
+// management is to be performed" is not looked at, see ManageRisk.
 const (
 	aipSDA        = 0x40
 	aipDDA        = 0x20
 	aipCVM        = 0x10
-	aipRisk       = 0x08
 	aipIssuerAuth = 0x04
 	aipCDA        = 0x01
 )
@@ -42,7 +42,9 @@ func (t *Transaction) InitiateApplication(ctx context.Context) (Outcome, error) 
 	})
 }
 
-// readOptions decodes format 1 ('80': AIP, AFL) or format 2 ('77': data objects) of the answer.
+// readOptions decodes format 1 ('80': AIP, AFL) or format 2 ('77': data objects) of the answer. Nothing
+// but AIP and AFL is taken from it: like the FCI it is not signed. What else it holds still may not
+// come again in a record.
 func (t *Transaction) readOptions(data []byte) error {
 	e, rest, err := tlv.ParseOne(data)
 	if err != nil || len(rest) != 0 {
@@ -60,10 +62,17 @@ func (t *Transaction) readOptions(data []byte) error {
 		if err != nil {
 			return terminate("GET PROCESSING OPTIONS: malformed answer")
 		}
-		if err := t.keepAll(list); err != nil {
-			return err
+		for _, e := range list {
+			if err := t.note(e); err != nil {
+				return err
+			}
+			switch e.Tag {
+			case 0x82:
+				aip = e.Value
+			case 0x94:
+				afl = e.Value
+			}
 		}
-		aip, afl = t.card[0x82], t.card[0x94]
 	default:
 		return terminate("GET PROCESSING OPTIONS: unknown format")
 	}

@@ -6,6 +6,7 @@ import (
 
 	"smartreader/emvkernel"
 	"smartreader/emvkernel/apdu"
+	"smartreader/emvkernel/emvtest"
 	"smartreader/emvkernel/tlv"
 )
 
@@ -75,6 +76,35 @@ func TestProcessingOptionsAnswers(t *testing.T) {
 				t.Error("records were read")
 			}
 		})
+	}
+}
+
+// '9F06' is the application selected, also where the terminal knows only the beginning of its name.
+func TestApplicationIdentifier(t *testing.T) {
+	cfg := emvtest.TerminalConfig()
+	r := &recorder{card: software(t, "application amex\npan 378282246310005\npdol 9F06:8\n")}
+	tx := begin(t, &cfg, payment(), r, nil)
+	if out := collect(t, tx); out.Kind != emvkernel.OnlineRequest {
+		t.Fatal(out)
+	}
+	name := unhex(t, "A000000025010901")
+	asked := false
+	for _, f := range r.frames {
+		if f.command[1] == apdu.INSGetProcessingOptions {
+			asked = true
+			if got := f.command[7:15]; !bytes.Equal(got, name) {
+				t.Errorf("told the card %X", got)
+			}
+		}
+	}
+	list, err := tlv.Parse(tx.ACData())
+	if err != nil || !asked {
+		t.Fatal(err)
+	}
+	for _, tag := range []tlv.Tag{0x84, 0x9F06} {
+		if e, _ := tlv.Find(list, tag); !bytes.Equal(e.Value, name) {
+			t.Errorf("%v in the data set is %X", tag, e.Value)
+		}
 	}
 }
 

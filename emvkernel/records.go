@@ -65,15 +65,20 @@ func (t *Transaction) readFile(ctx context.Context, f file) error {
 		if err != nil {
 			return terminate(fmt.Sprintf("record %d of file %d is not one template 70", n, f.sfi))
 		}
-		if err := t.keepAll(list); err != nil {
-			return err
+		for _, e := range list {
+			if err := t.note(e); err != nil {
+				return err
+			}
+			t.keep(e)
 		}
 	}
 	return nil
 }
 
-// checkMandatory checks account number, expiry date, CDOL1 and CDOL2, and that the track 2 image, if
-// there is one, is of the same account (EMV Book 3, 7.2).
+// checkMandatory checks account number, expiry date, CDOL1 and CDOL2, which only records can have
+// given, that the track 2 image, if there is one, is well-formed and of the same account, and the
+// sequence number, if there is one (EMV Book 3, 7.2 and 7.5). What is malformed here would be sealed
+// and first noticed when the payment is forwarded.
 func (t *Transaction) checkMandatory() error {
 	for _, tag := range []tlv.Tag{0x5A, 0x5F24, 0x8C, 0x8D} {
 		if len(t.card[tag]) == 0 {
@@ -92,6 +97,9 @@ func (t *Transaction) checkMandatory() error {
 			return terminate("track 2 image does not fit the account number")
 		}
 	}
+	if sequence, have := t.card[0x5F34]; have && (len(sequence) != 1 || nibble(sequence, 0) > 9 || nibble(sequence, 1) > 9) {
+		return terminate("malformed account sequence number")
+	}
 	var err error
 	if t.cdol1, err = tlv.ParseDOL(t.card[0x8C]); err != nil {
 		return terminate("malformed CDOL1")
@@ -102,8 +110,11 @@ func (t *Transaction) checkMandatory() error {
 	return nil
 }
 
-// accountNumber decodes '5A': up to 19 digits, filled with 'F'.
+// accountNumber decodes '5A': up to 19 digits in up to ten bytes, filled with 'F'.
 func accountNumber(b []byte) (Secret, bool) {
+	if len(b) > 10 {
+		return nil, false
+	}
 	digits, n := leadingDigits(b)
 	for ; n < 2*len(b); n++ {
 		if nibble(b, n) != 0x0F {
@@ -113,12 +124,25 @@ func accountNumber(b []byte) (Secret, bool) {
 	return digits, len(digits) >= 8 && len(digits) <= 19
 }
 
-// trackAccount decodes the account number of '57': the digits up to the separator 'D', behind which
-// expiry date, service code and discretionary data follow.
+// trackAccount decodes the account number of '57': the digits up to the separator 'D'. Behind it stand
+// expiry date (4 digits), service code (3) and discretionary data, all digits, and one 'F' where that
+// leaves half a byte (EMV Book 3, Annex A, "Track 2 Equivalent Data").
 func trackAccount(b []byte) (Secret, bool) {
 	digits, n := leadingDigits(b)
 	if len(b) > 19 || n >= 2*len(b) || nibble(b, n) != 0x0D {
 		return nil, false
+	}
+	end := 2 * len(b)
+	if nibble(b, end-1) == 0x0F {
+		end--
+	}
+	if end-n-1 < 4+3 {
+		return nil, false
+	}
+	for i := n + 1; i < end; i++ {
+		if nibble(b, i) > 9 {
+			return nil, false
+		}
 	}
 	return digits, true
 }

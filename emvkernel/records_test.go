@@ -41,6 +41,16 @@ func TestRecords(t *testing.T) {
 			s.afl = []byte{0x08, 0x01, 0x01, 0x00, 0x58, 0x01, 0x01, 0x00}
 			s.records = map[[2]byte][]byte{{11, 1}: unhex(t, "5F24 03 271231 9000")}
 		}, emvkernel.OnlineRequest},
+		{"all of it in the FCI only", func(s *stub) {
+			for tag, v := range s.data {
+				s.fci[tag] = v
+			}
+			clear(s.data)
+		}, emvkernel.Terminated},
+		{"the expiry date in the processing options only", func(s *stub) {
+			s.gpo = ok(template(0x77, map[tlv.Tag][]byte{0x82: {0, 0}, 0x94: s.afl, 0x5F24: s.data[0x5F24]}))
+			delete(s.data, 0x5F24)
+		}, emvkernel.Terminated},
 		{"no account number", drop(0x5A), emvkernel.Terminated},
 		{"no expiry date", drop(0x5F24), emvkernel.Terminated},
 		{"no CDOL1", drop(0x8C), emvkernel.Terminated},
@@ -51,6 +61,18 @@ func TestRecords(t *testing.T) {
 		{"account number of 19 digits", set(0x5A, "4242424242424242424F"), emvkernel.OnlineRequest},
 		{"account number of 20 digits", set(0x5A, "42424242424242424242"), emvkernel.Terminated},
 		{"account number of nothing", set(0x5A, "FFFF"), emvkernel.Terminated},
+		{"account number in ten bytes", set(0x5A, "4242424242424242FFFF"), emvkernel.OnlineRequest},
+		{"account number in eleven bytes", set(0x5A, "4242424242424242FFFFFF"), emvkernel.Terminated},
+		{"sequence number", set(0x5F34, "99"), emvkernel.OnlineRequest},
+		{"sequence number with a letter", set(0x5F34, "0A"), emvkernel.Terminated},
+		{"sequence number beginning with a letter", set(0x5F34, "A0"), emvkernel.Terminated},
+		{"sequence number of two bytes", set(0x5F34, "0001"), emvkernel.Terminated},
+		{"sequence number of none", set(0x5F34, ""), emvkernel.Terminated},
+		{"31 February", set(0x5F24, "270231"), emvkernel.Terminated},
+		{"31 November", set(0x5F24, "271131"), emvkernel.Terminated},
+		{"29 February of no leap year", set(0x5F24, "270229"), emvkernel.Terminated},
+		{"29 February", set(0x5F24, "280229"), emvkernel.OnlineRequest},
+		{"month 0", set(0x5F24, "270031"), emvkernel.Terminated},
 		{"month 13", set(0x5F24, "271331"), emvkernel.Terminated},
 		{"day 0", set(0x5F24, "271200"), emvkernel.Terminated},
 		{"letters in the date", set(0x5F24, "2A1231"), emvkernel.Terminated},
@@ -59,6 +81,14 @@ func TestRecords(t *testing.T) {
 		{"malformed CDOL2", set(0x8D, "9F02"), emvkernel.Terminated},
 		{"track 2 of the same account", set(0x57, "4242424242424242D27122010000000000000F"), emvkernel.OnlineRequest},
 		{"track 2 of another account", set(0x57, "4242424242424243D27122010000000000000F"), emvkernel.Terminated},
+		{"track 2 with nothing beyond the service code", set(0x57, "4242424242424242D2712201"), emvkernel.OnlineRequest},
+		{"track 2 without a filler", set(0x57, "4242424242424242D271220123"), emvkernel.OnlineRequest},
+		{"track 2 without a whole service code", set(0x57, "4242424242424242D271220F"), emvkernel.Terminated},
+		{"track 2 with a letter", set(0x57, "4242424242424242D27122010A00000000000F"), emvkernel.Terminated},
+		{"track 2 with a second separator", set(0x57, "4242424242424242D2712201D0000000000000"), emvkernel.Terminated},
+		{"track 2 with two fillers", set(0x57, "4242424242424242D271220100000000000FFF"), emvkernel.Terminated},
+		{"track 2 of twenty bytes", set(0x57, "4242424242424242D2712201000000000000000F"), emvkernel.Terminated},
+		{"empty track 2", set(0x57, ""), emvkernel.Terminated},
 		{"track 2 without separator", set(0x57, "4242424242424242"), emvkernel.Terminated},
 		{"track 2 of a longer account", set(0x57, "42424242424242420D27122010000000000000"), emvkernel.Terminated},
 	}
@@ -82,18 +112,18 @@ func TestCardCannotSpeakForTheTerminal(t *testing.T) {
 	s := newStub()
 	for tag, value := range map[tlv.Tag]string{
 		0x9F02: "000000000001", 0x95: "0000000000", 0x8A: "3030", 0x91: "11111111111111111111",
-		0x9F37: "FFFFFFFF", 0x9F34: "1F0002", 0x98: "2222",
+		0x9F37: "FFFFFFFF", 0x9F34: "1F0002", 0x98: "2222", 0x5F57: "30",
 	} {
 		s.data[tag] = unhex(t, value)
 	}
-	s.data[0x8C] = unhex(t, "9F0206 8A02 9F3704 9F3403 9802 9102")
+	s.data[0x8C] = unhex(t, "9F0206 8A02 9F3704 9F3403 9802 9102 5F5701")
 	_, out := s.run(t, nil)
 	if out.Kind != emvkernel.OnlineRequest {
 		t.Fatal(out)
 	}
 	got := s.asked(apdu.INSGenerateAC)[0].Data
 	// '98' is the hash over an empty TDOL: SHA-1 of nothing begins with DA39.
-	if want := unhex(t, "000000001250 0000 01020304 3F0000 DA39 0000"); string(got) != string(want) {
+	if want := unhex(t, "000000001250 0000 01020304 3F0000 DA39 0000 00"); string(got) != string(want) {
 		t.Errorf("CDOL1 data %X, want %X", got, want)
 	}
 }

@@ -61,7 +61,7 @@ func (t *Transaction) CheckRestrictions(ctx context.Context) (Outcome, error) {
 
 // usageAllowed checks the kind of terminal, and, when the card names its issuer's country, the kind of
 // transaction at home and abroad. A terminal that sells cannot tell goods from services: either is
-// enough. A refund is neither.
+// enough. A refund is neither [unverified].
 func (t *Transaction) usageAllowed(auc [2]byte) bool {
 	place := byte(aucOtherTerminal)
 	if t.cfg.Terminal.atm() {

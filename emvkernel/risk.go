@@ -9,14 +9,17 @@ import (
 )
 
 // ManageRisk checks the floor limit, selects payments at random when the application configures it,
-// and checks how often the card paid offline (EMV Book 3, 10.6). It runs when the card asks for it in
-// its AIP. Not here: the log of earlier payments with the same card that the floor limit may add, and
-// the exception file; both belong to the caller's policy.
+// and checks how often the card paid offline (EMV Book 3, 10.6).
+//
+// EMV requires it of a card that asks for it in its AIP; here it is done with every card. The AIP is
+// signed only where the card's '9F4A' says so, and a bit anybody in between can clear must not switch
+// off the terminal's floor limit. It can only make the terminal stricter; whether EMV means it is
+// [unverified].
+//
+// Not here: the log of earlier payments with the same card that the floor limit may add, and the
+// exception file; both belong to the caller's policy.
 func (t *Transaction) ManageRisk(ctx context.Context) (Outcome, error) {
 	return t.step(ctx, "manage risk", toManage, toAnalyze, func(ctx context.Context) error {
-		if t.aip[0]&aipRisk == 0 {
-			return nil
-		}
 		amount := t.params.Amount
 		if amount >= t.app.FloorLimit {
 			t.tvr.set(FloorLimitExceeded)
@@ -41,11 +44,16 @@ func (a *Application) randomTarget(amount int64) int64 {
 	return target + (maximum-target)*(amount-a.RandomThreshold)/(a.FloorLimit-a.RandomThreshold)
 }
 
-// checkVelocity compares the transactions since the last one online with the card's limits. A card
-// that has only one limit does not want the check; one that hides its counters exceeds both.
+// checkVelocity compares the transactions since the last one online with the card's limits (EMV Book 3,
+// 10.6.3). A card that has only one limit does not want the check; one that hides its counters exceeds
+// both.
 func (t *Transaction) checkVelocity(ctx context.Context) error {
-	lower, upper := t.card[0x9F14], t.card[0x9F23]
-	if len(lower) != 1 || len(upper) != 1 {
+	lower, haveLower := t.card[0x9F14]
+	upper, haveUpper := t.card[0x9F23]
+	if haveLower && len(lower) != 1 || haveUpper && len(upper) != 1 {
+		return terminate("malformed consecutive offline limit")
+	}
+	if !haveLower || !haveUpper {
 		return nil
 	}
 	atc, haveATC, err := t.counter(ctx, 0x9F36)

@@ -82,11 +82,33 @@ func TestRisk(t *testing.T) {
 	}
 }
 
+// The floor limit, random selection and the card's own limits hold whether the card's AIP asks for risk
+// management or not.
 func TestRiskNotAskedFor(t *testing.T) {
 	s := newStub()
 	tx, _ := s.run(t, amount(10000))
-	if tx.TVR()[3] != 0 || tx.TSI().Has(emvkernel.RiskPerformed) {
-		t.Errorf("TVR %v, TSI %v", tx.TVR(), tx.TSI())
+	if tx.TVR()[3] != 0x80 || !tx.TSI().Has(emvkernel.RiskPerformed) {
+		t.Errorf("floor limit: TVR %v, TSI %v", tx.TVR(), tx.TSI())
+	}
+	s = newStub()
+	s.data[0x9F14], s.data[0x9F23] = []byte{1}, []byte{2}
+	tx, _ = s.run(t, func(c *emvkernel.Config, p *emvkernel.Params) {
+		c.Applications[0].RandomMaximum, p.RandomSelection = 99, 1
+	})
+	if tx.TVR()[3] != 0x70 {
+		t.Errorf("random and both limits: TVR %v", tx.TVR())
+	}
+}
+
+func TestMalformedLimit(t *testing.T) {
+	for _, tag := range []tlv.Tag{0x9F14, 0x9F23} {
+		for _, value := range [][]byte{{}, {0, 1}} {
+			s := newStub()
+			s.data[tag] = value
+			if _, out := s.run(t, nil); out.Kind != emvkernel.Terminated {
+				t.Errorf("%v of %d bytes: %v", tag, len(value), out)
+			}
+		}
 	}
 }
 

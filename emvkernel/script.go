@@ -13,7 +13,7 @@ import (
 type script struct {
 	id       [4]byte // '9F18', zeros when absent
 	commands [][]byte
-	bad      bool // not parseable: reported as not performed
+	bad      bool // not parseable: reported as not performed [unverified]
 }
 
 // maxScripts is generous: the commands of an answer together have at most 128 bytes in EMV, and a host
@@ -71,8 +71,8 @@ const (
 )
 
 // runScripts sends each script's commands in order. A command is refused unless the card answers with
-// '9000' or a warning; the rest of that script is then left out, the next script still runs. flag is
-// the TVR bit of a failure.
+// '9000' or a warning; the rest of that script is then left out, the next script still runs. A script
+// without commands is successful [unverified]. flag is the TVR bit of a failure.
 func (t *Transaction) runScripts(ctx context.Context, list []script, flag Flag) error {
 	for _, s := range list {
 		t.tsi.set(ScriptPerformed)

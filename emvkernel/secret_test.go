@@ -96,9 +96,10 @@ func TestTransactionIsMasked(t *testing.T) {
 	if _, err := tx.Collect(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "tx", tx, "card", tx.Card(), "data", tx.ACData())
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "tx", tx, "copy", *tx, "card", tx.Card(), "data", tx.ACData())
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
 		fmt.Fprintf(&log, verb, tx)
+		fmt.Fprintf(&log, verb, *tx)
 		fmt.Fprintf(&log, verb, tx.Card())
 		fmt.Fprintf(&log, verb, tx.ACData())
 	}

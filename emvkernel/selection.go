@@ -111,8 +111,8 @@ func (t *Transaction) readDirectory(ctx context.Context) ([]candidate, error) {
 	return list, nil
 }
 
-// probeAIDs asks the card for each AID of the terminal. Where the terminal allows partial names it
-// goes on asking for the next one.
+// probeAIDs asks the card for each AID of the terminal. Where the terminal allows partial names and
+// the card answered with a longer one, it goes on asking for the next one.
 func (t *Transaction) probeAIDs(ctx context.Context) ([]candidate, error) {
 	var list []candidate
 	for i := range t.cfg.Applications {
@@ -139,7 +139,7 @@ func (t *Transaction) probeAIDs(ctx context.Context) ([]candidate, error) {
 				table, _ := tlv.Find(f.proprietary, 0x9F11)
 				list = t.addCandidate(list, f.name, f.proprietary, table.Value)
 			}
-			if !app.PartialMatch {
+			if !app.PartialMatch || len(f.name) == len(app.AID) {
 				break
 			}
 		}
@@ -183,7 +183,8 @@ func (t *Transaction) application(name []byte) *Application {
 
 // SelectApplication chooses among the candidates, with the cardholder where there is a choice or the
 // card wants consent, and selects the application. A card that refuses one, or answers with another,
-// loses it from the list and the choice is made again (EMV Book 1, 12.4).
+// loses it from the list and the choice is made again (EMV Book 1, 12.4; that another name counts as a
+// refusal is [unverified]).
 func (t *Transaction) SelectApplication(ctx context.Context) (Outcome, error) {
 	return t.step(ctx, "select application", toSelect, toInitiate, func(ctx context.Context) error {
 		for len(t.candidates) > 0 {
@@ -211,10 +212,11 @@ func (t *Transaction) SelectApplication(ctx context.Context) (Outcome, error) {
 	})
 }
 
-// choose returns the index of the candidate to select.
+// choose returns the index of the candidate to select. Picking one of several is consent to it, so no
+// application picked is asked about again (EMV Book 1, 12.4).
 func (t *Transaction) choose(ctx context.Context) (int, error) {
 	if t.holder == nil {
-		// Nobody to ask: the best one that does not insist on consent.
+		// Nobody to ask: the best one that does not insist on consent, which nobody can give.
 		for i := range t.candidates {
 			if !t.candidates[i].confirm {
 				return i, nil
@@ -263,9 +265,24 @@ func (t *Transaction) begin(c candidate, f fci) {
 		seen: map[tlv.Tag]bool{},
 	}
 	for _, e := range f.proprietary {
-		t.keep(e)
+		if inFCI(e.Tag) {
+			t.keep(e)
+		}
 	}
 	if table, ok := t.card[0x9F11]; ok {
 		t.selected.label = readLabel(f.proprietary, table)
+	}
+}
+
+// inFCI lists what is taken from the FCI: names, priority, languages, and the PDOL, which are needed
+// before any record can be read. Everything else a card has to say stands in its records. The FCI is
+// never part of the data the card's signature covers: anybody between card and terminal could add an
+// expiry date, a CVM list or action codes to it.
+func inFCI(tag tlv.Tag) bool {
+	switch tag {
+	case 0x50, 0x87, 0x5F2D, 0x9F11, 0x9F12, 0x9F38:
+		return true
+	default:
+		return false
 	}
 }

@@ -78,6 +78,16 @@ func TestSelection(t *testing.T) {
 			aid:        "A000000003101001", label: "FIRST",
 		},
 		{
+			name:       "the whole name at once: no next one, though partial names are allowed",
+			transcript: selectDirectory + noFile + selectVisa + visaFCI + selectMC + noFile + selectVisa + visaFCI,
+			aid:        "A0000000031010", label: "VISA",
+		},
+		{
+			name:       "the whole name of a blocked application: no next one either",
+			transcript: selectDirectory + noFile + selectVisa + "< 6F11 8407 A0000000031010 A506 5004 56495341 6283\n" + selectMC + noFile,
+			want:       emvkernel.NotAccepted,
+		},
+		{
 			name:       "a card that offers the same name for ever",
 			transcript: selectDirectory + noFile + selectVisa + visa1FCI + nextVisa + visa1FCI + selectMC + noFile + selectVisa1 + visa1FCI,
 			aid:        "A000000003101001", label: "FIRST",
@@ -104,7 +114,7 @@ func TestSelection(t *testing.T) {
 		},
 		{
 			name:       "blocked directory (6283): list of AIDs",
-			transcript: selectDirectory + "< 6F15 840E 315041592E5359532E4444463031 A503 880101 6283\n" + selectVisa + visaFCI + nextVisa + noFile + selectMC + noFile + selectVisa + visaFCI,
+			transcript: selectDirectory + "< 6F15 840E 315041592E5359532E4444463031 A503 880101 6283\n" + selectVisa + visaFCI + selectMC + noFile + selectVisa + visaFCI,
 			aid:        "A0000000031010", label: "VISA",
 		},
 		{
@@ -177,6 +187,23 @@ func TestSelection(t *testing.T) {
 		{
 			name:       "confirmation wanted and nobody there",
 			transcript: directory + twoConfirm + readSecond + noRecord,
+			want:       emvkernel.NotAccepted,
+		},
+		{
+			name:       "the best one wants confirmation and nobody is there: the next best",
+			transcript: directory + "< 7026 6112 4F07 A0000000031010 5004 56495341 870102 6110 4F07 A0000000041010 5002 4D43 870181 9000\n" + readSecond + noRecord + selectVisa + visaFCI,
+			aid:        "A0000000031010", label: "VISA",
+		},
+		{
+			name:       "choosing one of several is consent to it",
+			transcript: directory + twoConfirm + readSecond + noRecord + selectVisa + visaFCI,
+			holder:     &person{choose: 1, labels: []string{"MC", "VISA"}},
+			aid:        "A0000000031010", label: "VISA",
+		},
+		{
+			name:       "the one left after the chosen one is gone still wants consent",
+			transcript: directory + twoConfirm + readSecond + noRecord + selectMC + noFile,
+			holder:     &person{labels: []string{"MC", "VISA"}, asked: "VISA"},
 			want:       emvkernel.NotAccepted,
 		},
 		{
@@ -285,15 +312,15 @@ func TestReselection(t *testing.T) {
 func TestTransportProcedure(t *testing.T) {
 	tests := []struct{ name, transcript, aid string }{
 		{"61xx is fetched", selectDirectory + "< 6A82\n" + selectVisa + "< 6113\n> 00C0000013\n" + visaFCI +
-			nextVisa + noFile + selectMC + noFile + selectVisa + visaFCI, "A0000000031010"},
+			selectMC + noFile + selectVisa + visaFCI, "A0000000031010"},
 		{"61xx in parts", selectDirectory + "< 6A82\n" + selectVisa + "< 6113\n> 00C0000013\n< 6F11 8407 A0000000031010 6108\n> 00C0000008\n< A506 5004 56495341 9000\n" +
-			nextVisa + noFile + selectMC + noFile + selectVisa + visaFCI, "A0000000031010"},
+			selectMC + noFile + selectVisa + visaFCI, "A0000000031010"},
 		{"6Cxx is asked again with the length", selectDirectory + directoryFCI + readFirst + "< 6C16\n> 00B2010C16\n" + visaEntry + readSecond + noRecord + selectVisa + visaFCI, "A0000000031010"},
 		{"GET RESPONSE corrected by 6Cxx", selectDirectory + "< 6A82\n" + selectVisa + "< 6100\n> 00C0000000\n< 6C13\n> 00C0000013\n" + visaFCI +
-			nextVisa + noFile + selectMC + noFile + selectVisa + visaFCI, "A0000000031010"},
+			selectMC + noFile + selectVisa + visaFCI, "A0000000031010"},
 		{"a warning with its data behind it", selectDirectory + "< 6A82\n" + selectVisa + "< 6283\n> 00C0000000\n< 6F13 8408 A000000003101001 A507 5005 4649525354 9000\n" +
 			nextVisa + visa2FCI + nextVisa + noFile + selectMC + noFile + selectVisa2 + visa2FCI, "A000000003101002"},
-		{"a warning with nothing behind it", selectDirectory + "< 6283\n> 00C0000000\n< 6F00\n" + selectVisa + visaFCI + nextVisa + noFile + selectMC + noFile + selectVisa + visaFCI, "A0000000031010"},
+		{"a warning with nothing behind it", selectDirectory + "< 6283\n> 00C0000000\n< 6F00\n" + selectVisa + visaFCI + selectMC + noFile + selectVisa + visaFCI, "A0000000031010"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -75,7 +75,7 @@ func (t *Transaction) terminalData(tag tlv.Tag) (value []byte, owned bool) {
 		return t.tcHash, true
 	case 0x9F5B:
 		return t.scripts, true
-	case 0x71, 0x72, 0x86, 0x89, 0x99, 0x9F1D, 0x9F22, 0x9F3A, 0x9F3C, 0x9F3D, 0x9F66:
+	case 0x5F57, 0x71, 0x72, 0x86, 0x89, 0x99, 0x9F1D, 0x9F22, 0x9F3A, 0x9F3C, 0x9F3D, 0x9F66:
 		return nil, true
 	}
 	if t.app == nil {
@@ -83,7 +83,9 @@ func (t *Transaction) terminalData(tag tlv.Tag) (value []byte, owned bool) {
 	}
 	switch tag {
 	case 0x9F06:
-		return t.app.AID, true
+		// The name that was selected, not the beginning of it the terminal lists: after a partial match
+		// only that one says which application it is [unverified].
+		return t.selected.name, true
 	case 0x9F09:
 		return t.app.Version[:], true
 	case 0x9F1B:
@@ -110,21 +112,18 @@ func (t *Transaction) keep(e tlv.Element) {
 		return
 	}
 	if _, have := t.card[e.Tag]; have {
-		return // the FCI has the first word; processing options and records cannot repeat a tag
+		return // the FCI has the first word on what it may say; records cannot repeat a tag
 	}
 	t.card[e.Tag] = append(make([]byte, 0, len(e.Value)), e.Value...)
 }
 
-// keepAll stores data objects of the processing options or a record. A primitive one that comes a
-// second time ends the transaction (EMV Book 3, 10.2).
-func (t *Transaction) keepAll(list []tlv.Element) error {
-	for _, e := range list {
-		if t.seen[e.Tag] {
-			return terminate("card gives tag " + e.Tag.String() + " twice")
-		}
-		t.seen[e.Tag] = !e.Tag.Constructed()
-		t.keep(e)
+// note marks a data object of the processing options or a record as given. A primitive one that comes
+// a second time ends the transaction (EMV Book 3, 10.2).
+func (t *Transaction) note(e tlv.Element) error {
+	if t.seen[e.Tag] {
+		return terminate("card gives tag " + e.Tag.String() + " twice")
 	}
+	t.seen[e.Tag] = !e.Tag.Constructed()
 	return nil
 }
 

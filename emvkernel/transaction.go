@@ -13,17 +13,22 @@ import (
 
 // Transceiver sends one command to the card and returns its answer, status word included. It must
 // return when ctx ends, with an error that wraps ctx.Err(). Its errors reach the kernel's caller
-// wrapped.
+// wrapped. The kernel copies the answer: its memory may be used again at once.
 type Transceiver interface {
 	Transceive(ctx context.Context, command []byte) (response []byte, err error)
 }
 
 // Cardholder is asked what only the cardholder can answer. An error ends the transaction and reaches
 // the kernel's caller wrapped. The labels are UTF-8 and printable.
+//
+// A terminal that cannot ask passes nil to NewTransaction: applications that insist on the
+// cardholder's consent are then not used, and of the others the one with the best priority is. An
+// implementation that answers without asking would give consent in the cardholder's name.
 type Cardholder interface {
 	// ChooseApplication offers the applications, best first, and returns the index of the chosen one.
+	// The choice counts as consent: ConfirmApplication does not follow.
 	ChooseApplication(ctx context.Context, labels []string) (int, error)
-	// ConfirmApplication asks whether the one application may be used.
+	// ConfirmApplication asks whether the one application there is may be used.
 	ConfirmApplication(ctx context.Context, label string) (bool, error)
 }
 
@@ -64,10 +69,10 @@ type Transaction struct {
 	selected candidate
 	app      *Application
 
-	// card holds the card's primitive data objects: of the FCI (SelectApplication), the processing
-	// options (InitiateApplication), the records (ReadData), the ICC dynamic number or data
-	// authentication code (AuthenticateData, FirstGenerateAC). What the terminal owns is never in it
-	// (see terminalData).
+	// card holds the card's primitive data objects: of the FCI what inFCI lists (SelectApplication), of
+	// the processing options AIP and AFL (InitiateApplication), the records (ReadData), the ICC dynamic
+	// number or data authentication code (AuthenticateData, FirstGenerateAC). What the terminal owns is
+	// never in it (see terminalData).
 	card map[tlv.Tag][]byte
 
 	// From here on SelectApplication clears all.
@@ -75,7 +80,7 @@ type Transaction struct {
 	tvr TVR // set by AuthenticateData to Complete; read by AnalyzeTerminalAction and the CDOLs
 	tsi TSI // set by AuthenticateData to Complete
 
-	aip      [2]byte          // InitiateApplication; read by AuthenticateData, VerifyCardholder, ManageRisk, Complete
+	aip      [2]byte          // InitiateApplication; read by AuthenticateData, VerifyCardholder, Complete
 	afl      []byte           // InitiateApplication; read by ReadData
 	seen     map[tlv.Tag]bool // InitiateApplication and ReadData: tags that may not come again
 	pdolData []byte           // InitiateApplication; read by the CDA check
@@ -103,9 +108,9 @@ type Transaction struct {
 	acData    Secret // FirstGenerateAC; never changed after
 }
 
-// NewTransaction prepares a transaction; the card is powered and nothing was sent to it. cfg must be
-// valid and not change while transactions use it. holder may be nil when nobody can be asked; log may
-// be nil.
+// NewTransaction prepares a transaction; the card is powered and nothing was sent to it. cfg must have
+// passed Validate, which is too slow to repeat for every payment and which every step relies on, and
+// must not change while transactions use it. holder is nil when nobody can be asked; log may be nil.
 func NewTransaction(cfg *Config, p Params, card Transceiver, holder Cardholder, log *slog.Logger) (*Transaction, error) {
 	if cfg == nil || card == nil {
 		return nil, fmt.Errorf("%w: no configuration or no card", ErrConfig)
@@ -197,14 +202,15 @@ func (t *Transaction) TVR() TVR { return t.tvr }
 // TSI returns the transaction status information as it stands.
 func (t *Transaction) TSI() TSI { return t.tsi }
 
-// Wipe overwrites the card data the transaction holds. What Card and ACData returned earlier is
-// overwritten too. The transaction is over afterwards.
+// Wipe overwrites the card data the transaction holds. What Card returned earlier is overwritten too;
+// what ACData returned is the caller's to wipe. The transaction is over afterwards.
 func (t *Transaction) Wipe() {
 	for _, v := range t.card {
 		clear(v)
 	}
 	clear(t.card)
 	t.acData.Wipe()
+	t.acData = nil
 	t.static.Wipe()
 	clear(t.pdolData)
 	clear(t.cdol1Data)
@@ -213,8 +219,8 @@ func (t *Transaction) Wipe() {
 	t.phase = over
 }
 
-// Format keeps fmt away from the fields, which hold card data.
-func (t *Transaction) Format(f fmt.State, _ rune) { io.WriteString(f, "emvkernel.Transaction") }
+// Format keeps fmt away from the fields, which hold card data; those of a copy too.
+func (t Transaction) Format(f fmt.State, _ rune) { io.WriteString(f, "emvkernel.Transaction") }
 
-// LogValue keeps loggers away from the fields, which hold card data.
-func (t *Transaction) LogValue() slog.Value { return slog.StringValue("emvkernel.Transaction") }
+// LogValue keeps loggers away from the fields, which hold card data; those of a copy too.
+func (t Transaction) LogValue() slog.Value { return slog.StringValue("emvkernel.Transaction") }

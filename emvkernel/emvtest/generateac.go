@@ -238,8 +238,8 @@ func terminalData(dol tlv.DOL, data []byte) map[tlv.Tag][]byte {
 }
 
 // cryptogramInput is what the application cryptogram is computed over: the terminal's data in the order
-// of cryptogramTags, AIP, ATC and the whole issuer application data. It is the set of the scheme's
-// cryptogram version 18.
+// of cryptogramTags, AIP, ATC and the whole issuer application data. It is this issuer's choice: EMV
+// Book 2, "Application Cryptogram Generation", recommends all but the last as the minimum.
 func cryptogramInput(terminal map[tlv.Tag][]byte, aip [2]byte, atc uint16, iad []byte) []byte {
 	var out []byte
 	for _, item := range cryptogramTags {

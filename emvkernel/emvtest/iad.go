@@ -4,7 +4,7 @@ package emvtest
 //
 //	06           length of what follows
 //	01           derivation key index
-//	12           cryptogram version number 18
+//	12           this issuer's cryptogram version number, see below
 //	03 B2 B3 B4  card verification results
 //
 // B2: b8-7 the second cryptogram (00 AAC, 01 TC, 10 not asked for yet), b6-5 the first (00 AAC, 01 TC,
@@ -12,10 +12,15 @@ package emvtest
 // B3: b8 the last online transaction was not completed, b5 new card, b4 issuer authentication failed in
 // the last online transaction, b3 no issuer authentication after an online answer.
 // B4: b2 DDA was performed.
+//
+// '12' is a label of this issuer and no payment system's version: what the cryptogram covers and the
+// key it is made with are as common EMV cards have them, but the response is by method 1 (EMV Book 2,
+// 8.2.1), while the version widely known as 18 answers by method 2 [unverified].
 const (
 	iadBytes          = 7
 	iadKeyIndex       = 0x01
 	cryptogramVersion = 0x12
+	cvrLength         = 0x03
 
 	cvrIssuerFailed     = 0x08 // B2
 	cvrLastNotCompleted = 0x80 // B3
@@ -55,13 +60,15 @@ func (s *session) issuerApplicationData(kind acType, second bool, memory Applica
 	if s.ddaDone {
 		b4 |= cvrDDAPerformed
 	}
-	return []byte{iadBytes - 1, iadKeyIndex, cryptogramVersion, 0x03, b2, b3, b4}
+	return []byte{iadBytes - 1, iadKeyIndex, cryptogramVersion, cvrLength, b2, b3, b4}
 }
 
 // iadClaims reads back which first cryptogram an IAD belongs to; ok is false for one that is not this
-// issuer's.
+// issuer's, or of a second GENERATE AC. The latter tells what its first one was too: without the check
+// the cryptogram of a refusal could be passed off as the request it ended.
 func iadClaims(iad []byte) (first acType, ok bool) {
-	if len(iad) != iadBytes || iad[0] != iadBytes-1 || iad[1] != iadKeyIndex || iad[2] != cryptogramVersion || iad[3] != 0x03 {
+	if len(iad) != iadBytes || iad[0] != iadBytes-1 || iad[1] != iadKeyIndex || iad[2] != cryptogramVersion ||
+		iad[3] != cvrLength || iad[4]>>6 != cvrNotAsked {
 		return 0, false
 	}
 	return acType(iad[4] >> 4 & 0b11 << 6), true

@@ -22,15 +22,17 @@ const issuerDataBytes = 10
 type Verdict int
 
 const (
-	// CryptogramMismatch: the cryptogram is not this card's over this data. Something the cryptogram
-	// covers was altered (amount, other amount, country, TVR, currency, date, type, unpredictable number,
-	// AIP, ATC, '9F10'), or the card is forged.
+	// CryptogramMismatch: the cryptogram is not this card's first one over this data. Something it covers
+	// was altered (amount, other amount, country, TVR, currency, date, type, unpredictable number, AIP,
+	// ATC, '9F10'), it is of a second GENERATE AC, or the card is forged.
 	CryptogramMismatch Verdict = iota
 	// UnknownCard: the number is none of the test issuer's.
 	UnknownCard
 	// NotOnline: the cryptogram is right, but it is a TC or AAC and asks the issuer nothing.
 	NotOnline
-	// Genuine: an ARQC, computed by this card over exactly this data.
+	// Genuine: an ARQC this card computed, over exactly those values listed above. The cryptogram covers
+	// nothing else: CVM results, terminal and merchant, track 2, expiry date and name are no more proven
+	// than whoever sent them is trusted.
 	Genuine
 )
 
@@ -188,7 +190,7 @@ func (p payment) card() string {
 func (p payment) verify(b *brand) (Verdict, string) {
 	claimed, ok := iadClaims(p.iad)
 	if !ok {
-		return CryptogramMismatch, "'9F10' is not this issuer's: unknown key index, version or length"
+		return CryptogramMismatch, "'9F10' is not this issuer's (unknown key index, version or length), or of a second cryptogram"
 	}
 	input := cryptogramInput(p.terminal, p.aip, p.atc, p.iad)
 	if mac(p.sessionKey(b), input) != p.cryptogram {

@@ -103,6 +103,21 @@ func TestIssuerVerdicts(t *testing.T) {
 	declined := newDesk(t, load(t, "card-declines"), nil)
 	declined.begin()
 	aac := declined.payment(declined.generate(apdu.RequestARQC, false))
+	// The second cryptogram of a card, passed off as the request that came before it.
+	second := func(request byte) map[tlv.Tag][]byte {
+		d, _ := paid(t, load(t, "visa"))
+		out := d.payment(d.generate(request, true))
+		if got := out[0x9F27][0]; got != request {
+			t.Fatalf("asked for %02X, the card gave %02X", request, got)
+		}
+		out[0x9F27] = []byte{apdu.RequestARQC}
+		return out
+	}
+	iad := func(at int, value byte) []byte {
+		b := bytes.Clone(values[0x9F10])
+		b[at] = value
+		return b
+	}
 	_, wrong := paid(t, load(t, "broken-cryptogram"))
 	_, late := paid(t, load(t, "expired"))
 
@@ -119,6 +134,11 @@ func TestIssuerVerdicts(t *testing.T) {
 		{"another card", change(0x5A, fromHex(t, "4000056655665556")), CryptogramMismatch, "generic_decline"},
 		{"foreign application data", change(0x9F10, fromHex(t, "06010A03A00000")), CryptogramMismatch, "generic_decline"},
 		{"AAC", aac, NotOnline, "generic_decline"},
+		{"AAC of the second command as ARQC", second(apdu.RequestAAC), CryptogramMismatch, "generic_decline"},
+		{"TC of the second command as ARQC", second(apdu.RequestTC), CryptogramMismatch, "generic_decline"},
+		{"verification results of another length", change(0x9F10, iad(3, 0x04)), CryptogramMismatch, "generic_decline"},
+		{"verification results of another length, cryptogram over them", resigned(t, values, iad(3, 0x04)), CryptogramMismatch, "generic_decline"},
+		{"the same data signed again", resigned(t, values, values[0x9F10]), Genuine, ""},
 		{"wrong cryptogram", wrong, CryptogramMismatch, "generic_decline"},
 		{"expired, but the terminal did not say so", late, Genuine, ""},
 	} {
@@ -141,6 +161,20 @@ func TestIssuerVerdicts(t *testing.T) {
 	if r, err := issuer.Check(encode(d.payment(d.generate(apdu.RequestARQC, false)))); err != nil || r.Decision.DeclineCode != "expired_card" {
 		t.Errorf("expired and said so: %+v %v", r.Decision, err)
 	}
+}
+
+// resigned replaces '9F10' and gives the payment the cryptogram that covers the new one.
+func resigned(t *testing.T, values map[tlv.Tag][]byte, iad []byte) map[tlv.Tag][]byte {
+	t.Helper()
+	out := maps.Clone(values)
+	out[0x9F10] = iad
+	p, err := parsePayment(encode(out))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ac := mac(p.sessionKey(brandNamed("visa")), cryptogramInput(p.terminal, p.aip, p.atc, p.iad))
+	out[0x9F26] = ac[:]
+	return out
 }
 
 func TestIssuerRefusesMalformedData(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -164,6 +165,10 @@ func FuzzCertificate(f *testing.F) {
 	f.Add(issuer.Certificate, issuer.Remainder, issuer.Exponent, testPAN, testStatic)
 	f.Add(icc.Certificate, icc.Remainder, icc.Exponent, testPAN, testStatic)
 	f.Add([]byte{}, []byte{}, []byte{}, []byte{}, []byte{})
+	// What the issuer's certificate recovers to, 106 bytes: the target signs variants of it.
+	var body []byte
+	c.issuerCertificate(f, func(b []byte) { body = bytes.Clone(b) })
+	f.Add([]byte{}, issuer.Remainder, issuer.Exponent, testPAN, body)
 	f.Fuzz(func(t *testing.T, certificate, remainder, exponent, pan, static []byte) {
 		k := Certificate{certificate, remainder, exponent}
 		// The signing key is fresh in every run: whatever verifies was a seed.
@@ -181,9 +186,36 @@ func FuzzCertificate(f *testing.F) {
 		// The fuzzer's bytes as what a signature recovers to: exponent one would be identity, so sign them.
 		if len(static) == 128-22 {
 			signed := Certificate{c.caKey.sign(t, static, remainder, exponent), remainder, exponent}
-			_, _ = RecoverIssuerKey(c.ca, signed, pan, today)
+			key, err := RecoverIssuerKey(c.ca, signed, pan, today)
+			if _, ok := errors.AsType[*Failure](err); err != nil && !ok {
+				t.Fatalf("untyped error %v", err)
+			}
+			if err == nil {
+				checkCertified(t, key, static, remainder, pan)
+			}
+			if bytes.Equal(static, body) && bytes.Equal(remainder, issuer.Remainder) && bytes.Equal(exponent, issuer.Exponent) && bytes.Equal(pan, testPAN) && err != nil {
+				t.Fatalf("the certificate itself: %v", err)
+			}
 		}
 		// A key of the card's own choice never panics.
 		_, _ = RecoverICCKey(PublicKey{pan, exponent}, k, static, pan, today)
 	})
+}
+
+// checkCertified: a key is never longer than the one that certified it, has one of the two exponents, is
+// what body and remainder hold, and is of an issuer the account number begins with. Offsets as in
+// TestIssuerCertificateReasons.
+func checkCertified(t *testing.T, key PublicKey, body, remainder, pan []byte) {
+	t.Helper()
+	if n := len(key.Modulus); n == 0 || n > 128 || n != int(body[12]) || !validExponent(key.Exponent) || len(key.Exponent) != int(body[13]) {
+		t.Fatalf("modulus of %d bytes, exponent %X", len(key.Modulus), key.Exponent)
+	}
+	room := body[14:]
+	if fits := min(len(room), len(key.Modulus)); !bytes.Equal(key.Modulus[:fits], room[:fits]) || !bytes.Equal(key.Modulus[fits:], remainder) {
+		t.Fatal("not the key in the certificate")
+	}
+	id := strings.TrimRight(fmt.Sprintf("%X", body[1:5]), "F")
+	if len(id) < 3 || strings.Trim(id, "0123456789") != "" || !strings.HasPrefix(fmt.Sprintf("%X", pan), id) {
+		t.Fatalf("issuer %s", id)
+	}
 }

@@ -106,7 +106,8 @@ func parseAt(b []byte, start int) (Element, []byte, error) {
 	return e, in[end:], nil
 }
 
-// parseLength reads a length field. Two spare bytes are tolerated: real cards send '82 00 92'.
+// parseLength reads a length field of one to five bytes. It need not be the shortest possible: real
+// cards send '82 00 92'.
 func parseLength(b []byte) (length, n int, reason string) {
 	if len(b) == 0 {
 		return 0, 0, "no length"

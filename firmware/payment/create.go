@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"time"
 
 	"smartreader/store"
 	"smartreader/store/killpoint"
@@ -144,7 +145,11 @@ func (m *Machine) Register(ctx context.Context, p store.Payment, request store.R
 }
 
 func (m *Machine) register(ctx context.Context, p store.Payment, request store.Request) (store.Payment, error) {
-	ictx, cancel := context.WithTimeout(ctx, m.opt.AuthorizeTimeout)
+	timeout := m.opt.AuthorizeTimeout
+	if p.OfflineBehavior == PreferOnline {
+		timeout = min(timeout, registerTimeout)
+	}
+	ictx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	intent, err := m.opt.Platform.CreateIntent(ictx, p)
 	var failure *Error
@@ -183,6 +188,10 @@ func (m *Machine) register(ctx context.Context, p store.Payment, request store.R
 	}
 	return p, nil
 }
+
+// registerTimeout bounds the wait for an intent id that the payment can do
+// without: at the till every second of it is felt.
+const registerTimeout = 5 * time.Second
 
 func certificateFailure(err error) *Error {
 	return refuse(CertificateError, RetrySame, "something answered in the platform's place: "+err.Error(),
