@@ -11,7 +11,8 @@ func dateOf(t time.Time) date {
 }
 
 // parseDate decodes YYMMDD, three BCD bytes. Years 00 to 49 are in this century, 50 to 99 in the last
-// one (EMV Book 4, "Date Management"). A day the month does not have is no date [unverified].
+// one (EMV Book 4, "Date Management"). A 31st that the month does not have is taken as its end: days
+// compare as numbers, and refusing a card for it would protect nobody [unverified].
 func parseDate(b []byte) (date, bool) {
 	if len(b) != 3 {
 		return 0, false
@@ -28,9 +29,8 @@ func parseDate(b []byte) (date, bool) {
 	if n[0] >= 50 {
 		year = 1900 + n[0]
 	}
-	d := date(year*10000 + n[1]*100 + n[2])
-	// time.Date moves what is no day of the calendar to one that is.
-	return d, d == dateOf(time.Date(year, time.Month(n[1]), n[2], 0, 0, 0, 0, time.UTC))
+	valid := n[1] >= 1 && n[1] <= 12 && n[2] >= 1 && n[2] <= 31
+	return date(year*10000 + n[1]*100 + n[2]), valid
 }
 
 func (d date) year() int  { return int(d) / 10000 }
