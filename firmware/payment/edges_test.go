@@ -313,3 +313,26 @@ func TestRealCardInTestModeIsRefused(t *testing.T) {
 	_, err = b.process(p)
 	b.fails(err, payment.CardNotSupported)
 }
+
+// After a loss that the operator accepted, a sealed payment may have been told
+// approved: it is not undone, the platform is asked.
+func TestRecoverAfterALossUndoesNothing(t *testing.T) {
+	b := newBench(t, func(_ *bench, o *payment.Options) { o.AfterLoss = true })
+	commit := func(p store.Payment, s store.State) store.Payment {
+		p.State = s
+		c := store.Change{Payment: p}
+		if s == store.Authorizing {
+			c.Seal = func(uint64) ([]byte, string, error) { return []byte("sealed"), "tmr_test.1.0001.0000000000000000", nil }
+		}
+		p, err := b.store.Commit(context.Background(), c)
+		b.must(err)
+		return p
+	}
+	open := commit(commit(b.create(100, payment.PreferOnline), store.Collecting), store.Collected)
+	sealed := commit(commit(commit(b.create(300, payment.PreferOnline), store.Collecting), store.Collected), store.Authorizing)
+	b.must(b.machine.Recover(t.Context()))
+	if p := b.state(sealed, store.Stored); !p.Attempted {
+		t.Error("it would be sent without asking first")
+	}
+	b.state(open, store.Interrupted)
+}

@@ -42,6 +42,10 @@ type Options struct {
 	// committed with it and given back when the request is repeated.
 	EncodeOutcome func(store.Payment, *Error) []byte
 
+	// AfterLoss says that journal entries were lost, and the operator accepted
+	// it: what is found open may have gone further than the ledger knows.
+	AfterLoss bool
+
 	CardTimeout      time.Duration // how long collect waits for a card; 0: 2 min
 	ConfirmTimeout   time.Duration // how long collected card data is kept; 0: 30 s
 	AuthorizeTimeout time.Duration // how long an authorization may take before it is deferred; 0: 15 s

@@ -38,17 +38,33 @@ const recoverRetry = 5 * time.Second
 // it. Whatever had not been stored is interrupted: nobody was told
 // that it was accepted. An authorization that may have reached the platform is
 // reversed, because cardholder and POS were told nothing.
+//
+// Where journal entries were lost that does not hold: somebody may have been
+// told. While the loss is not acknowledged nothing is touched. Afterwards a
+// sealed payment is not undone but forwarded, which begins with asking the
+// platform what became of it.
 func (m *Machine) Recover(ctx context.Context) error {
+	if m.opt.Store.Health().Damaged {
+		m.opt.Log.Warn("the ledger is damaged: open payments are left as they are")
+		return nil
+	}
 	open, err := m.opt.Store.List(store.Filter{States: []store.State{store.Collecting, store.Collected, store.Authorizing}})
 	if err != nil {
 		return fmt.Errorf("payment: recover: %w", err)
 	}
 	for _, p := range open {
 		reason := "interrupted before the payment was sealed; nothing was charged"
-		if p.State == store.Authorizing {
+		switch {
+		case p.State == store.Authorizing && m.opt.AfterLoss:
+			p.State, p.Attempted, p.StoredAtMs = store.Stored, true, m.now()
+			reason = "the entries after this one were lost; the platform is asked what became of it"
+		case p.State == store.Authorizing:
 			p.State, p.After = store.Reversing, store.Interrupted
 			reason = "interrupted while the issuer was asked; reversed to be sure"
-		} else {
+		case m.opt.AfterLoss:
+			p.State = store.Interrupted
+			reason = "the entries after this one were lost: it is not known whether the payment was accepted"
+		default:
 			p.State = store.Interrupted
 		}
 		m.opt.Log.Warn("payment interrupted", "payment", p.LocalID, "reason", reason)

@@ -33,6 +33,7 @@ type Options struct {
 
 	Timeout   time.Duration           // of one request, besides the caller's ctx; 0 means 30 s
 	Heartbeat func() HeartbeatRequest // what a probe tells the platform; may be nil
+	Answered  func(HeartbeatResponse) // what a probe was told; may be nil
 	Link      LinkOptions             // thresholds; Probe is set by New
 	Log       *slog.Logger            // nil discards
 }

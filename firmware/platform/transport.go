@@ -64,7 +64,11 @@ func (c *Client) probe(ctx context.Context) error {
 	if c.opts.Heartbeat != nil {
 		r = c.opts.Heartbeat()
 	}
-	_, err := c.do(ctx, http.MethodPost, PathHeartbeat, nil, r, new(HeartbeatResponse))
+	answer := new(HeartbeatResponse)
+	_, err := c.do(ctx, http.MethodPost, PathHeartbeat, nil, r, answer)
+	if err == nil && c.opts.Answered != nil {
+		c.opts.Answered(*answer)
+	}
 	return err
 }
 

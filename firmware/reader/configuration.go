@@ -156,6 +156,9 @@ func (r *Reader) fetchConfiguration(ctx context.Context) error {
 	if err := r.store.PutBlob(ctx, configBlob, data); err != nil {
 		return fmt.Errorf("reader: keep configuration: %w", err)
 	}
+	if err := r.journal(ctx, configBlob, data); err != nil {
+		return err
+	}
 	r.setConfiguration(config)
 	r.log.Info("configuration read", "location", config.platform.Location.ID, "offline", config.platform.Offline.Enabled)
 	return nil

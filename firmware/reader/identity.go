@@ -5,12 +5,15 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"smartreader/firmware/platform"
@@ -34,10 +37,14 @@ const (
 	identityBlob    = "identity"
 )
 
-// identityKey returns the device key, making it at the very first start.
-func identityKey(ctx context.Context, keys hal.KeyStore) (crypto.Signer, error) {
+// identityKey returns the device key, making it at the very first start. A
+// ledger without its key is not continued with another one.
+func identityKey(ctx context.Context, keys hal.KeyStore, ledger string) (crypto.Signer, error) {
 	signer, err := keys.Key(ctx, identityKeyName)
 	if errors.Is(err, hal.ErrNoKey) {
+		if _, missing := os.Stat(ledger); missing == nil {
+			return nil, fmt.Errorf("reader: the device key is gone, but %s holds a ledger signed with it: restore the key; its payments are sealed to the platform and safe: %w", ledger, err)
+		}
 		signer, err = keys.Create(ctx, identityKeyName)
 	}
 	if err != nil {
@@ -136,6 +143,9 @@ func (r *Reader) keepIdentity(ctx context.Context, signer crypto.Signer, a *plat
 	if err := r.store.PutBlob(ctx, identityBlob, data); err != nil {
 		return fmt.Errorf("reader: keep identity: %w", err)
 	}
+	if err := r.journal(ctx, identityBlob, data); err != nil {
+		return err
+	}
 	r.mu.Lock()
 	r.identity = kept
 	r.mu.Unlock()
@@ -152,4 +162,14 @@ func pause(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// journal notes that a document was taken, so that losing it from the database
+// is noticed like losing a payment.
+func (r *Reader) journal(ctx context.Context, kind string, document []byte) error {
+	sum := sha256.Sum256(document)
+	if _, err := r.store.Note(ctx, kind, map[string]string{"sha256": hex.EncodeToString(sum[:])}); err != nil {
+		return fmt.Errorf("reader: journal %s: %w", kind, err)
+	}
+	return nil
 }

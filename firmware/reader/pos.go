@@ -116,13 +116,6 @@ func (s service) onPayment(ctx context.Context, c *lan.Caller, method, requestID
 }
 
 func (s service) payment(p store.Payment, err error) (wire.PaymentIntentResult, error) {
-	var failed *payment.Error
-	if errors.As(err, &failed) && failed.Payment != nil {
-		p = *failed.Payment
-	}
-	if p.State.Work() {
-		s.r.forward.Kick()
-	}
 	killpoint.Hit("reader.tell")
 	if err != nil {
 		return wire.PaymentIntentResult{}, s.r.wireError(err)

@@ -99,19 +99,19 @@ func Run(ctx context.Context, board hal.Board, opt Options) error {
 }
 
 func (r *Reader) run(ctx context.Context) (err error) {
-	signer, err := identityKey(ctx, r.board.Keys)
+	ledger := filepath.Join(r.opt.Dir, "ledger")
+	signer, err := identityKey(ctx, r.board.Keys, ledger)
 	if err != nil {
 		return err
 	}
-	r.store, err = store.Open(ctx, store.Options{
-		Dir: filepath.Join(r.opt.Dir, "ledger"), Signer: signer, Log: r.log,
-	})
+	r.store, err = store.Open(ctx, store.Options{Dir: ledger, Signer: signer, Log: r.log})
 	if err != nil {
 		r.screen.outOfOrder(ctx, "Out of order")
 		return fmt.Errorf("reader: open the ledger in %s: %w", r.opt.Dir, err)
 	}
 	defer func() { err = errors.Join(err, r.store.Close()) }()
-	if err := r.settleDamage(ctx); err != nil {
+	lossAccepted, err := r.settleDamage(ctx)
+	if err != nil {
 		return err
 	}
 	if err := r.store.RaiseFloor(ctx, buildTime); err != nil { // it is not earlier than the release
@@ -141,7 +141,7 @@ func (r *Reader) run(ctx context.Context) (err error) {
 	r.machine = payment.New(payment.Options{
 		Store: r.store, Contact: r.board.Contact, Platform: authorizer{r},
 		Settings: r.settings, Offline: r.offline, Impostor: r.impostor,
-		Face: r.screen.face, Step: r.step, EncodeOutcome: encodeOutcome,
+		AfterLoss: lossAccepted, Face: r.screen.face, Step: r.step, EncodeOutcome: encodeOutcome,
 		CardTimeout: r.opt.CardTimeout, ConfirmTimeout: r.opt.ConfirmTimeout, AuthorizeTimeout: r.opt.AuthorizeTimeout,
 		Log: r.log,
 	})
@@ -179,21 +179,21 @@ func (r *Reader) run(ctx context.Context) (err error) {
 }
 
 // settleDamage tells about a damaged ledger, and goes on past the damage if
-// the operator said so.
-func (r *Reader) settleDamage(ctx context.Context) error {
+// the operator said so; it reports whether that was done now.
+func (r *Reader) settleDamage(ctx context.Context) (accepted bool, err error) {
 	health := r.store.Health()
 	if !health.Damaged {
-		return nil
+		return false, nil
 	}
 	r.log.Error("ledger damaged: new payments are refused, what is left is forwarded", "reason", health.Reason, "missing", health.Missing)
 	if r.opt.AcceptLoss == "" {
-		return nil
+		return false, nil
 	}
 	if err := r.store.AcknowledgeLoss(ctx, r.opt.AcceptLoss); err != nil {
-		return fmt.Errorf("reader: acknowledge the loss: %w", err)
+		return false, fmt.Errorf("reader: acknowledge the loss: %w", err)
 	}
 	r.log.Warn("loss acknowledged by the operator", "reason", r.opt.AcceptLoss)
-	return nil
+	return true, nil
 }
 
 // offline is what the payment machine goes by.

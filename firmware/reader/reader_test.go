@@ -416,3 +416,18 @@ func TestTamperErasesKeysAndStops(t *testing.T) {
 		t.Error("the ledger is gone")
 	}
 }
+
+// A ledger is not continued with another key, and not begun anew.
+func TestLostDeviceKeyIsAClearError(t *testing.T) {
+	s := openShop(t)
+	s.must(s.open())
+	s.close()
+	s.must(os.RemoveAll(filepath.Join(s.dir, "keys")))
+	before := files(t, s.ledger())
+	if err := s.open(); !errors.Is(err, hal.ErrNoKey) || !strings.Contains(err.Error(), "restore the key") {
+		t.Errorf("got %v", err)
+	}
+	if after := files(t, s.ledger()); !slices.Equal(before, after) {
+		t.Errorf("the ledger's files changed: %v", after)
+	}
+}

@@ -24,7 +24,7 @@ func (r *Reader) newPlatform() error {
 	}
 	client, err := platform.New(platform.Options{
 		BaseURL: r.opt.PlatformURL, RootCAs: roots, Identity: r.certificate, Now: r.now, ClockSet: r.clockSet,
-		Heartbeat: r.heartbeat, Link: r.opt.Link, Log: r.log,
+		Heartbeat: r.heartbeat, Answered: r.platformTime, Link: r.opt.Link, Log: r.log,
 	})
 	if err != nil {
 		return fmt.Errorf("reader: %w", err)
@@ -52,6 +52,19 @@ func (r *Reader) heartbeat() platform.HeartbeatRequest {
 		h.ConfigETag = c.etag
 	}
 	return h
+}
+
+// platformTime moves the time floor by the platform's clock, which came over an
+// authenticated connection; this reader's own clock proves nothing. An hour's
+// precision is enough for windows of days, and spares the disk.
+func (r *Reader) platformTime(h platform.HeartbeatResponse) {
+	told := time.UnixMilli(h.NowMs)
+	if told.Sub(r.store.TimeFloor()) < time.Hour {
+		return
+	}
+	if err := r.store.RaiseFloor(context.Background(), told); err != nil {
+		r.log.Error("the time floor was not raised", "err", err)
+	}
 }
 
 // authorizer is the platform as a payment sees it.
@@ -175,12 +188,17 @@ func unsettled(err error) error {
 }
 
 func verdict(v *platform.Verdict, err error) (forward.Verdict, error) {
+	// A platform that cannot read an envelope may find its key again: that is
+	// its own trouble, and no reason to give the only copy up.
+	if err == nil && v.Code == platform.CodeEnvelopeUnreadable {
+		return forward.Verdict{}, &forward.Temporary{Sent: true, Err: errors.New("the platform cannot open the envelope: " + short(v.Message))}
+	}
 	var unreachable *platform.Unreachable
 	var refused *platform.Error
 	switch {
 	case errors.As(err, &unreachable):
 		return forward.Verdict{}, &forward.Temporary{RetryAfter: unreachable.RetryAfter, Sent: unreachable.Sent, Err: err}
-	case errors.As(err, &refused) && refused.Permanent():
+	case errors.As(err, &refused) && refused.Permanent() && refused.Code != platform.CodeEnvelopeUnreadable:
 		return forward.Verdict{Status: forward.Failed, Code: refused.Code, Message: short(refused.Message)}, nil
 	case errors.As(err, &refused):
 		return forward.Verdict{}, &forward.Temporary{RetryAfter: refused.RetryAfter, Sent: true, Err: err}
