@@ -27,6 +27,7 @@ type conn struct {
 	srv    *Server
 	ctx    context.Context // the server's: outlives the socket
 	stream *stream
+	trust  func() // tells the gate that the POS is authenticated
 	rpc    *jsonrpc2.Conn
 	ready  chan struct{} // closed once rpc is set: NewConn reads before it returns
 	log    *slog.Logger
@@ -37,21 +38,22 @@ type conn struct {
 	acked  atomic.Uint64 // the POS's cursor as far as this connection knows
 	sent   atomic.Uint64 // newest durable event sent
 
-	mu            sync.Mutex
-	caller        Caller // POSID is fixed by hello, then confirmed by connectReader
-	nonce         []byte // nil: none outstanding
-	authenticated bool
-	connected     bool // holds one of lease's sockets; events are pumped
-	pumping       bool
-	closed        bool // the socket is gone: nothing may be taken any more
-	failures      int
+	mu        sync.Mutex
+	caller    Caller // POSID is what hello claimed
+	pos       string // the POS id connectReader has verified; "": not authenticated
+	nonce     []byte // nil: none outstanding
+	newest    uint64 // newest durable event when it last connected
+	connected bool   // holds one of lease's sockets
+	pumping   bool
+	closed    bool // the socket is gone: nothing may be taken any more
+	failures  int
 }
 
-func newConn(s *Server, ctx context.Context, socket *websocket.Conn, remote, origin string) *conn {
+func newConn(s *Server, ctx context.Context, socket *websocket.Conn, remote, origin string, trust func()) *conn {
 	session := make([]byte, 8)
 	rand.Read(session)
 	c := &conn{
-		srv: s, ctx: ctx, stream: newStream(socket, s.limits),
+		srv: s, ctx: ctx, stream: newStream(socket, s.limits), trust: trust,
 		ready: make(chan struct{}), greet: make(chan struct{}), kick: make(chan struct{}, 1),
 		caller: Caller{Session: hex.EncodeToString(session), RemoteAddr: remote, Origin: origin},
 	}
@@ -76,10 +78,11 @@ func (c *conn) run() {
 	c.closed = true
 	if c.connected {
 		c.connected = false
-		c.srv.lease.leave(c.caller.POSID)
+		c.srv.lease.leave(c.pos)
 	}
 	c.mu.Unlock()
 	c.log.Debug("POS socket closed", "reason", c.stream.reason)
+	<-c.stream.ended // no call begins after this
 	c.calls.Wait()
 }
 
@@ -104,7 +107,7 @@ func (c *conn) watch() {
 				c.stream.closeWith(websocket.ClosePolicyViolation, "no hello in time")
 			}
 		case <-connect.C:
-			if !c.isAuthenticated() {
+			if c.posID() == "" {
 				c.stream.closeWith(websocket.ClosePolicyViolation, "no connectReader in time")
 			}
 		case <-tick.C:
@@ -124,43 +127,39 @@ func (c *conn) watch() {
 	}
 }
 
-// afterConnect pumps events to a POS that was let in, and closes on one that
-// tries too often.
-func (c *conn) afterConnect(ctx context.Context, err error) {
-	if err == nil {
-		c.pump(ctx)
+// afterConnect pumps events to a POS that is authenticated, also when another
+// holds the reader, and closes on one that tries too often.
+func (c *conn) afterConnect(ctx context.Context) {
+	c.mu.Lock()
+	failures, pos := c.failures, c.pos
+	c.mu.Unlock()
+	if failures >= maxFailures {
+		c.stream.closeWith(websocket.ClosePolicyViolation, "too many failed attempts")
 		return
 	}
-	c.mu.Lock()
-	n := c.failures
-	c.mu.Unlock()
-	if n >= maxFailures {
-		c.stream.closeWith(websocket.ClosePolicyViolation, "too many failed attempts")
+	if pos != "" {
+		c.pump(ctx)
 	}
 }
 
-func (c *conn) isAuthenticated() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.authenticated
-}
-
+// posID is the verified POS id, "" before.
 func (c *conn) posID() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.caller.POSID
+	return c.pos
 }
 
 // tell sends a transient event if the POS is authenticated.
 func (c *conn) tell(e wire.Event) {
-	if !c.isAuthenticated() {
+	pos := c.posID()
+	if pos == "" {
 		return
 	}
 	if e.AtMs == 0 {
 		e.AtMs = time.Now().UnixMilli()
 	}
 	if e.Type == wire.EventLeaseChange {
-		view := c.srv.lease.view(c.posID())
+		view := c.srv.lease.view(pos)
 		e.Lease = &view
 	}
 	if err := c.rpc.Notify(c.ctx, e.Type, fitEvent(e)); err != nil {

@@ -38,6 +38,12 @@ func accessOf(method string) access {
 // must not keep a cancel from being read.
 func (c *conn) Handle(ctx context.Context, _ *jsonrpc2.Conn, req *jsonrpc2.Request) {
 	<-c.ready
+	if req.Notif {
+		// The envelope has an id, but not spelled exactly so: encoding/json does
+		// not mind, jsonrpc2 does, and would have it carried out unanswered.
+		c.stream.reject(nil, wire.NewError(wire.CodeInvalidMessage, "id is missing; every request is answered"))
+		return
+	}
 	params := wire.NewParams(req.Method)
 	if params == nil {
 		c.fail(ctx, req, wire.NewError(wire.CodeUnknownMethod, ""))
@@ -74,7 +80,7 @@ func (c *conn) Handle(ctx context.Context, _ *jsonrpc2.Conn, req *jsonrpc2.Reque
 		c.answer(ctx, req, result, err)
 		c.count.Add(-1)
 		if req.Method == wire.MethodConnectReader {
-			c.afterConnect(ctx, err) // after the answer, so that no event comes before it
+			c.afterConnect(ctx) // after the answer, so that no event comes before it
 		}
 	}()
 }
@@ -96,9 +102,9 @@ func (c *conn) admit(method string) (done func(), err error) {
 		return done, nil
 	}
 	c.mu.Lock()
-	pos, authenticated, connected := c.caller.POSID, c.authenticated, c.connected
+	pos, connected := c.pos, c.connected
 	c.mu.Unlock()
-	if !authenticated || (need > look && !connected) {
+	if pos == "" || (need > look && !connected) {
 		return nil, wire.NewError(wire.CodeNotConnectedToReader, "")
 	}
 	if need == look {
@@ -162,9 +168,7 @@ func (c *conn) call(ctx context.Context, params wire.Params) (any, error) {
 		return r.RetrievePaymentIntent(ctx, &caller, *p)
 	case *wire.GetReaderParams:
 		reader, err := r.Describe(ctx, &caller)
-		view := c.srv.lease.view(caller.POSID)
-		reader.Lease = &view
-		return reader, err
+		return c.describe(reader), err
 	case *wire.GetOfflineStatusParams:
 		return r.OfflineStatus(ctx, &caller)
 	case *wire.ListStoredPaymentsParams:
@@ -179,7 +183,7 @@ func (c *conn) answer(ctx context.Context, req *jsonrpc2.Request, result any, er
 		return
 	}
 	body, err := json.Marshal(fitResult(result))
-	if err == nil && len(body) > maxBody {
+	if err == nil && len(body) > maxBody { // none about a payment: fit bounds those
 		err = errors.New("lan: answer over the message limit")
 	}
 	if err != nil {
@@ -192,10 +196,7 @@ func (c *conn) answer(ctx context.Context, req *jsonrpc2.Request, result any, er
 }
 
 func (c *conn) fail(ctx context.Context, req *jsonrpc2.Request, err error) {
-	e := public(err)
-	if e.PaymentIntent != nil && !fits(e) {
-		e = e.WithPaymentIntent(shorten(*e.PaymentIntent))
-	}
+	e := fitError(public(err))
 	if _, ok := wire.AsError(err); !ok {
 		c.log.Error("call failed", "method", req.Method, "err", err)
 	} else {

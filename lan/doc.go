@@ -10,9 +10,10 @@
 // A POS says hello within 5 s, gets a nonce, and proves with connectReader that
 // it holds its key; the Reader then decides by token or credential whether it
 // may in. Before that nothing else can be called. One POS at a time holds the
-// lease and may run payments; others that are authenticated may look. The lease
-// belongs to the POS, not to its socket: it is kept for 60 s after the last
-// socket closes, and for as long as one of its calls still runs.
+// lease and may run payments; others that are authenticated may look and get
+// the events. The lease belongs to the POS, not to its socket: it is kept for
+// 60 s after the last socket closes, and for as long as one of its calls still
+// runs.
 //
 // # A lost socket cancels nothing
 //

@@ -3,6 +3,7 @@ package lan
 import (
 	"bytes"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -53,5 +54,86 @@ func TestWhatIsSentFits(t *testing.T) {
 	}
 	if small := (wire.PaymentIntent{OfflineDetails: &wire.OfflineDetails{ReceiptProof: &wire.ReceiptProof{Entry: []byte{1}}}}); len(fitResult(wire.PaymentIntentResult{PaymentIntent: small}).(wire.PaymentIntentResult).PaymentIntent.OfflineDetails.ReceiptProof.Entry) == 0 {
 		t.Error("what fits was shortened")
+	}
+}
+
+// fill makes every text and list below v as long as none should be. Texts that
+// are one of a few constants stay.
+func fill(v reflect.Value, depth int) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if depth > 0 {
+			v.Set(reflect.New(v.Type().Elem()))
+			fill(v.Elem(), depth-1)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			switch v.Type().Field(i).Name {
+			case "Type", "Retry", "Outcome", "Lease", "Totals":
+			default:
+				fill(v.Field(i), depth)
+			}
+		}
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 20, 20))
+		for i := range v.Len() {
+			fill(v.Index(i), depth-1)
+		}
+	case reflect.Map:
+		if v.Type().Key().Kind() == reflect.String && v.Type().Elem().Kind() == reflect.String {
+			v.Set(reflect.ValueOf(map[string]string{"k": strings.Repeat("<", 20_000)}).Convert(v.Type()))
+		}
+	case reflect.String:
+		v.SetString(strings.Repeat("<", 3000)) // JSON spells it with six bytes
+	case reflect.Uint8, reflect.Int64, reflect.Int:
+		if v.CanInt() {
+			v.SetInt(1250)
+		}
+	case reflect.Bool:
+		v.SetBool(true)
+	}
+}
+
+func filled[T any]() T {
+	var v T
+	fill(reflect.ValueOf(&v).Elem(), 5)
+	return v
+}
+
+// Whatever a platform or a bug put into a payment, what is sent about it fits,
+// and says which payment it is and what has become of the money.
+func TestWhateverIsInAPaymentItFits(t *testing.T) {
+	e := filled[wire.Event]()
+	e.Type, e.Seq = wire.EventPaymentIntentForwarded, 7
+	if got := fitEvent(e); !fits(got) || got.Seq != 7 || got.PaymentIntent == nil || got.PaymentIntent.Amount != 1250 || got.PaymentIntent.OfflineDetails == nil || got.Error == nil {
+		t.Errorf("event %+v", got)
+	}
+	if got := fitResult(filled[wire.PaymentIntentResult]()); !fits(got) {
+		t.Error("payment")
+	}
+	if got := fitResult(filled[wire.CancelResult]()); !fits(got) {
+		t.Error("cancel")
+	}
+	if got := fitResult(filled[wire.ForwardNowResult]()); !fits(got) {
+		t.Error("forward")
+	}
+	list := wire.ListStoredPaymentsResult{PaymentIntents: wire.PaymentIntents{filled[wire.PaymentIntent](), filled[wire.PaymentIntent]()}}
+	if got := fitResult(list).(wire.ListStoredPaymentsResult); !fits(got) || len(got.PaymentIntents) == 0 {
+		t.Error("list")
+	}
+	failed := filled[wire.Error]()
+	if got := fitError(&failed); !fits(rpcError(got)) || got.PaymentIntent == nil {
+		t.Error("error")
+	}
+	message := wire.NewError(wire.CodeDeclined, strings.Repeat("m", maxBody-1000)) // fits once, and is sent twice
+	if got := fitError(message); !fits(rpcError(got)) || got.Message == "" {
+		t.Error("long message")
+	}
+	reader := wire.Reader{ID: "tmr_1", Label: strings.Repeat("l", 70_000), Warnings: strings.Split(strings.Repeat("w", 70_000), "")}
+	if got := fitResult(reader).(wire.Reader); !fits(got) || got.ID != "tmr_1" {
+		t.Error("reader")
+	}
+	if got := fitResult(&wire.ConnectReaderResult{Reader: reader, NewestSeq: 9}).(*wire.ConnectReaderResult); !fits(got) || got.NewestSeq != 9 || got.Reader.ID != "tmr_1" {
+		t.Error("connect")
 	}
 }

@@ -38,6 +38,8 @@ func TestBadMessagesAreAnswered(t *testing.T) {
 		{"no id", `{"jsonrpc":"2.0","method":"getReader"}`, wire.RPCInvalidRequest, wire.CodeInvalidMessage, "id"},
 		{"null id", `{"jsonrpc":"2.0","id":null,"method":"getReader"}`, wire.RPCInvalidRequest, wire.CodeInvalidMessage, "id"},
 		{"negative id", `{"jsonrpc":"2.0","id":-1,"method":"getReader"}`, wire.RPCInvalidRequest, wire.CodeInvalidMessage, "id"},
+		{"id in capitals", `{"jsonrpc":"2.0","ID":5,"method":"getReader"}`, wire.RPCInvalidRequest, wire.CodeInvalidMessage, "id"},
+		{"id in capitals after null", `{"jsonrpc":"2.0","id":null,"ID":5,"method":"createPaymentIntent","params":{"requestId":"r9","amount":1,"currency":"usd"}}`, wire.RPCInvalidRequest, wire.CodeInvalidMessage, "id"},
 		{"fraction id", `{"jsonrpc":"2.0","id":1.5,"method":"getReader"}`, wire.RPCInvalidRequest, wire.CodeInvalidMessage, "id"},
 		{"method type", `{"jsonrpc":"2.0","id":1,"method":5}`, wire.RPCInvalidRequest, wire.CodeInvalidMessage, "method"},
 		{"neither", `{"jsonrpc":"2.0","id":1}`, wire.RPCInvalidRequest, wire.CodeInvalidMessage, "method"},

@@ -31,8 +31,8 @@ type Limits struct {
 	Write      time.Duration // for one message; 5 s
 	LeaseGrace time.Duration // the lease outlives the last socket; 60 s
 
-	Connections int // sockets in all; 64
-	PerAddress  int // sockets from one address; 16
+	Connections int // sockets in all, at most half of them not authenticated; 64
+	PerAddress  int // sockets from one address, of IPv6 one /64 network; 16
 	Queue       int // messages waiting to be sent to one POS; 64
 	Calls       int // calls of one connection running at once; 16
 	Rate        int // messages per second of one connection before it is slowed down; 50

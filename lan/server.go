@@ -67,7 +67,7 @@ func (s *Server) ServeLoopback(ctx context.Context, l net.Listener) error {
 func (s *Server) serve(ctx context.Context, l net.Listener, cfg *tls.Config) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	l = newGate(l, s.limits.Connections, s.limits.PerAddress)
+	l = newGate(l, s.limits)
 	if cfg != nil {
 		l = tls.NewListener(l, cfg)
 	}
@@ -81,11 +81,14 @@ func (s *Server) serve(ctx context.Context, l net.Listener, cfg *tls.Config) err
 			defer sockets.leave()
 			s.serveHTTP(ctx, w, r)
 		}),
-		ReadHeaderTimeout: s.limits.Hello, // bounds the TLS handshake too
-		IdleTimeout:       s.limits.Hello,
-		MaxHeaderBytes:    8 << 10,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		// One request per connection, body included, until the WebSocket is
+		// open, which clears both deadlines.
+		ReadTimeout:    s.limits.Hello, // bounds the TLS handshake too
+		WriteTimeout:   s.limits.Write,
+		MaxHeaderBytes: 8 << 10,
+		ErrorLog:       slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
+	web.SetKeepAlivesEnabled(false)
 	stop := context.AfterFunc(ctx, func() { web.Close() })
 	err := web.Serve(l)
 	stop()

@@ -10,7 +10,7 @@ import (
 // hello names the reader and sets a fresh nonce; an earlier one is void.
 func (c *conn) hello(ctx context.Context, p *wire.HelloParams) (*wire.HelloResult, error) {
 	c.mu.Lock()
-	if c.authenticated && p.POSID != c.caller.POSID {
+	if c.pos != "" && p.POSID != c.pos {
 		c.mu.Unlock()
 		return nil, wire.NewError(wire.CodeUnexpectedOperation, "this connection belongs to another posId").
 			WithRemedy("open another connection")
@@ -80,14 +80,34 @@ func (c *conn) failed(err error) error {
 	return err
 }
 
-// enter makes an authenticated POS the lease holder and tells the others.
+// enter makes an authenticated POS the lease holder and tells the others. A POS
+// that is refused the lease stays authenticated and may look.
 func (c *conn) enter(pos string, p wire.ConnectReaderParams, result wire.ConnectReaderResult) (*wire.ConnectReaderResult, error) {
 	c.mu.Lock()
 	if c.closed {
 		c.mu.Unlock()
 		return nil, errClosed // nobody is left to hold the lease
 	}
-	c.authenticated = true
+	if c.caller.POSID != pos {
+		// Another hello came while this was being checked: whoever said it has
+		// proved nothing.
+		c.mu.Unlock()
+		return nil, c.failed(wire.NewError(wire.CodeUnexpectedOperation, "hello with another posId came before the answer").
+			WithRemedy("open another connection"))
+	}
+	c.pos = pos
+	c.newest = max(c.newest, result.NewestSeq)
+	if !c.pumping {
+		start := result.Cursor
+		if p.Resume != nil && p.Resume.LastSeq <= result.NewestSeq {
+			// A number beyond the newest event is from another reader or another
+			// ledger: then the POS's own cursor here is the only truth.
+			start = p.Resume.LastSeq
+		}
+		c.sent.Store(start)
+		c.acked.Store(start)
+	}
+	c.trust()
 	before, ok := c.srv.lease.take(pos, p.FailIfInUse)
 	if !ok {
 		c.mu.Unlock()
@@ -97,16 +117,6 @@ func (c *conn) enter(pos string, p wire.ConnectReaderParams, result wire.Connect
 		c.srv.lease.leave(pos) // it took the lease back: still one socket
 	}
 	c.connected = true
-	start := result.Cursor
-	if p.Resume != nil && p.Resume.LastSeq <= result.NewestSeq {
-		// A number beyond the newest event is from another reader or another
-		// ledger: then the POS's own cursor here is the only truth.
-		start = p.Resume.LastSeq
-	}
-	if !c.pumping {
-		c.sent.Store(start)
-		c.acked.Store(start)
-	}
 	c.mu.Unlock()
 	c.log.Info("POS connected", "pos", pos, "by", result.Connection)
 	if before != pos {
@@ -115,6 +125,16 @@ func (c *conn) enter(pos string, p wire.ConnectReaderParams, result wire.Connect
 	view := c.srv.lease.view(pos)
 	result.Reader.Lease = &view
 	return &result, nil
+}
+
+// describe completes the reader's description for this POS.
+func (c *conn) describe(r wire.Reader) wire.Reader {
+	c.mu.Lock()
+	pos, newest := c.pos, c.newest
+	c.mu.Unlock()
+	view := c.srv.lease.view(pos)
+	r.Lease, r.NewestSeq = &view, max(newest, c.sent.Load())
+	return r
 }
 
 // leaseMoved tells everybody who holds the reader now, and the old owner first
@@ -134,7 +154,7 @@ func (s *Server) leaseMoved(from, to string) {
 // disconnect gives the lease back; the POS may go on looking.
 func (c *conn) disconnect() (*wire.DisconnectReaderResult, error) {
 	c.mu.Lock()
-	pos := c.caller.POSID
+	pos := c.pos
 	if !c.connected {
 		c.mu.Unlock()
 		return &wire.DisconnectReaderResult{}, nil

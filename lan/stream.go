@@ -118,10 +118,16 @@ func (s *stream) ReadObject(v any) (err error) {
 			reflect.ValueOf(v).Elem().SetZero()
 			refused = wire.NewError(wire.CodeInvalidMessage, "")
 		}
-		s.refuse(id, refused)
-		if s.bad++; s.bad >= s.limits.Bad {
-			s.closeWith(websocket.ClosePolicyViolation, "too many bad messages")
-		}
+		s.reject(id, refused)
+	}
+}
+
+// reject refuses a bad message and closes on the last one that is borne. It is
+// called in the reading goroutine only.
+func (s *stream) reject(id json.RawMessage, refused *wire.Error) {
+	s.refuse(id, refused)
+	if s.bad++; s.bad >= s.limits.Bad {
+		s.closeWith(websocket.ClosePolicyViolation, "too many bad messages")
 	}
 }
 

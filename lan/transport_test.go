@@ -106,14 +106,19 @@ func TestIncompleteOptions(t *testing.T) {
 }
 
 func TestConnectionsAreBounded(t *testing.T) {
-	b := lantest.Start(t, lantest.NewReader(), func(o *lan.Options) { o.Limits.PerAddress = 2 })
+	b := lantest.Start(t, lantest.NewReader("pst_1", "pst_2"), func(o *lan.Options) { o.Limits.PerAddress = 2 })
 	first := openRaw(t, b)
 	second := openRaw(t, b)
+	first.connect("pos_1", "pst_1")
+	second.connect("pos_2", "pst_2")
 	if _, _, err := dialRaw(t, b, nil); err == nil {
 		t.Fatal("a third connection was accepted")
 	}
-	first.hello("pos_1") // the others are unharmed
-	second.hello("pos_2")
+	for _, r := range []*raw{first, second} { // unharmed
+		if reply := r.call(wire.MethodGetReader, nil); reply.Error != nil {
+			t.Fatalf("%+v", reply.Error)
+		}
+	}
 	first.ws.Close()
 	for { // the server notices when it notices
 		if r, _, err := dialRaw(t, b, nil); err == nil {

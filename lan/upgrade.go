@@ -51,7 +51,7 @@ func (s *Server) serveHTTP(ctx context.Context, w http.ResponseWriter, r *http.R
 		s.log.Debug("WebSocket refused", "remote", r.RemoteAddr, "err", err)
 		return
 	}
-	newConn(s, ctx, socket, r.RemoteAddr, origin).run()
+	newConn(s, ctx, socket, r.RemoteAddr, origin, trustIn(socket.NetConn())).run()
 }
 
 // hostAllowed accepts addresses and configured names. An address cannot be

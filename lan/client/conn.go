@@ -59,7 +59,11 @@ type ConnectOptions struct {
 	ConnectionToken string
 	Credential      *wire.Credential
 	LocationID      string
-	FailIfInUse     bool
+	FailIfInUse     bool // do not take the lease from another POS; refused with READER_CONNECTED_TO_ANOTHER_DEVICE
+	// Look is FailIfInUse, but no error when another POS holds the lease: the
+	// connection is then good for looking and for events. Of the result only
+	// Reader and NewestSeq are there.
+	Look bool
 	// LastSeq is the last durable event this POS has dealt with; nil begins
 	// after the last one it acknowledged.
 	LastSeq *uint64
@@ -96,12 +100,16 @@ func (c *Conn) Connect(ctx context.Context, o ConnectOptions) (wire.ConnectReade
 	params := &wire.ConnectReaderParams{
 		ConnectionToken: o.ConnectionToken, Credential: o.Credential,
 		POSID: c.opts.POSID, POSPublicKey: spki, Signature: signature,
-		LocationID: o.LocationID, FailIfInUse: o.FailIfInUse,
+		LocationID: o.LocationID, FailIfInUse: o.FailIfInUse || o.Look,
 	}
 	if o.LastSeq != nil {
 		params.Resume = &wire.Resume{LastSeq: *o.LastSeq}
 	}
 	err = c.call(ctx, wire.MethodConnectReader, params, &result)
+	if o.Look && errors.Is(err, wire.CodeReaderInUse) { // refused the lease, but let in
+		result.Reader, err = c.GetReader(ctx)
+		result.NewestSeq = result.Reader.NewestSeq
+	}
 	return result, err
 }
 

@@ -84,7 +84,7 @@ func TestListPagesFit(t *testing.T) {
 	}
 	b.Reader.SetOffline(true)
 	metadata := make(map[string]string)
-	for i := range 20 {
+	for i := range 15 {
 		metadata[fmt.Sprint("key", i)] = strings.Repeat("v", 500)
 	}
 	const n = 30

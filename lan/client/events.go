@@ -14,7 +14,7 @@ const ackEvery = 64
 
 // deliver hands events to OnEvent one by one and acknowledges them.
 func (c *Conn) deliver() {
-	owed := 0
+	owed, last := 0, uint64(0) // durable events not acknowledged, and the newest
 	for {
 		select {
 		case e := <-c.events:
@@ -22,12 +22,14 @@ func (c *Conn) deliver() {
 				c.fail(fmt.Errorf("client: OnEvent: %w", err))
 				return
 			}
-			if e.Seq == 0 {
-				continue
+			if e.Seq != 0 {
+				owed, last = owed+1, e.Seq
+				c.newest.Store(last)
 			}
-			c.newest.Store(e.Seq)
-			if owed++; c.opts.AutoAcknowledge && (owed >= ackEvery || len(c.events) == 0) {
-				if !c.autoAcknowledge(e.Seq) {
+			// Also after a transient event: it may have been what kept the
+			// queue from being empty.
+			if c.opts.AutoAcknowledge && owed > 0 && (owed >= ackEvery || len(c.events) == 0) {
+				if !c.autoAcknowledge(last) {
 					return
 				}
 				owed = 0

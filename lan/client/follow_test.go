@@ -124,3 +124,42 @@ func TestFollowGivesUpWhatCannotHeal(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A transient event that came in behind a durable one does not keep that from
+// being acknowledged.
+func TestTransientEventDoesNotSwallowTheAcknowledgement(t *testing.T) {
+	b := lantest.Start(t, lantest.NewReader("pst_1"), nil)
+	begun, queued := make(chan struct{}), make(chan struct{})
+	pos := b.POS(t, "pos_1")
+	pos.AutoAcknowledge = true
+	pos.OnEvent = func(e wire.Event) error {
+		if e.Seq == 1 {
+			close(begun)
+			<-queued
+		}
+		return nil
+	}
+	c, err := client.Dial(t.Context(), pos)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Connect(t.Context(), client.ConnectOptions{ConnectionToken: "pst_1"}); err != nil {
+		t.Fatal(err)
+	}
+	b.Reader.AddEvents(1)
+	<-begun
+	b.Server.Broadcast(wire.Event{Type: wire.EventReaderEvent, ReaderEvent: wire.ReaderCardInserted})
+	if _, err := c.GetReader(t.Context()); err != nil { // its answer comes after the event
+		t.Fatal(err)
+	}
+	close(queued)
+	for deadline := time.Now().Add(time.Minute); b.Reader.Cursors()["pos_1"] != 1; {
+		if _, err := c.GetReader(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("never acknowledged")
+		}
+	}
+}

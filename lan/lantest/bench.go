@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"log/slog"
 	"net"
+	"sync"
 	"testing"
 	"time"
 
@@ -50,17 +51,12 @@ func Start(t testing.TB, reader *Reader, change func(*lan.Options)) *Bench {
 	go func() { done <- server.Serve(ctx, listener) }()
 	b := &Bench{Reader: reader, Server: server, CA: ca, Addr: listener.Addr().String()}
 	b.URL = "wss://" + b.Addr + wire.Path
-	stopped := false
-	b.stop = func() {
-		if stopped {
-			return
-		}
-		stopped = true
+	b.stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Errorf("Serve: %v", err)
 		}
-	}
+	})
 	t.Cleanup(b.stop)
 	return b
 }

@@ -34,9 +34,19 @@ func (r *Reader) CreatePaymentIntent(_ context.Context, c *lan.Caller, p wire.Cr
 	return r.once(c, p.RequestID, func() (wire.PaymentIntentResult, error) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
+		for _, pi := range r.payments { // one key is one payment
+			switch {
+			case p.IdempotencyKey == "" || pi.IdempotencyKey != p.IdempotencyKey:
+			case pi.Amount != p.Amount || pi.Currency != p.Currency:
+				return wire.PaymentIntentResult{}, wire.NewError(wire.CodeIdempotencyMismatch, "").WithPaymentIntent(*pi)
+			default:
+				return wire.PaymentIntentResult{PaymentIntent: *pi}, nil
+			}
+		}
 		pi := &wire.PaymentIntent{
 			LocalID: localID(len(r.payments) + 1), Status: wire.StatusRequiresPaymentMethod,
 			Amount: p.Amount, Currency: p.Currency, CaptureMethod: wire.CaptureAutomatic, Metadata: p.Metadata,
+			IdempotencyKey: p.IdempotencyKey,
 		}
 		r.payments[pi.LocalID] = pi
 		return r.changed(pi, "created"), nil

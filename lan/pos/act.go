@@ -17,7 +17,7 @@ Without PAYMENT it ends the running collect. A payment that is being authorized
 can not be canceled any more ("too late"): its outcome will come.`,
 	max: 1,
 	run: func(a *app, ctx context.Context, args []string, _ any) error {
-		return a.withReader(ctx, func(ctx context.Context, sess *session) error {
+		return a.withReader(ctx, opening{}, func(ctx context.Context, sess *session) error {
 			r, err := cancel(ctx, sess.Conn, args)
 			if err != nil {
 				return err
@@ -54,7 +54,7 @@ The reader does this by itself when the internet is back; forward only makes it
 try at once. A payment the bank declines now was accepted at the till before: it
 is counted as declined.`,
 	run: func(a *app, ctx context.Context, _ []string, _ any) error {
-		return a.withReader(ctx, func(_ context.Context, sess *session) error {
+		return a.withReader(ctx, opening{}, func(_ context.Context, sess *session) error {
 			// No -timeout: a long queue takes its time. Ctrl-C leaves the reader at it.
 			r, err := sess.ForwardNow(ctx, wire.ForwardNowParams{RequestID: client.NewRequestID()})
 			if err != nil {

@@ -38,10 +38,22 @@ func (a *app) connectionToken(ctx context.Context) (string, error) {
 	return token.Secret, nil
 }
 
-// ask makes one call to the backend, authenticated as Stripe's libraries do.
+// backendClient follows no redirects: they could lead the secret key elsewhere.
+var backendClient = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+
+// ask makes one call to the backend, authenticated as Stripe's libraries do. The
+// backend gets the secret key and names the reader's CA, so the way to it must
+// be trusted: https, or this machine.
 func (a *app) ask(ctx context.Context, method, path string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, backendTimeout)
 	defer cancel()
+	u, err := url.Parse(a.backend)
+	if err != nil {
+		return nil, &usageError{problem: "-backend: " + err.Error()}
+	}
+	if ip := net.ParseIP(u.Hostname()); u.Scheme != "https" && u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return nil, &usageError{problem: fmt.Sprintf("-backend: %s must be https: it gets the secret key, and its CA is trusted", a.backend)}
+	}
 	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(a.backend, "/")+path, strings.NewReader(""))
 	if err != nil {
 		return nil, &usageError{problem: "-backend: " + err.Error()}
@@ -50,7 +62,7 @@ func (a *app) ask(ctx context.Context, method, path string) ([]byte, error) {
 	if method == http.MethodPost {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
-	response, err := http.DefaultClient.Do(req)
+	response, err := backendClient.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errBackend, err)
 	}
@@ -86,7 +98,7 @@ func (a *app) roots(ctx context.Context, refresh bool) (*x509.CertPool, error) {
 		return nil, fmt.Errorf("CA: %w", err)
 	}
 	if refresh || len(kept) == 0 {
-		switch data, err := a.fetchCA(ctx); {
+		switch data, err := a.ask(ctx, http.MethodGet, "/ca.pem"); {
 		case err == nil:
 			if p, err := pool(data, a.backend+"/ca.pem"); err == nil {
 				return p, a.write(caFile, data)
@@ -96,19 +108,6 @@ func (a *app) roots(ctx context.Context, refresh bool) (*x509.CertPool, error) {
 		}
 	}
 	return pool(kept, filepath.Join(a.state, caFile))
-}
-
-// fetchCA trusts the backend to name the CA, so the way to it must be trusted:
-// https, or this machine.
-func (a *app) fetchCA(ctx context.Context) ([]byte, error) {
-	u, err := url.Parse(a.backend)
-	if err != nil {
-		return nil, &usageError{problem: "-backend: " + err.Error()}
-	}
-	if ip := net.ParseIP(u.Hostname()); u.Scheme != "https" && u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return nil, fmt.Errorf("%s is not https, so its CA cannot be trusted", a.backend)
-	}
-	return a.ask(ctx, http.MethodGet, "/ca.pem")
 }
 
 func pool(data []byte, source string) (*x509.CertPool, error) {

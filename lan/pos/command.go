@@ -67,7 +67,7 @@ func (c *common) register(fs *flag.FlagSet) {
 	fs.StringVar(&c.ca, "ca", "", "PEM `file` with the CA of the reader's certificate (default: the backend's /ca.pem)")
 	fs.StringVar(&c.backend, "backend", defaultBackend, "merchant backend `URL` that hands out connection tokens")
 	fs.StringVar(&c.secret, "secret", defaultSecret, "the backend's secret `key`")
-	fs.BoolVar(&c.failBusy, "fail-if-in-use", false, "do not take the reader over from another POS")
+	fs.BoolVar(&c.failBusy, "fail-if-in-use", false, "do not take the reader over from another POS; commands that only look never do")
 	fs.DurationVar(&c.timeout, "timeout", 15*time.Second, "how long to wait for the reader to answer; a card is waited for longer")
 }
 

@@ -15,7 +15,7 @@ reader has it redeemed and hands back a credential, which is kept: with it this
 POS can connect for 30 days without internet. When the backend or the reader has
 no internet, connect uses the kept credential.`,
 	run: func(a *app, ctx context.Context, _ []string, _ any) error {
-		sess, err := a.open(ctx, true, nil)
+		sess, err := a.open(ctx, opening{online: true})
 		if err != nil {
 			return err
 		}
@@ -48,7 +48,7 @@ no internet, connect uses the kept credential.`,
 var disconnectCommand = command{
 	name: "disconnect", short: "give the reader back for another POS",
 	run: func(a *app, ctx context.Context, _ []string, _ any) error {
-		sess, err := a.open(ctx, false, nil)
+		sess, err := a.open(ctx, opening{look: true}) // another POS's lease is not ours to give
 		if err != nil {
 			return err
 		}

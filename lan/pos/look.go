@@ -11,9 +11,14 @@ import (
 	"smartreader/lan/wire"
 )
 
+// looking runs f on a connection that leaves the reader to the POS that holds it.
+func (a *app) looking(ctx context.Context, f func(context.Context, *session) error) error {
+	return a.withReader(ctx, opening{look: true}, f)
+}
+
 // withReader runs f on a connection, bounded by -timeout.
-func (a *app) withReader(ctx context.Context, f func(context.Context, *session) error) error {
-	sess, err := a.open(ctx, false, nil)
+func (a *app) withReader(ctx context.Context, how opening, f func(context.Context, *session) error) error {
+	sess, err := a.open(ctx, how)
 	if err != nil {
 		return err
 	}
@@ -29,7 +34,7 @@ func (a *app) withReader(ctx context.Context, f func(context.Context, *session) 
 var statusCommand = command{
 	name: "status", short: "show the reader, who holds it, and what waits to be forwarded",
 	run: func(a *app, ctx context.Context, _ []string, _ any) error {
-		return a.withReader(ctx, func(ctx context.Context, sess *session) error {
+		return a.looking(ctx, func(ctx context.Context, sess *session) error {
 			r, err := sess.GetReader(ctx)
 			if err != nil {
 				return err
@@ -89,7 +94,7 @@ is a missing payment.`,
 			e, _ := wire.AsError(err)
 			return &usageError{"list", "-only: " + e.Message}
 		}
-		return a.withReader(ctx, func(ctx context.Context, sess *session) error {
+		return a.looking(ctx, func(ctx context.Context, sess *session) error {
 			all, err := a.listAll(ctx, sess.Conn, states)
 			if err != nil {
 				return err
@@ -150,7 +155,7 @@ var retrieveCommand = command{
 	long: `PAYMENT is a local id (pl_...), an id (pi_...) or a client secret.`,
 	max:  1,
 	run: func(a *app, ctx context.Context, args []string, _ any) error {
-		return a.withReader(ctx, func(ctx context.Context, sess *session) error {
+		return a.looking(ctx, func(ctx context.Context, sess *session) error {
 			name := sess.state.LastPayment
 			if len(args) == 1 {
 				name = args[0]

@@ -108,6 +108,9 @@ func (a *app) fail(err error) int {
 	case answered:
 		code = exitRefused
 	}
+	if _, ok := errors.AsType[*unchargedError](err); ok && code == exitUnknown {
+		code = exitRefused
+	}
 	if a.json {
 		if !answered {
 			refused = wire.NewError(wire.CodeReaderCommunicationError, err.Error())

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"smartreader/lan/client"
@@ -51,7 +53,7 @@ not be charged twice. Ctrl-C cancels while the reader waits for a card.`,
 		f := &payFlags{metadata: pairs{}}
 		fs.StringVar(&f.offline, "offline", "", "`behavior`: prefer_online, require_online or force_offline (default prefer_online)")
 		fs.StringVar(&f.capture, "capture", "", "`method`: automatic or manual (default automatic)")
-		fs.StringVar(&f.key, "key", "", "idempotency `key` of the payment, yours for ever (default: the payment's local id)")
+		fs.StringVar(&f.key, "key", "", "idempotency `key` of the payment, yours for ever (default: a random one)")
 		fs.StringVar(&f.key, "idempotency", "", "the same as -`key`")
 		fs.StringVar(&f.description, "description", "", "`text` kept with the payment")
 		fs.Var(f.metadata, "metadata", "`name=value` kept with the payment; may be repeated")
@@ -62,12 +64,33 @@ not be charged twice. Ctrl-C cancels while the reader waits for a card.`,
 	},
 	run: func(a *app, ctx context.Context, args []string, flags any) error {
 		f := flags.(*payFlags)
+		// One at a time: two would overwrite each other's note of what is
+		// about to be sent.
+		unlock, err := a.lock(payLock, false)
+		if errors.Is(err, errLocked) {
+			return a.payRuns(f)
+		}
+		if err != nil {
+			return err
+		}
+		defer unlock()
 		p, err := a.preparePayment(args, f)
 		if err != nil {
 			return err
 		}
 		return a.pay(ctx, p, f.wait)
 	},
+}
+
+// payRuns refuses a second pay in the same state folder. What the first one
+// comes to, nobody knows yet.
+func (a *app) payRuns(f *payFlags) error {
+	code := wire.CodeReaderBusy
+	if f.resume {
+		code = wire.CodeReaderCommunicationError
+	}
+	return wire.NewError(code, "another pos pay runs in "+a.state).
+		WithRemedy("wait for it, or give each till a -state folder of its own")
 }
 
 // preparePayment makes or finds the payment to run and writes it down before
@@ -85,10 +108,7 @@ func (a *app) preparePayment(args []string, f *payFlags) (*pending, error) {
 		case !found:
 			return nil, &usageError{"pay", "there is no interrupted payment"}
 		}
-		if last.Settled { // a new attempt with the same payment
-			last.ProcessID, last.Settled = client.NewRequestID(), false
-		}
-		return last, a.save(pendingFile, last)
+		return last, nil
 	}
 	if len(args) != 2 {
 		return nil, &usageError{"pay", "usage: pos pay AMOUNT CURRENCY, for example: pos pay 12.50 usd"}
@@ -97,12 +117,14 @@ func (a *app) preparePayment(args []string, f *payFlags) (*pending, error) {
 	if err != nil {
 		return nil, &usageError{"pay", err.Error()}
 	}
-	if found && last.LocalID != "" && !last.Settled && !f.abandon {
+	if found && last.unknown() && !f.abandon {
 		return nil, &unknownLast{last}
 	}
+	id := client.NewRequestID()
 	p := &pending{
 		Create: wire.CreatePaymentIntentParams{
-			RequestID: client.NewRequestID(), IdempotencyKey: f.key, Amount: amount, Currency: code,
+			// The key makes it one payment whatever becomes of the requests.
+			RequestID: id, IdempotencyKey: cmp.Or(f.key, id), Amount: amount, Currency: code,
 			CaptureMethod: f.capture, OfflineBehavior: f.offline, Description: f.description, Metadata: f.metadata,
 		},
 		ProcessID: client.NewRequestID(),
@@ -131,178 +153,142 @@ func (e *unknownLast) Unwrap() error {
 // pay runs a payment that has been written down to a known end, or leaves it
 // resumable.
 func (a *app) pay(ctx context.Context, p *pending, wait time.Duration) error {
-	sess, err := a.open(ctx, false, a.progress)
-	if err != nil {
-		if p.LocalID == "" { // nothing has been sent for it yet
-			err = errors.Join(err, a.remove(pendingFile))
-		}
-		return err
+	sess, err := a.open(ctx, opening{onEvent: a.progress})
+	if err == nil {
+		defer sess.Close()
+		err = p.belongs(sess)
 	}
-	defer sess.Close()
+	if err != nil {
+		return a.notBegun(p, err)
+	}
 	if !a.json {
 		a.notes(sess)
 	}
-	pi, err := a.payOn(ctx, sess, p, wait)
-	outcome := a.outcome(pi, err)
+	again := p.unknown()
+	pi, err := a.payOn(ctx, sess, p, again, wait)
+	outcome := judge(pi, err, again)
 	if e, ok := wire.AsError(err); ok && e.PaymentIntent != nil {
 		pi = *e.PaymentIntent
 	}
-	if err := a.settle(p, outcome, err); err != nil {
-		return err
+	// The till is told first: a full disk must not keep the outcome from it.
+	p.Settled = settles(outcome, err)
+	told := a.tellOutcome(p, pi, outcome, err)
+	if err := a.settle(p, outcome); err != nil {
+		fmt.Fprintf(a.stderr, "pos: the outcome could not be written down: %v\n", err)
 	}
-	return a.tellOutcome(p, pi, outcome, err)
+	return told
 }
 
-func (a *app) payOn(ctx context.Context, sess *session, p *pending, wait time.Duration) (wire.PaymentIntent, error) {
+// belongs refuses to go on with a payment that another reader has, or that was
+// sent under another POS id: there it would be a new payment.
+func (p *pending) belongs(sess *session) error {
+	reader, pos := sess.Reader().ID, sess.state.POSID
+	if p.sent() && (p.ReaderID != reader || p.POSID != pos) {
+		return fmt.Errorf("the interrupted payment was sent to reader %s by POS %s; this is reader %s and POS %s", p.ReaderID, p.POSID, reader, pos)
+	}
+	return nil
+}
+
+// notBegun ends a pay that could not reach the reader of its payment.
+func (a *app) notBegun(p *pending, err error) error {
+	switch {
+	case p.unknown(): // still
+		return a.tellOutcome(p, wire.PaymentIntent{}, outcomeUnknown, err)
+	case !p.sent():
+		err = errors.Join(err, a.remove(pendingFile))
+	}
+	return &unchargedError{err}
+}
+
+// unchargedError is an error after which it is certain that nothing was
+// charged, whatever it says itself.
+type unchargedError struct{ error }
+
+func (e *unchargedError) Error() string { return "nothing was charged: " + e.error.Error() }
+func (e *unchargedError) Unwrap() error { return e.error }
+
+// cancelAgain is how long to wait when the reader had nothing to cancel yet.
+const cancelAgain = 100 * time.Millisecond
+
+func (a *app) payOn(ctx context.Context, sess *session, p *pending, again bool, wait time.Duration) (pi wire.PaymentIntent, err error) {
 	// Ctrl-C must not cut the calls: it cancels at the reader, and the answer
 	// is still waited for.
 	calls, stop := context.WithTimeout(context.WithoutCancel(ctx), wait)
 	defer stop()
-	pi, err := sess.CreatePaymentIntent(calls, p.Create)
-	if err != nil {
-		return pi, err
+	if p.LocalID == "" {
+		if pi, err = a.create(calls, sess, p); err != nil || paid(pi) != "" { // paid: its -key was used before
+			return pi, err
+		}
 	}
-	p.LocalID = pi.LocalID
-	sess.state.LastPayment = pi.LocalID
-	if err := errors.Join(a.save(pendingFile, p), a.save(stateFile, sess.state)); err != nil {
-		return pi, err
+	if p.Settled { // a new attempt with the same payment
+		p.ProcessID, p.Settled = client.NewRequestID(), false
+		if err := a.save(pendingFile, p); err != nil {
+			p.Settled = true
+			return pi, &unchargedError{err}
+		}
 	}
-	if ctx.Err() != nil {
-		return pi, wire.NewError(wire.CodeCanceled, "").WithPaymentIntent(pi)
+	if ctx.Err() != nil && !again {
+		return pi, wire.NewError(wire.CodeCanceled, "")
 	}
-	canceled := context.AfterFunc(ctx, func() {
-		if r, err := sess.CancelCollectPaymentMethod(calls, wire.CancelCollectPaymentMethodParams{RequestID: client.NewRequestID()}); err == nil && r.Outcome == wire.CancelTooLate && !a.json {
-			fmt.Fprintln(a.stderr, "Too late to cancel; waiting for the outcome.")
+	running, ended := context.WithCancel(calls)
+	var canceling sync.WaitGroup
+	defer canceling.Wait()
+	defer ended()
+	canceling.Go(func() {
+		select {
+		case <-ctx.Done():
+			a.cancelRunning(running, sess)
+		case <-running.Done():
 		}
 	})
-	defer canceled()
 	if !a.json {
 		fmt.Fprintf(a.stderr, "%s: present the card at the reader (Ctrl-C cancels).\n", money(p.Create.Amount, p.Create.Currency))
 	}
 	return sess.ProcessPaymentIntent(calls, wire.ProcessPaymentIntentParams{
-		RequestID: p.ProcessID, PaymentIntent: wire.IntentRef{LocalID: pi.LocalID},
+		RequestID: p.ProcessID, PaymentIntent: wire.IntentRef{LocalID: p.LocalID},
 	})
 }
 
-// Outcomes of pay, as -json names them.
-const (
-	outcomeApproved = "approved" // by the bank
-	outcomeStored   = "stored"   // on the reader, not yet authorized
-	outcomeDeclined = "declined"
-	outcomeRefused  = "refused" // by the reader or the cardholder; nothing was charged
-	outcomeUnknown  = "unknown"
-)
+// create notes where the payment is sent before it is, and its local id before
+// a card is asked for.
+func (a *app) create(ctx context.Context, sess *session, p *pending) (wire.PaymentIntent, error) {
+	p.ReaderID, p.POSID = sess.Reader().ID, sess.state.POSID
+	if err := a.save(pendingFile, p); err != nil {
+		return wire.PaymentIntent{}, &unchargedError{err}
+	}
+	pi, err := sess.CreatePaymentIntent(ctx, p.Create)
+	if err != nil {
+		return pi, err
+	}
+	if err := a.keep(sess.state, func(s *state) { s.LastPayment = pi.LocalID }); err != nil {
+		return pi, &unchargedError{err}
+	}
+	noted := *p
+	noted.LocalID = pi.LocalID
+	if err := a.save(pendingFile, &noted); err != nil {
+		return pi, &unchargedError{err}
+	}
+	*p = noted
+	return pi, nil
+}
 
-func (a *app) outcome(pi wire.PaymentIntent, err error) string {
-	if err == nil {
-		if pi.OfflineDetails != nil {
-			switch pi.OfflineDetails.State {
-			case wire.OfflineStored, wire.OfflineSending, wire.OfflineUnknown, wire.OfflineRescued:
-				return outcomeStored
-			case wire.OfflineForwarded:
-				return outcomeApproved
-			case wire.OfflineDeclined:
-				return outcomeDeclined
+// cancelRunning cancels what ctx bounds. The reader may learn of the cancel
+// before it has begun, and has then nothing to cancel.
+func (a *app) cancelRunning(ctx context.Context, sess *session) {
+	for {
+		r, err := sess.CancelCollectPaymentMethod(ctx, wire.CancelCollectPaymentMethodParams{RequestID: client.NewRequestID()})
+		if err != nil || r.Outcome != wire.CancelAlreadyCompleted {
+			if err == nil && r.Outcome == wire.CancelTooLate && !a.json {
+				fmt.Fprintln(a.stderr, "Too late to cancel; waiting for the outcome.")
 			}
-			return outcomeRefused // failed, expired, voided, interrupted
+			return
 		}
-		switch {
-		case pi.Status == wire.StatusSucceeded || pi.Status == wire.StatusRequiresCapture:
-			return outcomeApproved
-		case pi.Status == wire.StatusCanceled:
-			return outcomeRefused
-		case pi.Status == wire.StatusRequiresPaymentMethod:
-			return outcomeDeclined
+		select {
+		case <-time.After(cancelAgain):
+		case <-ctx.Done():
+			return
 		}
-		return outcomeUnknown
 	}
-	e, answered := wire.AsError(err)
-	switch {
-	case !answered || e.OutcomeUnknown():
-		return outcomeUnknown
-	case e.DeclineCode != "" || e.Code == wire.CodeDeclined || e.Code == wire.CodeDeclinedByReader || e.Code == wire.CodeOfflineDeclined:
-		return outcomeDeclined
-	}
-	return outcomeRefused
-}
-
-// settle writes down what is known now.
-func (a *app) settle(p *pending, outcome string, err error) error {
-	switch outcome {
-	case outcomeApproved, outcomeStored:
-		return a.remove(pendingFile)
-	case outcomeUnknown:
-		return nil
-	}
-	if e, ok := wire.AsError(err); ok && e.Retry == wire.RetryNever {
-		return a.remove(pendingFile)
-	}
-	p.Settled = true
-	return a.save(pendingFile, p)
-}
-
-func (a *app) tellOutcome(p *pending, pi wire.PaymentIntent, outcome string, err error) error {
-	exit := map[string]int{outcomeApproved: exitDone, outcomeStored: exitDone, outcomeUnknown: exitUnknown}
-	code, ok := exit[outcome]
-	if !ok {
-		code = exitRefused
-	}
-	if a.json {
-		out := struct {
-			Outcome       string              `json:"outcome"`
-			PaymentIntent *wire.PaymentIntent `json:"paymentIntent"`
-			Error         *wire.Error         `json:"error,omitempty"`
-		}{Outcome: outcome}
-		if pi.LocalID != "" {
-			out.PaymentIntent = &pi
-		}
-		if err != nil {
-			if out.Error, ok = wire.AsError(err); !ok {
-				out.Error = wire.NewError(wire.CodeReaderCommunicationError, err.Error())
-			}
-		}
-		return errors.Join(a.print(out), said(code))
-	}
-	switch outcome {
-	case outcomeApproved, outcomeStored:
-		fmt.Fprintln(a.stdout, sentence(pi))
-	case outcomeUnknown:
-		truth := "The payment may have gone through; it will not be charged twice."
-		if p.LocalID == "" { // no card was asked for without it
-			truth = "Nothing was charged; no card was asked for."
-		}
-		fmt.Fprintf(a.stdout, "Not known yet: %s. %s\n", money(p.Create.Amount, p.Create.Currency), truth)
-		fmt.Fprintf(a.stderr, "pos: %v\n  what to do: pos pay -resume\n", err)
-	default:
-		a.tellNo(p, pi, outcome, err)
-	}
-	return said(code)
-}
-
-func (a *app) tellNo(p *pending, pi wire.PaymentIntent, outcome string, err error) {
-	e, answered := wire.AsError(err)
-	if !answered {
-		fmt.Fprintln(a.stdout, sentence(pi))
-		return
-	}
-	reason := e.Message
-	if e.DeclineCode != "" {
-		reason += " (" + e.DeclineCode + ")"
-	}
-	word := map[string]string{outcomeDeclined: "Declined", outcomeRefused: "Not taken"}[outcome]
-	fmt.Fprintf(a.stdout, "%s: %s. Nothing was charged. %s: %s.\n", word, money(p.Create.Amount, p.Create.Currency), e.Code, reason)
-	fmt.Fprintf(a.stderr, "  what to do: %s\n", e.Remedy)
-	if p.Settled {
-		fmt.Fprintln(a.stderr, "  again with the same payment: pos pay -resume")
-	}
-}
-
-// said ends the command; 0 is no error.
-func said(code int) error {
-	if code == exitDone {
-		return nil
-	}
-	return errSaid(code)
 }
 
 // progress shows what happens at the reader.

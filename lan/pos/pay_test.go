@@ -9,20 +9,34 @@ import (
 	"strings"
 	"testing"
 
+	"smartreader/lan"
 	"smartreader/lan/client"
 	"smartreader/lan/lantest"
 	"smartreader/lan/wire"
 )
 
-// till is a shop with one POS program in this process.
-func till(t *testing.T) (*shop, func(ctx context.Context, args ...string) (code int, stdout, stderr string)) {
+// runner is one POS program in this process, with a state folder of its own.
+type runner func(ctx context.Context, args ...string) (code int, stdout, stderr string)
+
+// openShop serves a reader whose collects wait for a card. wrap may stand
+// between it and the POSes; nil is allowed.
+func openShop(t *testing.T, wrap func(*lantest.Reader) lan.Reader) *shop {
 	t.Helper()
 	reader := lantest.NewReader()
 	reader.Hold = true
-	s := &shop{Bench: lantest.Start(t, reader, nil)}
+	s := &shop{Bench: lantest.Start(t, reader, func(o *lan.Options) {
+		if wrap != nil {
+			o.Reader = wrap(reader)
+		}
+	})}
 	s.backend = httptest.NewServer(s)
 	t.Cleanup(s.backend.Close)
-	dir := filepath.Join(t.TempDir(), "pos")
+	return s
+}
+
+// pos is a POS that is connected. Its state is in dir.
+func (s *shop) pos(t *testing.T, dir string) runner {
+	t.Helper()
 	run := func(ctx context.Context, args ...string) (int, string, string) {
 		var out, errs bytes.Buffer
 		a := &app{stdout: &out, stderr: &errs}
@@ -32,7 +46,14 @@ func till(t *testing.T) (*shop, func(ctx context.Context, args ...string) (code 
 	if code, _, stderr := run(t.Context(), "connect"); code != exitDone {
 		t.Fatal(stderr)
 	}
-	return s, run
+	return run
+}
+
+// till is a shop with one POS.
+func till(t *testing.T) (*shop, runner) {
+	t.Helper()
+	s := openShop(t, nil)
+	return s, s.pos(t, filepath.Join(t.TempDir(), "pos"))
 }
 
 func TestCtrlCCancels(t *testing.T) {
@@ -75,36 +96,49 @@ func TestLostReaderIsUnknown(t *testing.T) {
 }
 
 func TestOutcomes(t *testing.T) {
-	a := new(app)
 	stored := func(state string) wire.PaymentIntent {
 		return wire.PaymentIntent{Status: wire.StatusSucceeded, OfflineDetails: &wire.OfflineDetails{State: state}}
 	}
 	declined := wire.NewError(wire.CodeDeclined, "")
+	inUse := wire.NewError(wire.CodeReaderInUse, "")
 	for name, test := range map[string]struct {
-		pi   wire.PaymentIntent
-		err  error
-		want string
+		pi    wire.PaymentIntent
+		err   error
+		again bool // the answer to a repeated request
+		want  string
 	}{
-		"online":           {pi: wire.PaymentIntent{Status: wire.StatusSucceeded}, want: outcomeApproved},
-		"manual":           {pi: wire.PaymentIntent{Status: wire.StatusRequiresCapture}, want: outcomeApproved},
-		"stored":           {pi: stored(wire.OfflineStored), want: outcomeStored},
-		"sending":          {pi: stored(wire.OfflineSending), want: outcomeStored},
-		"answer lost":      {pi: stored(wire.OfflineUnknown), want: outcomeStored},
-		"forwarded":        {pi: stored(wire.OfflineForwarded), want: outcomeApproved},
-		"forward declined": {pi: stored(wire.OfflineDeclined), want: outcomeDeclined},
-		"failed":           {pi: stored(wire.OfflineFailed), want: outcomeRefused},
-		"interrupted":      {pi: stored(wire.OfflineInterrupted), want: outcomeRefused},
-		"declined":         {err: declined, want: outcomeDeclined},
-		"canceled":         {err: wire.NewError(wire.CodeCanceled, ""), want: outcomeRefused},
-		"busy":             {err: wire.NewError(wire.CodeReaderBusy, ""), want: outcomeRefused},
-		"over the limit":   {err: wire.NewError(wire.CodeAmountExceedsOffline, ""), want: outcomeRefused},
-		"timeout":          {err: wire.NewError(wire.CodeRequestTimedOut, ""), want: outcomeUnknown},
-		"reader failed":    {err: wire.NewError(wire.CodeGenericReaderError, ""), want: outcomeUnknown},
-		"socket lost":      {err: client.ErrLost, want: outcomeUnknown},
-		"anything else":    {err: errors.New("x"), want: outcomeUnknown},
-		"in between":       {pi: wire.PaymentIntent{Status: wire.StatusProcessing}, want: outcomeUnknown},
+		"taken over":                {err: inUse, want: outcomeRefused},
+		"taken over, again":         {err: inUse, again: true, want: outcomeUnknown},
+		"not connected, again":      {err: wire.NewError(wire.CodeNotConnectedToReader, ""), again: true, want: outcomeUnknown},
+		"other body, again":         {err: wire.NewError(wire.CodeIdempotencyMismatch, ""), again: true, want: outcomeUnknown},
+		"too many, again":           {err: wire.NewError(wire.CodeTooManyRequests, ""), again: true, want: outcomeUnknown},
+		"busy, again":               {err: wire.NewError(wire.CodeReaderBusy, ""), again: true, want: outcomeUnknown},
+		"no such payment, again":    {err: wire.NewError(wire.CodePaymentIntentNotFound, ""), again: true, want: outcomeUnknown},
+		"canceled, again":           {err: wire.NewError(wire.CodeCanceled, "").WithPaymentIntent(wire.PaymentIntent{Status: wire.StatusRequiresPaymentMethod}), again: true, want: outcomeRefused},
+		"declined, again":           {err: declined.WithPaymentIntent(wire.PaymentIntent{Status: wire.StatusRequiresPaymentMethod}), again: true, want: outcomeDeclined},
+		"refused, for it is paid":   {err: wire.NewError(wire.CodeUnexpectedOperation, "").WithPaymentIntent(wire.PaymentIntent{Status: wire.StatusSucceeded}), want: outcomeApproved},
+		"refused, for it is stored": {err: wire.NewError(wire.CodeUnexpectedOperation, "").WithPaymentIntent(stored(wire.OfflineStored)), want: outcomeStored},
+		"lost before it was sent":   {err: &unchargedError{client.ErrLost}, want: outcomeRefused},
+		"online":                    {pi: wire.PaymentIntent{Status: wire.StatusSucceeded}, want: outcomeApproved},
+		"manual":                    {pi: wire.PaymentIntent{Status: wire.StatusRequiresCapture}, want: outcomeApproved},
+		"stored":                    {pi: stored(wire.OfflineStored), want: outcomeStored},
+		"sending":                   {pi: stored(wire.OfflineSending), want: outcomeStored},
+		"answer lost":               {pi: stored(wire.OfflineUnknown), want: outcomeStored},
+		"forwarded":                 {pi: stored(wire.OfflineForwarded), want: outcomeApproved},
+		"forward declined":          {pi: stored(wire.OfflineDeclined), want: outcomeDeclined},
+		"failed":                    {pi: stored(wire.OfflineFailed), want: outcomeRefused},
+		"interrupted":               {pi: stored(wire.OfflineInterrupted), want: outcomeRefused},
+		"declined":                  {err: declined, want: outcomeDeclined},
+		"canceled":                  {err: wire.NewError(wire.CodeCanceled, ""), want: outcomeRefused},
+		"busy":                      {err: wire.NewError(wire.CodeReaderBusy, ""), want: outcomeRefused},
+		"over the limit":            {err: wire.NewError(wire.CodeAmountExceedsOffline, ""), want: outcomeRefused},
+		"timeout":                   {err: wire.NewError(wire.CodeRequestTimedOut, ""), want: outcomeUnknown},
+		"reader failed":             {err: wire.NewError(wire.CodeGenericReaderError, ""), want: outcomeUnknown},
+		"socket lost":               {err: client.ErrLost, want: outcomeUnknown},
+		"anything else":             {err: errors.New("x"), want: outcomeUnknown},
+		"in between":                {pi: wire.PaymentIntent{Status: wire.StatusProcessing}, want: outcomeUnknown},
 	} {
-		if got := a.outcome(test.pi, test.err); got != test.want {
+		if got := judge(test.pi, test.err, test.again); got != test.want {
 			t.Errorf("%s: %s, want %s", name, got, test.want)
 		}
 	}

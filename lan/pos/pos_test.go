@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -16,7 +17,9 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"smartreader/lan"
 	"smartreader/lan/lantest"
+	"smartreader/lan/wire"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected output in testdata")
@@ -85,7 +88,7 @@ func code(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// control changes the shop: shop offline, shop online, shop decline CODE.
+// control changes the shop: shop offline, online, decline CODE, created, stop.
 func control(ts *testscript.TestScript, _ bool, args []string) {
 	s := ts.Value("shop").(*shop)
 	switch args[0] {
@@ -94,6 +97,9 @@ func control(ts *testscript.TestScript, _ bool, args []string) {
 		s.Reader.SetOffline(args[0] == "offline")
 	case "decline":
 		s.Reader.DeclineNext(args[1])
+	case "created": // a payment of another time
+		_, err := s.Reader.CreatePaymentIntent(context.Background(), &lan.Caller{POSID: "pos_till"}, wire.CreatePaymentIntentParams{RequestID: "rq_create", Amount: 1250, Currency: "usd"})
+		ts.Check(err)
 	case "stop":
 		s.Stop()
 	default:

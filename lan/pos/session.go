@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/ecdsa"
 	"errors"
 	"fmt"
 	"strings"
@@ -18,6 +19,7 @@ const version = "1"
 type session struct {
 	*client.Conn
 	state  *state
+	look   bool // see opening
 	result wire.ConnectReaderResult
 	notes  []string // what the person should know about how it connected
 }
@@ -26,11 +28,7 @@ type session struct {
 // set up anew: the backend is asked for the CA again, and the reader's last id
 // is forgotten unless one was named.
 func (a *app) options(ctx context.Context, anew bool) (client.Options, *state, error) {
-	s, err := a.loadState()
-	if err != nil {
-		return client.Options{}, nil, err
-	}
-	key, err := a.loadKey()
+	s, key, err := a.whoami()
 	if err != nil {
 		return client.Options{}, nil, err
 	}
@@ -49,22 +47,45 @@ func (a *app) options(ctx context.Context, anew bool) (client.Options, *state, e
 	return opts, s, nil
 }
 
+// whoami reads or makes this POS's identity, under the lock: two commands that
+// begin at once must not become two POSes.
+func (a *app) whoami() (*state, *ecdsa.PrivateKey, error) {
+	unlock, err := a.lock(stateLock, true)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer unlock()
+	s, err := a.loadState()
+	if err != nil {
+		return nil, nil, err
+	}
+	key, err := a.loadKey()
+	return s, key, err
+}
+
+// opening is how a command connects.
+type opening struct {
+	online  bool // with a new token first, the stored credential only if that fails
+	look    bool // the command only looks: the reader stays with the POS that holds it
+	onEvent func(wire.Event) error
+}
+
 // open connects for one command: with the stored credential, which needs no
-// backend, else with a connection token. online turns that around.
-func (a *app) open(ctx context.Context, online bool, onEvent func(wire.Event) error) (*session, error) {
+// backend, else with a connection token.
+func (a *app) open(ctx context.Context, how opening) (*session, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
-	opts, s, err := a.options(ctx, online)
+	opts, s, err := a.options(ctx, how.online)
 	if err != nil {
 		return nil, err
 	}
-	opts.OnEvent = onEvent
+	opts.OnEvent = how.onEvent
 	conn, err := client.Dial(ctx, opts)
 	if err != nil {
 		return nil, a.explain(err, s)
 	}
-	sess := &session{Conn: conn, state: s, notes: conn.Warnings()}
-	if err := a.connect(ctx, sess, online); err != nil {
+	sess := &session{Conn: conn, state: s, look: how.look, notes: conn.Warnings()}
+	if err := a.connect(ctx, sess, how.online); err != nil {
 		conn.Close()
 		return nil, err
 	}
@@ -122,18 +143,20 @@ func (a *app) withToken(ctx context.Context, sess *session) error {
 }
 
 func (a *app) connectWith(ctx context.Context, sess *session, o client.ConnectOptions) (err error) {
-	o.FailIfInUse = a.failBusy
+	o.FailIfInUse, o.Look = a.failBusy, sess.look
 	sess.result, err = sess.Connect(ctx, o)
 	return err
 }
 
 // connected keeps what the next command needs.
 func (a *app) connected(sess *session) error {
-	sess.state.ReaderID = sess.Reader().ID
-	if c := sess.result.Credential; c != nil {
-		sess.state.Credential, sess.state.ExpiresAtMs = c, sess.result.ExpiresAtMs
-	}
-	return a.save(stateFile, sess.state)
+	reader := sess.state.Reader
+	return a.keep(sess.state, func(s *state) {
+		s.Reader, s.ReaderID = reader, sess.Reader().ID
+		if c := sess.result.Credential; c != nil {
+			s.Credential, s.ExpiresAtMs = c, sess.result.ExpiresAtMs
+		}
+	})
 }
 
 // explain adds what to do to errors of dialing.

@@ -24,6 +24,9 @@ const (
 	eventFile   = "events.json"  // place: apart, because watch and pay write at the same time
 	pendingFile = "pending.json" // pending: a payment whose outcome is not known
 	caFile      = "ca.pem"
+
+	stateLock = "state.lock" // held while identity and state are read and written
+	payLock   = "pay.lock"   // held by pay from beginning to end
 )
 
 // state is what this POS remembers of its reader.
@@ -47,10 +50,21 @@ type pending struct {
 	Create    wire.CreatePaymentIntentParams `json:"create"`
 	ProcessID string                         `json:"processId"` // requestId of processPaymentIntent
 	LocalID   string                         `json:"localId,omitempty"`
+	// ReaderID and POSID are whom it was sent to, and as whom; empty before.
+	// Only that reader knows the outcome, and only to that POS id it gives the
+	// same answer to the same request.
+	ReaderID string `json:"readerId,omitempty"`
+	POSID    string `json:"posId,omitempty"`
 	// Settled: the last attempt is known to have charged nothing; -resume may
 	// try again with the same payment, and a new payment may begin.
 	Settled bool `json:"settled,omitempty"`
 }
+
+// sent: the reader may know of it.
+func (p *pending) sent() bool { return p.ReaderID != "" || p.LocalID != "" }
+
+// unknown: it may have been charged. Without a LocalID no card was asked for.
+func (p *pending) unknown() bool { return p.LocalID != "" && !p.Settled }
 
 // load reads one file of the state folder; it reports whether there is one.
 func (a *app) load(name string, v any) (bool, error) {
@@ -113,17 +127,20 @@ func (a *app) remove(name string) error {
 	return err
 }
 
-// loadState reads the state, or begins one with a POS id of its own.
+// loadState reads the state, or begins one with a POS id of its own. The caller
+// holds stateLock.
 func (a *app) loadState() (*state, error) {
 	s := new(state)
-	found, err := a.load(stateFile, s)
-	if err != nil {
+	if _, err := a.load(stateFile, s); err != nil {
 		return nil, err
 	}
-	if !found || s.POSID == "" {
+	if s.POSID == "" {
 		id := make([]byte, 8)
 		rand.Read(id)
 		s.POSID = "pos_" + hex.EncodeToString(id)
+		if err := a.save(stateFile, s); err != nil { // the next command must be the same POS
+			return nil, err
+		}
 	}
 	if a.reader != "" && a.reader != s.Reader {
 		s.Reader, s.ReaderID = a.reader, ""
@@ -137,7 +154,27 @@ func (a *app) loadState() (*state, error) {
 	return s, nil
 }
 
-// loadKey reads this POS's key, or makes it.
+// keep writes what this command has learned into the state as it is now:
+// another command may have written it meanwhile.
+func (a *app) keep(s *state, learned func(*state)) error {
+	learned(s)
+	unlock, err := a.lock(stateLock, true)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	now := new(state)
+	if _, err := a.load(stateFile, now); err != nil {
+		return err
+	}
+	if now.POSID != s.POSID { // removed meanwhile: what is there belongs to another POS
+		*now = *s
+	}
+	learned(now)
+	return a.save(stateFile, now)
+}
+
+// loadKey reads this POS's key, or makes it. The caller holds stateLock.
 func (a *app) loadKey() (*ecdsa.PrivateKey, error) {
 	path := filepath.Join(a.state, keyFile)
 	data, err := os.ReadFile(path)

@@ -33,7 +33,7 @@ lost connection or a restart of the reader. With -json each line is one event.`,
 	run: func(a *app, ctx context.Context, _ []string, flags any) error {
 		f := flags.(*watchFlags)
 		// The first connection tells whether this works at all.
-		first, err := a.open(ctx, false, nil)
+		first, err := a.open(ctx, opening{look: true})
 		if err != nil {
 			return err
 		}
@@ -104,7 +104,7 @@ func (a *app) watch(ctx context.Context, f *watchFlags) error {
 	err = client.Follow(ctx, client.FollowOptions{
 		Options: opts,
 		Connect: func(context.Context, wire.Reader) (client.ConnectOptions, error) {
-			with := client.ConnectOptions{Credential: s.Credential, FailIfInUse: a.failBusy}
+			with := client.ConnectOptions{Credential: s.Credential, Look: true}
 			if at.LastSeq > 0 || f.all {
 				with.LastSeq = &at.LastSeq
 			}

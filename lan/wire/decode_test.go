@@ -145,3 +145,31 @@ func FuzzDecodeEvent(f *testing.F) {
 		}
 	})
 }
+
+// The limits hold in bytes of JSON too, so that a payment can always be sealed:
+// JSON spells some characters with six bytes.
+func TestDescriptiveTextIsBounded(t *testing.T) {
+	texts := func(description, value string, keys int) error {
+		p := &CreatePaymentIntentParams{RequestID: "r", Amount: 1, Currency: "usd", Description: description, Metadata: map[string]string{}}
+		for i := range keys {
+			p.Metadata[string(rune('a'+i))] = value
+		}
+		return p.Validate()
+	}
+	for _, test := range []struct {
+		name, description, value string
+		keys                     int
+		refused                  string
+	}{
+		{"plain", strings.Repeat("d", MaxDescription), strings.Repeat("v", MaxMetadataValue), 15, ""},
+		{"metadata too long", "", strings.Repeat("v", MaxMetadataValue), 17, "metadata must be at most 8192 bytes"},
+		{"metadata too long escaped", "", strings.Repeat("<", MaxMetadataValue), 3, "metadata must be at most 8192 bytes"},
+		{"long description escaped", strings.Repeat("<", MaxDescription), "", 1, ""},
+		{"too long together", strings.Repeat("<", MaxDescription), strings.Repeat("v", MaxMetadataValue), 13, "at most 12288 bytes together"},
+	} {
+		err := texts(test.description, test.value, test.keys)
+		if (err == nil) != (test.refused == "") || (err != nil && !strings.Contains(err.Error(), test.refused)) {
+			t.Errorf("%s: %v", test.name, err)
+		}
+	}
+}

@@ -12,8 +12,9 @@ const (
 	MaxMetadataKeys  = 50
 	MaxMetadataKey   = 40       // characters
 	MaxMetadataValue = 500      // characters
-	MaxMetadata      = 16 << 10 // bytes of the whole metadata as JSON, so that a payment always fits in one message
+	MaxMetadata      = 8 << 10  // bytes of the whole metadata as JSON
 	MaxDescription   = 1000     // characters
+	MaxDescriptive   = 12 << 10 // bytes of description and metadata together as JSON: they lie in the clear header of a sealed payment, which holds 16 KiB
 	MaxListed        = 50       // payments in one listStoredPayments answer
 
 	NonceSize = 32 // bytes of the reader's challenge

@@ -14,6 +14,9 @@ type Reader struct {
 	Location              *Location `json:"location,omitempty"`
 	Lease                 *Lease    `json:"lease,omitempty"`
 	Warnings              []string  `json:"warnings,omitempty"` // such as "the reader's certificate has expired"
+	// NewestSeq is the last durable event there is, as far as this connection
+	// knows; getReader only.
+	NewestSeq uint64 `json:"newestSeq,omitempty"`
 	// Refusing says why new payments are refused now (damage, disk); empty
 	// when they are not.
 	Refusing string `json:"refusing,omitempty"`

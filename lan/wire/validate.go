@@ -107,6 +107,7 @@ func (p *CreatePaymentIntentParams) Validate() error {
 		oneOf("setupFutureUsage", p.SetupFutureUsage, UseOffSession, UseOnSession),
 		text("description", p.Description, MaxDescription),
 		metadata(p.Metadata),
+		descriptive(p.Description, p.Metadata),
 	)
 }
 
@@ -142,6 +143,20 @@ func metadata(m map[string]string) *Error {
 	}
 	if b, err := json.Marshal(m); err != nil || len(b) > MaxMetadata {
 		return invalid("metadata", fmt.Sprintf("must be at most %d bytes in all", MaxMetadata))
+	}
+	return nil
+}
+
+// descriptive bounds what would make a payment too large to be sealed: that must
+// be refused before a card is asked for. JSON spells some characters with six
+// bytes, so characters alone do not bound it.
+func descriptive(description string, metadata map[string]string) *Error {
+	b, err := json.Marshal(struct {
+		Description string            `json:"description"`
+		Metadata    map[string]string `json:"metadata"`
+	}{description, metadata})
+	if err != nil || len(b) > MaxDescriptive {
+		return invalid("description", fmt.Sprintf("and metadata must be at most %d bytes together", MaxDescriptive))
 	}
 	return nil
 }
