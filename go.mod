@@ -9,7 +9,7 @@ require (
 	github.com/rogpeppe/go-internal v1.16.0 // testscript: whole-program tests of our commands (tests only)
 	github.com/sourcegraph/jsonrpc2 v0.2.3 // JSON-RPC 2.0 both ways over one socket, so we do not write request matching again
 	golang.org/x/image v0.47.0 // OpenType rendering and the embedded Go fonts for the reader's screen
-	golang.org/x/sys v0.49.0 // statfs, fallocate and fdatasync for the disk reserve and head slots
+	golang.org/x/sys v0.49.0 // statfs, fallocate, fdatasync and flock: disk reserve, head slots, one process per folder
 	periph.io/x/conn/v3 v3.7.2 // the owner's choice of hardware contracts (I2C, SPI, GPIO)
 	periph.io/x/host/v3 v3.8.5 // the owner's choice of board support; imported by hal/board only
 )
