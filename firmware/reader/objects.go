@@ -104,7 +104,7 @@ func cardDetails(p store.Payment) *wire.PaymentMethodDetails {
 			ApplicationTransactionCounter: c.ATC,
 		}
 		if settled(p.State) {
-			present.ReceiptDetails.AccountType = "credit"
+			present.ReceiptDetails.AccountType = "unknown" // nothing on the chip or from the platform says which
 			present.ReceiptDetails.AuthorizationCode = p.AuthorizationCode
 			present.ReceiptDetails.AuthorizationResponseCode = p.ResponseCode
 		}

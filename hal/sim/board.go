@@ -76,7 +76,7 @@ func Open(o Options) (*Board, error) {
 }
 
 func absent(device string) hal.Missing {
-	return hal.Missing{Device: device, Err: fmt.Errorf("sim: the simulated reader has none: %w", hal.ErrNotFound)}
+	return hal.Missing{Device: device, Err: fmt.Errorf("the simulated reader has none (%w)", hal.ErrNotFound)}
 }
 
 func (b *Board) close() error {
