@@ -24,10 +24,6 @@ type Limit struct {
 type Policy struct {
 	Enabled bool             // the Location is configured for offline payments
 	Limits  map[string]Limit // by lower-case ISO 4217 code; a currency without an entry is not accepted offline
-	// Unauthenticated allows cards that did not prove to be genuine (no DDA or
-	// CDA). Off unless the platform asks for it: without it, a copied chip
-	// would be accepted.
-	Unauthenticated bool
 }
 
 // Defaults are the shipped limits: 10,000 USD for one payment, and nothing
@@ -122,7 +118,7 @@ func (p Policy) CheckCard(card CardFacts, now time.Time) *Error {
 	if card.ExpiryYear == 0 || !now.Before(end) {
 		return refuse(OfflineCardExpired, RetryCollectAgain, "the card has expired", "ask for another card")
 	}
-	if !card.Authenticated && !p.Unauthenticated {
+	if !card.Authenticated { // it may be a copied chip
 		return refuse(OfflineDeclined, RetryCollectAgain,
 			"the card did not prove to be genuine, so its payment is not stored", "ask for another card, or wait for the internet")
 	}

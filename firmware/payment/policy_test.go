@@ -78,7 +78,4 @@ func TestPolicyCards(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", name, got, test.want)
 		}
 	}
-	if e := (Policy{Unauthenticated: true}).CheckCard(change(func(c *CardFacts) { c.Authenticated = false }), now); e != nil {
-		t.Errorf("allowed by configuration, got %v", e)
-	}
 }
