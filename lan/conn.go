@@ -137,9 +137,13 @@ func (c *conn) afterConnect(ctx context.Context) {
 		c.stream.closeWith(websocket.ClosePolicyViolation, "too many failed attempts")
 		return
 	}
-	if pos != "" {
-		c.pump(ctx)
+	if pos == "" {
+		return
 	}
+	if c.srv.opts.Connected != nil {
+		c.srv.opts.Connected()
+	}
+	c.pump(ctx)
 }
 
 // posID is the verified POS id, "" before.

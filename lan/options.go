@@ -18,6 +18,11 @@ type Options struct {
 	AllowedOrigins []string    // web pages that may connect, as browsers write them: "https://pos.example"
 	AllowedHosts   []string    // names under which the reader is reached, such as "S123.local"; IP addresses and localhost always work
 
+	// Connected, when not nil, is called when a POS has just been let in and has
+	// its answer: the time to broadcast what may have changed in between. It
+	// must not block.
+	Connected func()
+
 	Log    *slog.Logger
 	Limits Limits // zero members take the defaults
 }

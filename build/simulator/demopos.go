@@ -80,6 +80,7 @@ func (p *demoPOS) connect(ctx context.Context, at endpoints) (wire.ConnectReader
 		with.Credential = p.credential
 	}
 	p.mu.Lock()
+	p.status = wire.OfflineStatus{} // until told
 	if p.lastSeq > 0 {
 		seq := p.lastSeq
 		with.LastSeq = &seq
@@ -91,7 +92,9 @@ func (p *demoPOS) connect(ctx context.Context, at endpoints) (wire.ConnectReader
 	}
 	p.credential = result.Credential
 	p.mu.Lock()
-	p.status = result.OfflineStatus
+	if p.status.Reader == nil { // else an event was faster, and is newer
+		p.status = result.OfflineStatus
+	}
 	p.mu.Unlock()
 	return result, nil
 }

@@ -13,23 +13,35 @@ import (
 // status or the totals are different.
 func (r *Reader) announce(ctx context.Context) error {
 	var last wire.OfflineStatus
+	greet := false
 	for {
 		// Ask for the channels first: what changes in between is not missed.
 		ledger, link := r.store.Changed(), r.platform.Link().Changed()
 		r.lan.Notify()
-		if status := r.offlineStatus(); !reflect.DeepEqual(status, last) {
-			last = status
+		if status := r.offlineStatus(); greet || !reflect.DeepEqual(status, last) {
+			last, greet = status, false
 			r.lan.Broadcast(wire.Event{Type: wire.EventOfflineStatusChange, AtMs: time.Now().UnixMilli(), OfflineStatus: &status})
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-ledger:
+		case <-r.newcomer:
+			greet = true
 		case <-link:
 			if !r.offline() {
 				r.forward.Kick()
 			}
 		}
+	}
+}
+
+// greet has the offline status told again, for a POS that came between two
+// changes. Only announce tells it, so that an older one never comes last.
+func (r *Reader) greet() {
+	select {
+	case r.newcomer <- struct{}{}:
+	default:
 	}
 }
 

@@ -175,18 +175,14 @@ func (s service) CancelPaymentIntent(ctx context.Context, c *lan.Caller, p wire.
 
 func (s service) RetrievePaymentIntent(ctx context.Context, _ *lan.Caller, p wire.RetrievePaymentIntentParams) (wire.PaymentIntentResult, error) {
 	if p.ClientSecret != "" {
-		s.r.listing.Lock()
-		defer s.r.listing.Unlock()
-		all, err := s.r.store.List(store.Filter{})
-		if err != nil {
+		found, err := s.r.store.ByClientSecret(p.ClientSecret)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			return wire.PaymentIntentResult{}, wire.NewError(wire.CodeInvalidClientSecret, "")
+		case err != nil:
 			return wire.PaymentIntentResult{}, s.r.wireError(err)
 		}
-		for _, found := range all {
-			if found.ClientSecret == p.ClientSecret {
-				return wire.PaymentIntentResult{PaymentIntent: s.r.paymentIntent(found, true)}, nil
-			}
-		}
-		return wire.PaymentIntentResult{}, wire.NewError(wire.CodeInvalidClientSecret, "")
+		return wire.PaymentIntentResult{PaymentIntent: s.r.paymentIntent(found, true)}, nil
 	}
 	ref := wire.IntentRef{LocalID: p.LocalID}
 	if p.ID != "" {
@@ -230,17 +226,19 @@ func (s service) ListStoredPayments(_ context.Context, _ *lan.Caller, p wire.Lis
 	if limit == 0 {
 		limit = 20
 	}
-	s.r.listing.Lock()
-	defer s.r.listing.Unlock()
-	all, err := s.r.store.List(store.Filter{States: takenOffline})
+	states := make([]store.State, len(p.States))
+	for i, state := range p.States {
+		states[i] = store.State(state)
+	}
+	page, err := s.r.store.List(store.Filter{
+		States: states, StoredOnly: true, AfterSequence: p.After, BySequence: true,
+		Limit: limit + 1, // one more tells whether there are more
+	})
 	if err != nil {
 		return wire.ListStoredPaymentsResult{}, s.r.wireError(err)
 	}
 	result := wire.ListStoredPaymentsResult{Totals: s.r.totals()}
-	for _, stored := range storedBySequence(all) {
-		if stored.Sequence <= p.After || !wanted(p.States, stored.State) {
-			continue
-		}
+	for _, stored := range page {
 		if len(result.PaymentIntents) == limit {
 			result.Next = result.PaymentIntents[limit-1].OfflineDetails.Sequence
 			break
@@ -248,11 +246,6 @@ func (s service) ListStoredPayments(_ context.Context, _ *lan.Caller, p wire.Lis
 		result.PaymentIntents = append(result.PaymentIntents, s.r.paymentIntent(stored, false))
 	}
 	return result, nil
-}
-
-// takenOffline are the states a payment stored offline can be in.
-var takenOffline = []store.State{
-	store.Stored, store.Sending, store.Unknown, store.Forwarded, store.Declined, store.Failed, store.Expired, store.Voided, store.Rescued,
 }
 
 // ForwardNow does not need its request id: whatever happens, a payment is

@@ -74,6 +74,7 @@ type Reader struct {
 	identity identity
 	config   *configuration // nil until the first one arrived
 
+	newcomer chan struct{} // a POS was let in: tell it how things are
 	requests requests
 	fetching sync.Mutex // held while the configuration is read
 	listing  sync.Mutex // held by the one query that walks the ledger
@@ -93,7 +94,7 @@ func Run(ctx context.Context, board hal.Board, opt Options) error {
 	if board.Keys == nil {
 		return errors.New("reader: the board has no key store, so the reader cannot have an identity")
 	}
-	r := &Reader{opt: opt, board: board, log: opt.Log}
+	r := &Reader{opt: opt, board: board, log: opt.Log, newcomer: make(chan struct{}, 1)}
 	r.screen = newScreen(board, opt.Log)
 	return r.run(ctx)
 }
@@ -147,7 +148,7 @@ func (r *Reader) run(ctx context.Context) (err error) {
 	})
 	r.lan, err = lan.New(lan.Options{
 		Reader: service{r}, ReaderID: r.readerID(), Key: signer.Public(), TLS: r.lanTLS(),
-		AllowedOrigins: r.opt.AllowedOrigins, AllowedHosts: []string{r.board.Serial + ".local"}, Log: r.log,
+		Connected: r.greet, AllowedOrigins: r.opt.AllowedOrigins, AllowedHosts: []string{r.board.Serial + ".local"}, Log: r.log,
 	})
 	if err != nil {
 		return group.end(err)

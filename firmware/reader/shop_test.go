@@ -201,6 +201,8 @@ func (s *shop) note(v any) {
 // await returns the first event, past or coming, that is wanted.
 func (s *shop) await(wanted func(wire.Event) bool) wire.Event {
 	s.Helper()
+	ctx, cancel := context.WithTimeout(s.Context(), time.Minute) // to say what is missing, not to wait
+	defer cancel()
 	for {
 		s.mu.Lock()
 		for _, e := range s.events {
@@ -213,7 +215,7 @@ func (s *shop) await(wanted func(wire.Event) bool) wire.Event {
 		s.mu.Unlock()
 		select {
 		case <-changed:
-		case <-s.Context().Done():
+		case <-ctx.Done():
 			s.Fatal("the event never came")
 		}
 	}
