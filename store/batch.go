@@ -15,7 +15,8 @@ import (
 type batch struct {
 	head     head
 	totals   map[string]money
-	atMs     int64
+	atMs     int64 // of the entries: never decreases
+	nowMs    int64 // of what happened: a clock that was once ahead does not spoil it
 	clockSet bool
 
 	headers []unsigned
@@ -97,7 +98,7 @@ func (s *Store) write(waiters []*waiter) (rest []*waiter) {
 	sideBySide(sealing(steps, s.head.sequence))
 
 	b := &batch{head: s.head, totals: maps.Clone(s.totals)}
-	b.atMs, b.clockSet = s.stamp()
+	b.atMs, b.nowMs, b.clockSet = s.stamp()
 	for i, w := range waiters {
 		if w.change != nil && steps[i] == nil {
 			continue // already refused
@@ -176,9 +177,6 @@ func (s *Store) addTo(b *batch, w *waiter, st *step) error {
 		}
 		next.index, next.hash = h.Index, seal.HashEntry(header)
 		next.sequence = max(next.sequence, h.Sequence)
-		if b.clockSet {
-			next.floorMs = max(next.floorMs, b.atMs)
-		}
 		if h.LocalID != "" {
 			p.writes = append(p.writes, write{key(prefixPayment, h.LocalID), pointer{next.index, next.hash}.bytes()})
 		}

@@ -11,8 +11,9 @@ var earliest = time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC).UnixMilli(
 // A clock may be corrected by so much without counting as turned back.
 const clockSlack = 2 * time.Minute
 
-// TimeFloor returns the latest time that was certain: of the newest entry, or
-// as the platform said. It never goes back, also not over a restart.
+// TimeFloor returns the latest time that was certain, see RaiseFloor. It never
+// goes back, also not over a restart. The clock does not raise it: one that was
+// ahead for a moment would make every credential expire for ever.
 func (s *Store) TimeFloor() time.Time {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -37,13 +38,18 @@ func (s *Store) RaiseFloor(ctx context.Context, t time.Time) error {
 	return s.submit(ctx, &waiter{build: func(*batch) (part, error) { return part{floorMs: t.UnixMilli()}, nil }})
 }
 
-// stamp returns the time of the next entry, and whether the clock agrees with
-// it. It is called by the leader.
-func (s *Store) stamp() (atMs int64, clockSet bool) {
+// stamp returns the time of the next entry, the time it is, and whether that is
+// the clock's. It is called by the leader.
+func (s *Store) stamp() (atMs, nowMs int64, clockSet bool) {
 	clock := s.clock().UnixMilli()
 	clockSet = clock >= earliest && clock+clockSlack.Milliseconds() >= s.head.floorMs
 	if !clockSet {
 		clock = 0
 	}
-	return max(clock, s.head.floorMs, s.lastMs), clockSet
+	nowMs = max(clock, s.head.floorMs)
+	atMs = max(nowMs, s.lastMs)
+	if !clockSet {
+		nowMs = atMs
+	}
+	return atMs, nowMs, clockSet
 }

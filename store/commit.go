@@ -25,8 +25,8 @@ type Change struct {
 	// written at the same time fails, and must not call the store.
 	Seal func(sequence uint64) (sealed []byte, naturalKey string, err error)
 
-	// DropSealed deletes the sealed payload. A step to a final state, or back
-	// to created, does so anyway.
+	// DropSealed deletes the sealed payload. A step to a final state but failed,
+	// or back to created, does so anyway.
 	DropSealed bool
 
 	// Request is a request outcome to commit together with the step.
@@ -95,6 +95,9 @@ func (s *Store) plan(c *Change, room roomState) (*step, error) {
 	if next.State == Created || next.State == Collecting { // collected again, maybe with another card
 		next.forgetAttempt()
 	}
+	if prev.State == Failed {
+		next.DoneAtMs = 0 // not done after all
+	}
 	return &step{prev: prev, next: next, seal: c.Seal}, nil
 }
 
@@ -129,10 +132,19 @@ func (s *Store) refusal(room roomState) error {
 	case s.health.Damaged:
 		return &Refusal{RefusedDamage, s.health.Reason}
 	case !room.taking:
-		return &Refusal{RefusedDisk, fmt.Sprintf("%d MiB are free", room.free>>20)}
+		return &Refusal{RefusedDisk, s.diskDetail(room)}
 	default:
 		return nil
 	}
+}
+
+// diskDetail says what would help: forwarding frees the space of what waits, but
+// the journal is kept.
+func (s *Store) diskDetail(room roomState) string {
+	if len(s.totals) == 0 {
+		return fmt.Sprintf("%d MiB are free, the journal has grown to %d MiB: the disk is too small", room.free>>20, room.used>>20)
+	}
+	return fmt.Sprintf("%d MiB are free: forward what is stored", room.free>>20)
 }
 
 // forgetAttempt clears what belongs to one attempt with one card.
@@ -192,8 +204,8 @@ func (st *step) entry(b *batch, c *Change) (part, error) {
 		next.PayloadHash = seal.HashPayload(st.sealed)
 	}
 	next.Index = b.head.index + 1
-	next.stampState(prev.State, b.atMs)
-	next.addStep(Step{next.State, b.atMs, c.Reason})
+	next.stampState(prev.State, b.nowMs)
+	next.addStep(Step{next.State, b.nowMs, c.Reason})
 	if err := b.checkTotals(prev, next); err != nil {
 		return part{}, err
 	}
@@ -208,7 +220,7 @@ func (st *step) entry(b *batch, c *Change) (part, error) {
 	case st.sealed != nil:
 		p.entry.PayloadHash = next.PayloadHash
 		p.writes = append(p.writes, write{key(prefixSealed, next.LocalID), st.sealed})
-	case prev.State.sealed() && (c.DropSealed || !next.State.sealed()):
+	case prev.State.keepsSealed() && (c.DropSealed || !next.State.keepsSealed()):
 		p.writes = append(p.writes, write{key(prefixSealed, next.LocalID), nil})
 	}
 	if next.State.Final() {
@@ -218,6 +230,12 @@ func (st *step) entry(b *batch, c *Change) (part, error) {
 	}
 	if prev.State == "" {
 		p.writes = append(p.writes, write{key(prefixKey, next.Key), []byte(next.LocalID)})
+	}
+	if next.Sequence != prev.Sequence && next.Sequence != 0 {
+		p.writes = append(p.writes, write{sequenceKey(next.Sequence), []byte(next.LocalID)})
+	}
+	if next.ClientSecret != prev.ClientSecret && next.ClientSecret != "" {
+		p.writes = append(p.writes, write{key(prefixSecret, next.ClientSecret), []byte(next.LocalID)})
 	}
 	if next.IntentID != prev.IntentID {
 		p.writes = append(p.writes, write{key(prefixIntent, next.IntentID), []byte(next.LocalID)})

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 )
 
@@ -31,6 +32,25 @@ func (u *till) walk(p Payment, states ...State) (_ Payment, err error) {
 		}
 	}
 	return p, nil
+}
+
+// mend ends the play of a shop whose journal lost its end: what is left is
+// forwarded, then the loss is acknowledged, then business goes on.
+func (u *till) mend() error {
+	for range 3 {
+		p, _, err := u.s.NextWork(testClock)
+		if err == nil {
+			_, err = u.walk(p, Sending, Forwarded)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := u.s.AcknowledgeLoss(background, "test"); err != nil {
+		return err
+	}
+	_, err := u.walk(newPayment(70), Created, Collecting, Collected, Stored)
+	return err
 }
 
 // group writes one step of several payments as one batch.
@@ -116,6 +136,67 @@ func TestPowerCutAtEveryWrite(t *testing.T) {
 				checkAfterCut(t, fmt.Sprintf("step %d", failAt), m.plugIn(), u)
 			}
 		})
+	}
+}
+
+// The same in a store that lost the end of its journal or the head slots, or
+// whose last entry is damaged: a cut adds nothing to the damage, neither while what is left is
+// forwarded nor while the loss is acknowledged.
+func TestPowerCutAtEveryWriteInADamagedStore(t *testing.T) {
+	shops := map[string]func() *machine{
+		"no slots": func() *machine {
+			m := hour(t)
+			clear(m.slots)
+			return m
+		},
+		"cut": func() *machine { return cutTail(t, 7) },
+		"flipped": func() *machine {
+			m := cutTail(t, 1) // the last entry is back, but not as it was
+			k := string(journalKey(23))
+			b := []byte(m.disk[k])
+			b[len(b)/2] ^= 1
+			m.disk[string(journalKey(24))] = string(b)
+			return m
+		},
+	}
+	for shop, damaged := range shops {
+		for name, how := range map[string]failure{"lost": lose, "kept": keep, "torn": tear} {
+			t.Run(shop+" "+name, func(t *testing.T) {
+				for failAt := 1; ; failAt++ {
+					m := damaged()
+					s, err := openMachine(m)
+					if err != nil {
+						t.Fatal(err)
+					}
+					before := s.Health()
+					m.failAt, m.how = m.step+failAt, how
+					u := &till{s: s, told: map[string]Payment{}}
+					err = u.mend()
+					if err == nil {
+						if failAt < 24 {
+							t.Fatalf("only %d writes", failAt)
+						}
+						return
+					}
+					if s, err = openMachine(m.plugIn()); err != nil {
+						t.Fatalf("step %d: %v", failAt, err)
+					}
+					h := s.Health()
+					if h.Damaged && (!slices.Equal(h.Missing, before.Missing) || !slices.Equal(h.DamagedEntries, before.DamagedEntries) || !slices.Equal(h.MissingSequences, before.MissingSequences)) {
+						t.Fatalf("step %d: damage was\n%+v, is\n%+v", failAt, before, h)
+					}
+					for id, told := range u.told {
+						if got, err := s.Payment(id); err != nil || got.Index < told.Index {
+							t.Fatalf("step %d: told as %+v, is %+v, %v", failAt, told, got, err)
+						}
+					}
+					if err := s.AcknowledgeLoss(background, "again"); err != nil {
+						t.Fatal(err)
+					}
+					mustVerify(t, s)
+				}
+			})
+		}
 	}
 }
 

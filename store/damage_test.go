@@ -221,8 +221,9 @@ func TestSlotFarBehindOrOfAnotherHistoryIsDamage(t *testing.T) {
 	})
 }
 
-// Every byte of every journal record, one at a time: noticed, pinned to the
-// right entry, and all other payments stay usable.
+// Every byte of every journal header, one at a time: noticed, pinned to the
+// right entry, and all other payments stay usable. Of a signature in the middle
+// only Verify takes notice, see TestFlippedSignatureIsFoundByVerify.
 func TestEveryFlippedByteIsNoticedAndIsolated(t *testing.T) {
 	m := hour(t)
 	for index := uint64(1); index <= 30; index++ {
@@ -369,5 +370,67 @@ func TestBadSummaryIsMadeGoodFromTheJournal(t *testing.T) {
 	}
 	if got := s.Pending().Count; got != 3 {
 		t.Errorf("%d pending", got)
+	}
+}
+
+// The hash chain does not cover signatures, and Open does not check them all: a
+// journal of years would take minutes. Nothing the reader goes by is damaged.
+func TestFlippedSignatureIsFoundByVerify(t *testing.T) {
+	m := hour(t)
+	k := string(journalKey(5))
+	b := []byte(m.disk[k])
+	b[3] ^= 1
+	m.disk[k] = string(b)
+	s, err := openMachine(m)
+	if err != nil || s.Health().Damaged {
+		t.Fatalf("%+v, %v", s.Health(), err)
+	}
+	report, err := s.Verify(background, nil)
+	if err != nil || !slices.Equal(report.Damaged, seal.Ranges{{From: 5, To: 5}}) {
+		t.Errorf("%+v, %v", report, err)
+	}
+}
+
+func TestAcknowledgedPendingPaymentStaysAcknowledged(t *testing.T) {
+	m := hour(t)
+	id := newPayment(0).LocalID
+	k := string(journalKey(4)) // its stored state
+	b := []byte(m.disk[k])
+	b[len(b)/2] ^= 1
+	m.disk[k] = string(b)
+	m.disk[string(key(prefixOpen, id))] = "?"
+	s, err := openMachine(m)
+	if err != nil || !s.Health().Damaged {
+		t.Fatalf("%+v, %v", s.Health(), err)
+	}
+	if err := s.AcknowledgeLoss(background, "test"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if s, err = openMachine(m.plugIn()); err != nil || s.Health().Damaged {
+			t.Fatalf("acknowledged damage is back: %+v, %v", s.Health(), err)
+		}
+	}
+	if _, err := s.Payment(id); !errors.Is(err, ErrDamaged) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Local ids are random, so work is loaded in any order.
+func TestWorkIsInOrderAfterLoading(t *testing.T) {
+	s, m := openFresh(t)
+	for _, n := range []int{5, 3, 9, 1, 7} {
+		take(t, s, n)
+	}
+	s, err := openMachine(m.plugIn())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for sequence := range uint64(5) {
+		p, _, err := s.NextWork(testClock)
+		if err != nil || p.Sequence != sequence+1 {
+			t.Fatalf("sequence %d, want %d, %v", p.Sequence, sequence+1, err)
+		}
+		walkTo(t, s, p, Sending, Forwarded)
 	}
 }

@@ -40,5 +40,5 @@
 // waits for them.
 //
 // Folder: db/ (database), head (head slots), reserve (disk space kept back),
-// opening (exists while Open runs). ext4 with data=ordered, 64-bit only.
+// opening (exists while the database opens). ext4 with data=ordered, 64-bit only.
 package store

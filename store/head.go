@@ -35,12 +35,13 @@ type head struct {
 //
 // Two slots are enough: a power cut can tear only the one being written, and
 // the other then holds the head before, whose successor was told to nobody.
-// They lie a flash page apart so that one torn page cannot take both.
+// They lie so far apart that one torn flash page, however large, cannot take
+// both.
 const (
 	slotMagic   = "SRHEAD\r\n"
 	slotVersion = 1
 	slotBytes   = 112
-	slotStride  = 4096
+	slotStride  = 64 << 10
 	slotsBytes  = 2 * slotStride
 )
 

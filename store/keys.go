@@ -23,6 +23,8 @@ var (
 	prefixOpen    = []byte("o/") // local id of a payment not in a final state -> summary
 	prefixSealed  = []byte("s/") // local id -> sealed payload
 	prefixIntent  = []byte("i/") // the platform's id -> local id
+	prefixSecret  = []byte("e/") // the platform's client secret -> local id
+	prefixNumber  = []byte("q/") // payment sequence (8 bytes) -> local id
 	prefixKey     = []byte("k/") // idempotency key -> local id
 	prefixRequest = []byte("r/") // POS, zero byte, request id -> JSON
 	prefixCursor  = []byte("c/") // POS -> index (8 bytes)
@@ -35,6 +37,10 @@ func key(prefix []byte, name string) []byte {
 
 func journalKey(index uint64) []byte {
 	return binary.BigEndian.AppendUint64(append(make([]byte, 0, 10), prefixJournal...), index)
+}
+
+func sequenceKey(sequence uint64) []byte {
+	return binary.BigEndian.AppendUint64(append(make([]byte, 0, 10), prefixNumber...), sequence)
 }
 
 func requestKey(pos, id string) []byte { return key(prefixRequest, pos+"\x00"+id) }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -15,7 +16,8 @@ import (
 )
 
 // Open opens the store in Options.Dir, or begins a new one in an empty folder.
-// It verifies the hash chain of the whole journal. A damaged journal whose rest
+// It verifies the hash chain of the whole journal; signatures only at its end and
+// where something does not fit, see Verify for all of them. A damaged journal whose rest
 // is usable opens, with Health().Damaged set; else the error is one of
 // ErrCorrupt, ErrSchema, ErrKey, ErrLocked, or the system's.
 func Open(ctx context.Context, o Options) (s *Store, err error) {
@@ -34,18 +36,8 @@ func Open(ctx context.Context, o Options) (s *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
-	f := folder(o.Dir)
-	if err := f.begin(); err != nil {
-		return nil, errors.Join(err, unlock())
-	}
-	s, err = f.open(ctx, o, genesis, public)
-	if !errors.Is(err, errPanic) {
-		err = errors.Join(err, f.end()) // it came back: no crash to count
-	}
+	s, err = folder(o.Dir).open(ctx, o, genesis, public)
 	if err != nil {
-		if s != nil {
-			err = errors.Join(err, s.closeParts())
-		}
 		return nil, errors.Join(err, unlock())
 	}
 	s.unlock = unlock
@@ -60,6 +52,13 @@ func (f folder) head() string     { return filepath.Join(string(f), "head") }
 func (f folder) opening() string  { return filepath.Join(string(f), "opening") }
 
 func (f folder) open(ctx context.Context, o Options, genesis seal.Hash, public *ecdsa.PublicKey) (*Store, error) {
+	reserve, err := newDiskSpace(string(f), f.database(), o.ReserveBytes)
+	if err != nil {
+		return nil, err
+	}
+	if err := makeRoom(reserve); err != nil { // before anything is written
+		return nil, err
+	}
 	used, err := f.inspect()
 	if err != nil {
 		return nil, err
@@ -68,13 +67,9 @@ func (f folder) open(ctx context.Context, o Options, genesis seal.Hash, public *
 	if err != nil {
 		return nil, err
 	}
-	disk, err := openBadger(f.database(), o.Log)
+	disk, err := f.openDatabase(o.Log)
 	if err != nil {
 		return nil, errors.Join(err, slots.Close())
-	}
-	reserve, err := newDiskSpace(string(f), f.database(), o.ReserveBytes)
-	if err != nil {
-		return nil, errors.Join(err, disk.close(), slots.Close())
 	}
 	s, err := newStore(ctx, o, public, disk, slots, reserve)
 	if err != nil {
@@ -83,8 +78,27 @@ func (f folder) open(ctx context.Context, o Options, genesis seal.Hash, public *
 	return s, nil
 }
 
+// openDatabase opens the database and counts the times the process dies of it.
+func (f folder) openDatabase(log *slog.Logger) (disk, error) {
+	if err := f.begin(bootID()); err != nil {
+		return nil, err
+	}
+	d, err := openBadger(f.database(), log)
+	if !errors.Is(err, errPanic) {
+		if endErr := f.end(); endErr != nil { // it came back: no crash to count
+			if d != nil {
+				endErr = errors.Join(endErr, d.close())
+			}
+			return nil, errors.Join(err, endErr)
+		}
+	}
+	return d, err
+}
+
 // inspect looks at the database without opening it: Badger, finding no
-// manifest, would delete every table and begin anew.
+// manifest, would delete every table and begin anew. It also removes the empty
+// log files that a power cut can leave behind: they hold nothing, and Badger
+// stumbles over them once.
 func (f folder) inspect() (used bool, err error) {
 	files, err := os.ReadDir(f.database())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -94,15 +108,27 @@ func (f folder) inspect() (used bool, err error) {
 		return false, fmt.Errorf("store: %w", err)
 	}
 	var manifest, data bool
+	var empty []string
 	for _, file := range files {
-		switch filepath.Ext(file.Name()) {
-		case ".sst", ".mem":
+		info, err := file.Info()
+		if err != nil {
+			return false, fmt.Errorf("store: %w", err)
+		}
+		switch ext := filepath.Ext(file.Name()); {
+		case info.Size() == 0 && (ext == ".mem" || ext == ".vlog"):
+			empty = append(empty, file.Name())
+		case ext == ".sst" || ext == ".mem":
 			data = true
 		}
 		manifest = manifest || file.Name() == "MANIFEST"
 	}
 	if data && !manifest {
 		return true, fmt.Errorf("%w: %s holds tables but no MANIFEST; copy the folder aside, then restore the file from a backup or call for help; nothing was changed", ErrCorrupt, f.database())
+	}
+	for _, name := range empty {
+		if err := os.Remove(filepath.Join(f.database(), name)); err != nil {
+			return false, fmt.Errorf("store: %w", err)
+		}
 	}
 	return len(files) > 0, nil
 }
@@ -131,17 +157,32 @@ func (f folder) openSlots(used bool, empty head) (slotFile, error) {
 	return slots, nil
 }
 
-// maxCrashes is how often the process may die inside Open before Open gives up:
-// damage that kills it would do so for ever, and each try may make it worse.
+// maxCrashes is how often the process may die while the database opens, since
+// the system started, before Open gives up: damage that kills it would do so for
+// ever, and each try may make it worse. A power cut is no such death, so a start
+// of the system begins the count anew.
 const maxCrashes = 2
 
+// bootID names this run of the system; empty where the system does not tell.
+func bootID() string {
+	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(id))
+}
+
 // begin counts this attempt to open, on disk.
-func (f folder) begin() error {
+func (f folder) begin(boot string) error {
 	crashes := 0
 	content, err := os.ReadFile(f.opening())
 	switch {
 	case err == nil:
-		if crashes, err = strconv.Atoi(strings.TrimSpace(string(content))); err != nil {
+		count, counted, _ := strings.Cut(strings.TrimSpace(string(content)), " ")
+		if counted != boot {
+			break // the power went, or the system was started again
+		}
+		if crashes, err = strconv.Atoi(count); err != nil {
 			crashes = 1 // cut off by a power cut
 		}
 	case !errors.Is(err, fs.ErrNotExist):
@@ -151,7 +192,7 @@ func (f folder) begin() error {
 		return fmt.Errorf("%w: the process died %d times while opening it; copy the folder %s aside, then remove the file %q in it to try once more; nothing was changed",
 			ErrCorrupt, crashes, string(f), filepath.Base(f.opening()))
 	}
-	return replaceFile(f.opening(), fmt.Appendln(nil, crashes+1))
+	return replaceFile(f.opening(), fmt.Appendln(nil, crashes+1, boot))
 }
 
 // end takes the count back.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"maps"
@@ -265,7 +266,7 @@ func TestTwoCrashesInsideOpenStopTheThird(t *testing.T) {
 	dir := shop(t, true)
 	f := folder(dir)
 	for range maxCrashes {
-		if err := f.begin(); err != nil { // and the process dies
+		if err := f.begin(bootID()); err != nil { // and the process dies
 			t.Fatal(err)
 		}
 	}
@@ -287,10 +288,72 @@ func TestTwoCrashesInsideOpenStopTheThird(t *testing.T) {
 	}
 }
 
+// Two power cuts are no reason to give a healthy store up.
+func TestCrashesBeforeTheSystemStartedAreForgotten(t *testing.T) {
+	dir := shop(t, true)
+	for range maxCrashes {
+		if err := folder(dir).begin("the run before"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s := openDir(t, dir); s.Pending().Count != 10 {
+		t.Error("the store did not come back")
+	}
+}
+
+// Only the database can kill the process by what it finds: the power may go at
+// any time after it.
+func TestOnlyTheDatabaseIsCounted(t *testing.T) {
+	dir := shop(t, true)
+	o := testOptions(dir)
+	ctx := &watchedContext{Context: background, asked: func() {
+		if _, err := os.Stat(folder(dir).opening()); !errors.Is(err, fs.ErrNotExist) {
+			t.Error("the walk through the journal counts as opening the database")
+		}
+	}}
+	s, err := Open(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if ctx.times == 0 {
+		t.Error("nobody looked")
+	}
+}
+
+// watchedContext is asked while the journal is walked through.
+type watchedContext struct {
+	context.Context
+	asked func()
+	times int
+}
+
+func (c *watchedContext) Err() error {
+	c.times++
+	c.asked()
+	return nil
+}
+
+func TestEmptyLogFilesOfAPowerCutAreNoTrouble(t *testing.T) {
+	for _, name := range []string{"00099.mem", "000099.vlog"} {
+		for _, closed := range []bool{true, false} {
+			dir := shop(t, closed)
+			if err := os.WriteFile(filepath.Join(dir, "db", name), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if s := openDir(t, dir); s.Health().Damaged || s.Pending().Count != 10 {
+				t.Errorf("%s: %+v", name, s.Health())
+			}
+		}
+	}
+}
+
 func TestOneCrashInsideOpenIsForgotten(t *testing.T) {
 	dir := shop(t, true)
 	for range 3 {
-		if err := folder(dir).begin(); err != nil {
+		if err := folder(dir).begin(bootID()); err != nil {
 			t.Fatal(err)
 		}
 		if err := openDir(t, dir).Close(); err != nil {

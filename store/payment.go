@@ -155,6 +155,8 @@ func (p *Payment) checkStep(next *Payment) error {
 		return fmt.Errorf("%w: from %s to %q", ErrTransition, p.State, next.State)
 	case p.State == Declined && p.StoredAtMs != 0:
 		return fmt.Errorf("%w: the issuer's answer to a forwarded payment is final", ErrTransition)
+	case p.State == Failed && p.StoredAtMs == 0:
+		return fmt.Errorf("%w: it was never stored", ErrTransition)
 	case next.Key != p.Key, next.Livemode != p.Livemode, next.CreatedAtMs != p.CreatedAtMs:
 		return fmt.Errorf("%w: key, mode and creation time are fixed at create", ErrTransition)
 	case p.Sequence != 0 && (next.Amount != p.Amount || next.Currency != p.Currency) && next.State != Created && next.State != Collecting:

@@ -108,27 +108,37 @@ func (s *Store) follow(prev, next *Payment) {
 
 func (s *Store) remember(localID string, sum summary) {
 	s.open[localID] = sum
-	if sum.state.Work() && !s.health.DamagedEntries.Contains(sum.index) {
+	if s.isWork(sum) {
 		s.work.put(workItem{sum.sequence, localID, sum.nextAttemptMs})
 	}
+}
+
+func (s *Store) isWork(sum summary) bool {
+	return sum.state.Work() && !s.health.DamagedEntries.Contains(sum.index)
 }
 
 // LongestWait bounds Payment.NextAttemptAtMs. A time further ahead than that
 // was written before the clock was turned back, and has come.
 const LongestWait = time.Hour
 
-// NextWork returns the payment to forward, look up or reverse next. Of those
-// whose NextAttemptAtMs has come it is the one whose came first, and of those
-// that never failed the one with the lowest sequence: a payment that fails again
-// and again lets all others pass. If all have to wait, at is when the first may
-// be tried; if there is nothing to do, at is zero. Payments whose record is
-// damaged are left out; Health names them. now is the clock's time, right or
-// wrong.
+// NextWork returns the payment to forward, look up or reverse next: of those
+// whose NextAttemptAtMs has come, or is 0, the one with the lowest sequence, so
+// that a card's payments keep their order. If all have to wait, at is when the
+// first may be tried; if there is nothing to do, at is zero. Payments whose
+// record is damaged are left out; Health names them. now is the clock's time,
+// right or wrong.
 func (s *Store) NextWork(now time.Time) (p Payment, at time.Time, err error) {
+	return s.NextWorkAfter(now, 0)
+}
+
+// NextWorkAfter is NextWork that goes on after a sequence, and begins again with
+// the lowest at the end: a payment that failed lets all others pass. Payments
+// named in except are left out.
+func (s *Store) NextWorkAfter(now time.Time, sequence uint64, except ...string) (p Payment, at time.Time, err error) {
 	err = s.read(func() error {
-		var damaged []string
+		damaged := slices.Clone(except)
 		for {
-			next, earliest := s.work.next(now.UnixMilli(), damaged)
+			next, earliest := s.work.next(now.UnixMilli(), sequence, damaged)
 			if next == nil {
 				at = earliest
 				return nil
@@ -146,17 +156,17 @@ func (s *Store) NextWork(now time.Time) (p Payment, at time.Time, err error) {
 }
 
 // next returns whose turn it is, or when somebody's will come.
-func (l workList) next(nowMs int64, except []string) (next *workItem, at time.Time) {
+func (l workList) next(nowMs int64, after uint64, except []string) (next *workItem, at time.Time) {
 	earliest := int64(math.MaxInt64)
 	for i := range l {
 		item := &l[i]
 		switch {
 		case slices.Contains(except, item.localID):
-		case item.nextAttemptMs == 0:
-			return item, time.Time{} // nothing comes before it
 		case item.nextAttemptMs > nowMs && item.nextAttemptMs <= nowMs+LongestWait.Milliseconds():
 			earliest = min(earliest, item.nextAttemptMs)
-		case next == nil || item.nextAttemptMs < next.nextAttemptMs:
+		case item.sequence > after:
+			return item, time.Time{} // nothing comes before it
+		case next == nil:
 			next = item
 		}
 	}

@@ -1,11 +1,9 @@
 package store
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 
 	"smartreader/store/seal"
 )
@@ -69,6 +67,15 @@ func paymentFrom(h seal.EntryHeader) (Payment, error) {
 // ByIntentID returns a payment by the platform's id.
 func (s *Store) ByIntentID(id string) (Payment, error) { return s.by(prefixIntent, id) }
 
+// ByClientSecret returns a payment by the platform's client secret.
+func (s *Store) ByClientSecret(secret string) (Payment, error) {
+	p, err := s.by(prefixSecret, secret)
+	if errors.Is(err, ErrNotFound) || err == nil && p.ClientSecret != secret { // it has another one now
+		return Payment{}, fmt.Errorf("%w: payment by client secret", ErrNotFound)
+	}
+	return p, err
+}
+
 // ByKey returns a payment by its idempotency key.
 func (s *Store) ByKey(idempotencyKey string) (Payment, error) { return s.by(prefixKey, idempotencyKey) }
 
@@ -79,77 +86,12 @@ func (s *Store) by(index []byte, id string) (p Payment, err error) {
 			return fmt.Errorf("%w: payment %s", ErrNotFound, id)
 		}
 		if err != nil {
-			return fmt.Errorf("store: reading %s: %w", id, err)
+			return fmt.Errorf("store: looking up a payment: %w", err)
 		}
 		p, err = s.payment(string(localID))
 		return err
 	})
 	return p, err
-}
-
-// Filter chooses payments for List.
-type Filter struct {
-	States []State // none: all
-	Limit  int     // 0: no limit
-}
-
-// List returns payments, newest change first. When only states that are not
-// final are asked for, it costs no more than what it returns. Damaged payments
-// are left out; Health names them.
-func (s *Store) List(f Filter) ([]Payment, error) {
-	var found []Payment
-	err := s.read(func() error {
-		ids, err := s.candidates(f)
-		if err != nil {
-			return err
-		}
-		for _, id := range ids {
-			p, err := s.payment(id.localID)
-			if errors.Is(err, ErrDamaged) {
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			if len(f.States) > 0 && !slices.Contains(f.States, p.State) {
-				continue
-			}
-			if found = append(found, p); len(found) == f.Limit {
-				return nil
-			}
-		}
-		return nil
-	})
-	return found, err
-}
-
-type candidate struct {
-	localID string
-	index   uint64
-}
-
-// candidates returns who may pass the filter, newest change first.
-func (s *Store) candidates(f Filter) ([]candidate, error) {
-	var ids []candidate
-	if len(f.States) > 0 && !slices.ContainsFunc(f.States, State.Final) {
-		for id, sum := range s.open {
-			if slices.Contains(f.States, sum.state) {
-				ids = append(ids, candidate{id, sum.index})
-			}
-		}
-	} else {
-		err := s.disk.scan(prefixPayment, prefixPayment, func(k, value []byte) error {
-			if at, err := parsePointer(value); err == nil {
-				ids = append(ids, candidate{string(k[len(prefixPayment):]), at.index})
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, fmt.Errorf("store: listing payments: %w", err)
-		}
-	}
-	slices.SortFunc(ids, func(a, b candidate) int { return cmp.Compare(b.index, a.index) })
-	return ids, nil
 }
 
 // Sealed returns a payment's sealed payload, ErrNotFound if it has none any

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -222,5 +224,159 @@ func TestExportHasEntriesAndPayloads(t *testing.T) {
 	}
 	if len(payloads) != 1 || !bytes.Equal(payloads[pending.LocalID], envelope(pending, 1)) {
 		t.Errorf("exported payloads %v", payloads)
+	}
+}
+
+func TestNextWorkKeepsTheOrderAfterALostAnswer(t *testing.T) {
+	s, _ := openFresh(t)
+	lost, second, third := take(t, s, 1), take(t, s, 2), take(t, s, 3)
+	c := to(walkTo(t, s, lost, Sending), Unknown)
+	c.Payment.NextAttemptAtMs = testClock.Add(time.Second).UnixMilli()
+	if _, err := s.Commit(background, c); err != nil {
+		t.Fatal(err)
+	}
+	later := testClock.Add(time.Minute)
+	if p, _, err := s.NextWork(later); err != nil || p.LocalID != lost.LocalID {
+		t.Errorf("it waits behind the whole backlog: %s, %v", p.LocalID, err)
+	}
+	for after, want := range map[uint64]Payment{0: lost, 1: second, 2: third, 3: lost} {
+		if p, _, err := s.NextWorkAfter(later, after); err != nil || p.LocalID != want.LocalID {
+			t.Errorf("after %d: %s, %v", after, p.LocalID, err)
+		}
+	}
+	if p, _, err := s.NextWorkAfter(later, 0, lost.LocalID, second.LocalID); err != nil || p.LocalID != third.LocalID {
+		t.Errorf("without the first two: %s, %v", p.LocalID, err)
+	}
+}
+
+func TestListBySequencePages(t *testing.T) {
+	s, m := openFresh(t)
+	const all = 2*listPage + 10
+	for n := range all {
+		p := take(t, s, n)
+		if n%2 == 0 {
+			walkTo(t, s, p, Sending, Forwarded)
+		}
+	}
+	online := walkTo(t, s, newPayment(900), Created, Collecting, Collected, Authorizing, Approved)
+	again := walkTo(t, s, newPayment(901), Created, Collecting, Collected, Authorizing, Declined, Collecting, Collected, Stored)
+	sequences := func(f Filter) (got []uint64) {
+		t.Helper()
+		found, err := s.List(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range found {
+			got = append(got, p.Sequence)
+		}
+		return got
+	}
+	for reopened := range 2 {
+		var got []uint64
+		for after := uint64(0); ; {
+			page := sequences(Filter{StoredOnly: true, BySequence: true, AfterSequence: after, Limit: 7})
+			if len(page) > 7 {
+				t.Fatalf("%d in one page", len(page))
+			}
+			if len(page) == 0 {
+				break
+			}
+			got, after = append(got, page...), page[len(page)-1]
+		}
+		var want []uint64
+		for sequence := range uint64(all) {
+			want = append(want, sequence+1)
+		}
+		if want = append(want, again.Sequence); !slices.Equal(got, want) {
+			t.Errorf("got %v", got)
+		}
+		if got := sequences(Filter{BySequence: true, AfterSequence: all}); !slices.Equal(got, []uint64{online.Sequence, again.Sequence}) {
+			t.Errorf("online ones too: %v", got)
+		}
+		if got := sequences(Filter{States: []State{Stored}, BySequence: true, AfterSequence: 3, Limit: 2}); !slices.Equal(got, []uint64{4, 6}) {
+			t.Errorf("only open ones: %v", got)
+		}
+		if got := sequences(Filter{States: []State{Stored, Forwarded}, AfterSequence: 4, Limit: 2}); !slices.Equal(got, []uint64{again.Sequence, all}) {
+			t.Errorf("newest first: %v", got)
+		}
+		if reopened == 0 {
+			var err error
+			if s, err = openMachine(m.plugIn()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// What waits while a long list is made gets its turn between two pages.
+func TestListLetsChangesThrough(t *testing.T) {
+	s, m := openFresh(t)
+	for n := range 2*listPage + 1 {
+		walkTo(t, s, newPayment(n), Created)
+	}
+	pages := &lockWatch{modelDisk: modelDisk{m}, s: s}
+	s.disk = pages
+	if all, err := s.List(Filter{}); err != nil || len(all) != 2*listPage+1 {
+		t.Fatalf("%d, %v", len(all), err)
+	}
+	if pages.between < 2 {
+		t.Errorf("a change got its turn %d times", pages.between)
+	}
+}
+
+// lockWatch has a change waiting all the time, and counts its turns.
+type lockWatch struct {
+	modelDisk
+	s       *Store
+	waiting chan struct{}
+	between int
+}
+
+func (w *lockWatch) get(k []byte) ([]byte, error) {
+	if w.waiting != nil {
+		select {
+		case <-w.waiting: // got its turn since the last read
+			w.between++
+			w.waiting = nil
+		default:
+		}
+	}
+	if w.waiting == nil {
+		done := make(chan struct{})
+		w.waiting = done
+		go func() {
+			w.s.mu.Lock()
+			defer w.s.mu.Unlock()
+			close(done)
+		}()
+		for w.s.mu.TryRLock() { // until it waits
+			w.s.mu.RUnlock()
+			runtime.Gosched()
+		}
+	}
+	return w.modelDisk.get(k)
+}
+
+func TestByClientSecret(t *testing.T) {
+	s, _ := openFresh(t)
+	p := walkTo(t, s, newPayment(1), Created)
+	c := to(p, Created)
+	c.Payment.ClientSecret = "pi_1_secret_a"
+	p, err := s.Commit(background, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.ByClientSecret("pi_1_secret_a"); err != nil || got.LocalID != p.LocalID {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	c = to(p, Created)
+	c.Payment.ClientSecret = "pi_1_secret_b"
+	if _, err := s.Commit(background, c); err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range []string{"pi_1_secret_a", "other", ""} {
+		if _, err := s.ByClientSecret(secret); !errors.Is(err, ErrNotFound) || secret != "" && strings.Contains(err.Error(), secret) {
+			t.Errorf("%q: %v", secret, err)
+		}
 	}
 }

@@ -1,9 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"smartreader/store/seal"
@@ -36,8 +38,7 @@ func (s *Store) load(ctx context.Context) error {
 		return err
 	}
 	s.lastMs = report.HeadAtMs
-	s.head.floorMs = max(s.head.floorMs, report.HeadAtMs)
-	if err := s.loadOpen(); err != nil {
+	if err := s.loadOpen(report.Losses); err != nil {
 		return err
 	}
 	room, err := s.room.look()
@@ -91,8 +92,8 @@ func (s *Store) checkMeta(genesis seal.Hash) error {
 	return nil
 }
 
-// walk checks the hash chain of the whole journal. It also tells the hash of
-// the entry at one index.
+// walk checks the hash chain of the whole journal. It also tells the hash that
+// the entry at one index has, or had.
 func (s *Store) walk(ctx context.Context, index uint64) (report seal.Report, at seal.Hash, lastGood bool, err error) {
 	v, err := seal.NewVerifier(s.public)
 	if err != nil {
@@ -105,8 +106,15 @@ func (s *Store) walk(ctx context.Context, index uint64) (report seal.Report, at 
 		}
 		e := journalEntry(record)
 		v.AddAt(indexOf(k), e)
-		if indexOf(k) == index {
+		switch indexOf(k) {
+		case index:
 			at = seal.HashEntry(e.Header)
+		case index + 1: // signed, it also names the hash of an entry that is gone or damaged
+			if h, err := seal.ReadEntryHeader(e.Header); err == nil && h.Index == index+1 && e.Verify(s.public) == nil {
+				if at, err = seal.ParseHash(h.Prev); err != nil {
+					return fmt.Errorf("%w: entry %d names no hash", ErrCorrupt, h.Index)
+				}
+			}
 		}
 		return ctx.Err()
 	})
@@ -167,6 +175,12 @@ func (s *Store) reconcile(report seal.Report, slot head, slotErr error, sameAtSl
 		missing.Add(report.Head+1, s.head.index)
 		sequences.Add(journal.sequence+1, s.head.sequence)
 	}
+	if slotErr != nil { // there is nothing to lose, and a cut must not begin this anew
+		s.head.generation++
+		if err := writeHead(s.slots, s.head); err != nil {
+			return err
+		}
+	}
 	for _, loss := range report.Losses {
 		sequences = sequences.Without(loss.Sequences)
 	}
@@ -187,8 +201,8 @@ func (s *Store) reconcile(report seal.Report, slot head, slotErr error, sameAtSl
 	return nil
 }
 
-// loadOpen reads what is pending.
-func (s *Store) loadOpen() error {
+// loadOpen reads what is pending. Losses are those acknowledged.
+func (s *Store) loadOpen(losses []seal.Loss) error {
 	var unreadable []string
 	err := s.disk.scan(prefixOpen, prefixOpen, func(k, value []byte) error {
 		localID := string(k[len(prefixOpen):])
@@ -205,6 +219,9 @@ func (s *Store) loadOpen() error {
 	}
 	for _, localID := range unreadable {
 		p, err := s.payment(localID)
+		if err != nil && s.isLost(localID, losses) {
+			continue
+		}
 		if err != nil {
 			s.health.Damaged, s.health.Reason = true, "a pending payment is unreadable"
 			s.log.Error("pending payment is unreadable", "localId", localID, "err", err)
@@ -212,11 +229,29 @@ func (s *Store) loadOpen() error {
 		}
 		s.enter(localID, summarize(&p))
 	}
+	slices.SortFunc(s.work, func(a, b workItem) int { return cmp.Compare(a.sequence, b.sequence) })
 	return nil
 }
 
+// isLost tells whether an operator acknowledged that a payment's newest entry
+// is gone or damaged.
+func (s *Store) isLost(localID string, losses []seal.Loss) bool {
+	value, err := s.disk.get(key(prefixPayment, localID))
+	if err != nil {
+		return false
+	}
+	at, err := parsePointer(value)
+	return err == nil && slices.ContainsFunc(losses, func(l seal.Loss) bool {
+		return l.Damaged.Contains(at.index) || l.Missing.Contains(at.index)
+	})
+}
+
+// enter is remember for loading: the work is sorted afterwards.
 func (s *Store) enter(localID string, sum summary) {
-	s.remember(localID, sum)
+	s.open[localID] = sum
+	if s.isWork(sum) {
+		s.work = append(s.work, workItem{sum.sequence, localID, sum.nextAttemptMs})
+	}
 	if sum.state.Pending() {
 		addMoney(s.totals, sum.currency, sum.amount, 1)
 	}

@@ -46,8 +46,9 @@ const measureEvery = 256
 
 type roomState struct {
 	free   int64
-	taking bool // new payments may be taken
-	any    bool // anything may be written at all
+	used   int64 // by the database
+	taking bool  // new payments may be taken
+	any    bool  // anything may be written at all
 }
 
 // look measures, and releases or restores the reserve as needed. Compaction
@@ -78,7 +79,23 @@ func (r *room) look() (roomState, error) {
 			free -= r.size
 		}
 	}
-	return roomState{free: free, taking: r.space.reserved() && free >= floor, any: free >= leastFree}, nil
+	return roomState{free: free, used: r.usedBytes, taking: r.space.reserved() && free >= floor, any: free >= leastFree}, nil
+}
+
+// makeRoom gives the reserve up if there is no room for opening the database:
+// that comes before the first look.
+func makeRoom(sp space) error {
+	free, err := sp.free()
+	if err != nil {
+		return fmt.Errorf("store: measuring free space: %w", err)
+	}
+	if free >= leastFree || !sp.reserved() {
+		return nil
+	}
+	if err := sp.release(); err != nil {
+		return fmt.Errorf("store: releasing the reserve: %w", err)
+	}
+	return nil
 }
 
 // lockDir keeps a second process out. The system lets go of it when the process

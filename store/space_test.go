@@ -4,7 +4,10 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 func smallDisk(t *testing.T, sp *modelSpace) *Store {
@@ -140,5 +143,76 @@ func TestOpenMakesTheReserve(t *testing.T) {
 	defer s.Close()
 	if info, err := os.Stat(filepath.Join(dir, "reserve")); err != nil || info.Size() != 1<<20 {
 		t.Errorf("%v, %v", info, err)
+	}
+}
+
+func TestReserveIsGivenUpBeforeTheDatabaseOpens(t *testing.T) {
+	for free, kept := range map[int64]bool{leastFree - 1: false, leastFree: true} {
+		sp := &modelSpace{freeBytes: free, reserve_: true, reserveLen: defaultReserve}
+		if err := makeRoom(sp); err != nil || sp.reserved() != kept {
+			t.Errorf("%d free: reserved %v, %v", free, sp.reserved(), err)
+		}
+	}
+}
+
+// The order on a real full disk: the reserve goes even when nothing else works.
+func TestFullDiskOpens(t *testing.T) {
+	dir := t.TempDir()
+	if err := unix.Mount("none", dir, "tmpfs", 0, "size=64m"); err != nil {
+		t.Skipf("this needs the right to mount a disk; TestReserveIsGivenUpBeforeTheDatabaseOpens has the rule: %v", err)
+	}
+	defer func() {
+		if err := unix.Unmount(dir, 0); err != nil {
+			t.Error(err)
+		}
+	}()
+	o := testOptions(filepath.Join(dir, "store"))
+	o.ReserveBytes, o.MinFreeBytes = 32<<20, 1<<20
+	s, err := Open(background, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	take(t, s, 1)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	filler, err := os.Create(filepath.Join(dir, "filler"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for page := make([]byte, 4096); err == nil; {
+		_, err = filler.Write(page)
+	}
+	if err := filler.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = Open(background, o); err != nil {
+		t.Fatal(err)
+	}
+	if h := s.Health(); h.RefusePayments != RefusedDisk || s.Pending().Count != 1 {
+		t.Errorf("health %+v", h)
+	}
+	p, _, err := s.NextWork(testClock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	walkTo(t, s, p, Sending, Forwarded)
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRefusalForDiskSaysWhatHelps(t *testing.T) {
+	sp := &modelSpace{freeBytes: 300 << 20, usedBytes: 400 << 20, reserve_: true}
+	s := smallDisk(t, sp)
+	_, err := s.Commit(background, Change{Payment: newPayment(1)})
+	if !refusedForDisk(err) || strings.Contains(err.Error(), "forward") || !strings.Contains(err.Error(), "400 MiB") {
+		t.Errorf("nothing waits: %v", err)
+	}
+	sp.usedBytes, s.room.asked = 0, 0
+	take(t, s, 2)
+	sp.freeBytes = 20 << 20
+	if _, err = s.Commit(background, Change{Payment: newPayment(3)}); !refusedForDisk(err) || !strings.Contains(err.Error(), "forward") {
+		t.Errorf("a payment waits: %v", err)
 	}
 }

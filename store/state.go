@@ -15,7 +15,9 @@ import "slices"
 // Also: created, collecting and collected can be canceled; collecting and
 // collected can be interrupted; an online decline and an interrupted payment
 // can be collected again or canceled; a stored payment can be voided
-// before it was sent, and rescued by hand from a dying reader.
+// before it was sent, and rescued by hand from a dying reader. A stored payment
+// that the platform refused (failed) keeps its sealed payload: an operator can
+// have it sent again (stored), or rescue it.
 type State string
 
 // The states. Their text is on disk and on the wire.
@@ -54,7 +56,7 @@ var steps = map[State][]State{
 	Approved:    {},
 	Declined:    {Collecting, Canceled}, // the POS may collect again, under the same key, unless it was forwarded
 	Forwarded:   {},
-	Failed:      {},
+	Failed:      {Stored, Rescued}, // if it was stored before
 	Expired:     {},
 	Voided:      {},
 	Rescued:     {},
@@ -70,7 +72,7 @@ func (s State) Allows(next State) bool { return slices.Contains(steps[s], next) 
 func (s State) Valid() bool { _, ok := steps[s]; return ok && s != "" }
 
 // Final tells whether nothing is pending: the payment leaves this state only if
-// the POS collects again, or never.
+// the POS collects again, an operator steps in, or never.
 func (s State) Final() bool {
 	switch s {
 	case Approved, Declined, Forwarded, Failed, Expired, Voided, Rescued, Interrupted, Canceled:
@@ -88,5 +90,9 @@ func (s State) Work() bool { return s == Reversing || s.Pending() }
 // payments make the totals.
 func (s State) Pending() bool { return s == Stored || s == Sending || s == Unknown }
 
-// sealed tells whether a payment in this state keeps its sealed payload.
+// sealed tells whether a payment in this state needs its sealed payload.
 func (s State) sealed() bool { return s == Authorizing || s.Work() }
+
+// keepsSealed tells whether a payment in this state keeps a sealed payload that
+// it has: a wrong refusal must not destroy the only copy.
+func (s State) keepsSealed() bool { return s.sealed() || s == Failed }

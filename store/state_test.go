@@ -24,7 +24,7 @@ reversing     x   .   .   .   .   .   .   x   .   x   .   .   .   .   .   x   .
 approved      .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
 declined      .   x   .   .   .   .   .   .   .   .   .   .   .   .   .   .   x
 forwarded     .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
-failed        .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
+failed        .   .   .   .   x   .   .   .   .   .   .   .   .   .   x   .   .
 expired       .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
 voided        .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
 rescued       .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
@@ -51,7 +51,7 @@ var ways = map[State][]State{
 	Approved:    {Created, Collecting, Collected, Authorizing, Approved},
 	Declined:    {Created, Collecting, Collected, Authorizing, Declined},
 	Forwarded:   {Created, Collecting, Collected, Stored, Sending, Forwarded},
-	Failed:      {Created, Collecting, Collected, Failed},
+	Failed:      {Created, Collecting, Collected, Stored, Sending, Failed},
 	Expired:     {Created, Collecting, Collected, Stored, Sending, Expired},
 	Voided:      {Created, Collecting, Collected, Stored, Voided},
 	Rescued:     {Created, Collecting, Collected, Stored, Rescued},

@@ -162,8 +162,10 @@ func (s *Store) Changed() <-chan struct{} {
 }
 
 // Flatten gives the space of forwarded payments back to the disk, and with it
-// the last traces of their sealed payloads. Call it when nothing is going on,
-// after forwarding; changes may go on meanwhile.
+// most of what is left of their sealed payloads. What was written last is not in
+// a table yet, and stays in the database's log: until two more megabytes have
+// been written or the store is closed, and then for the next Flatten. Call it
+// when nothing is going on, after forwarding; changes may go on meanwhile.
 func (s *Store) Flatten() error {
 	if err := s.read(func() error { s.users.Add(1); return nil }); err != nil {
 		return err

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"smartreader/store/seal"
 )
 
 func TestStoredPaymentSurvivesReopening(t *testing.T) {
@@ -208,8 +210,8 @@ func TestTimeFloorNeverFalls(t *testing.T) {
 		t.Fatal(err)
 	}
 	walkTo(t, s, newPayment(1), Created)
-	if !s.TimeFloor().Equal(testClock) {
-		t.Errorf("floor %v after a commit", s.TimeFloor())
+	if s.TimeFloor().UnixMilli() != 0 {
+		t.Errorf("floor %v after a commit: the clock is not certain", s.TimeFloor())
 	}
 	future := testClock.Add(48 * time.Hour)
 	if err := s.RaiseFloor(background, future); err != nil {
@@ -302,5 +304,75 @@ func TestFolderIsPrivate(t *testing.T) {
 	info, err := os.Stat(dir)
 	if err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("folder is %v, %v", info.Mode(), err)
+	}
+}
+
+// A clock that is ahead for a moment must leave no trace but in the entries'
+// order.
+func TestClockGlitchIsSurvived(t *testing.T) {
+	dir := t.TempDir()
+	now := testClock
+	o := testOptions(dir)
+	o.Now = func() time.Time { return now }
+	s, err := Open(background, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.RaiseFloor(background, testClock.Add(-time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	glitch := time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC)
+	now = glitch
+	take(t, s, 1)
+	now = testClock
+	for round := range 2 {
+		p := take(t, s, 2+round)
+		if !s.Now().Equal(testClock) || s.TimeFloor().After(testClock) || p.StoredAtMs != testClock.UnixMilli() {
+			t.Errorf("now %v, floor %v, stored at %v", s.Now(), s.TimeFloor(), time.UnixMilli(p.StoredAtMs))
+		}
+		entry, err := s.Entry(p.Index)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h, err := seal.ParseEntryHeader(entry.Header); err != nil || !h.ClockSet || h.AtMs != glitch.UnixMilli() {
+			t.Errorf("entry %+v, %v", h, err)
+		}
+		mustVerify(t, s)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if s, err = Open(background, o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRefusedPaymentCanBeSentAgainOrRescued(t *testing.T) {
+	s, m := openFresh(t)
+	p := walkTo(t, s, take(t, s, 1), Sending, Failed)
+	want := envelope(p, p.Sequence)
+	if got, err := s.Sealed(p.LocalID); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("the only copy of the card data: %q, %v", got, err)
+	}
+	if s.Pending().Count != 0 || p.DoneAtMs == 0 {
+		t.Errorf("pending %+v, payment %+v", s.Pending(), p)
+	}
+	p = walkTo(t, s, p, Stored)
+	if s.Pending().Count != 1 || p.DoneAtMs != 0 {
+		t.Errorf("again: pending %+v, payment %+v", s.Pending(), p)
+	}
+	p = walkTo(t, s, p, Sending, Failed, Rescued)
+	if _, err := s.Sealed(p.LocalID); !errors.Is(err, ErrNotFound) {
+		t.Errorf("after the rescue: %v", err)
+	}
+	q := walkTo(t, s, newPayment(2), Created, Collecting, Failed)
+	if _, err := s.Commit(background, to(q, Stored)); !errors.Is(err, ErrTransition) {
+		t.Errorf("what was never stored: %v", err)
+	}
+	if s, err := openMachine(m.plugIn()); err != nil || s.Health().Damaged {
+		t.Errorf("%v", err)
 	}
 }

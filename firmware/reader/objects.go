@@ -3,7 +3,6 @@ package reader
 import (
 	"cmp"
 	"errors"
-	"slices"
 
 	"smartreader/firmware/payment"
 	"smartreader/firmware/platform"
@@ -200,14 +199,4 @@ func (r *Reader) wireError(err error) error {
 		e = e.WithPaymentIntent(r.paymentIntent(*failed.Payment, false))
 	}
 	return e
-}
-
-func storedBySequence(all []store.Payment) []store.Payment {
-	stored := slices.DeleteFunc(all, func(p store.Payment) bool { return p.StoredAtMs == 0 })
-	slices.SortFunc(stored, func(a, b store.Payment) int { return cmp.Compare(a.Sequence, b.Sequence) })
-	return stored
-}
-
-func wanted(states []string, s store.State) bool {
-	return len(states) == 0 || slices.Contains(states, string(s))
 }

@@ -77,7 +77,6 @@ type Reader struct {
 	newcomer chan struct{} // a POS was let in: tell it how things are
 	requests requests
 	fetching sync.Mutex // held while the configuration is read
-	listing  sync.Mutex // held by the one query that walks the ledger
 }
 
 // Run runs a card reader on board until ctx is done or something failed that

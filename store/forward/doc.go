@@ -15,5 +15,6 @@
 //
 // One payment at a time, lowest sequence first. An attempt that fails waits,
 // longer each time, and lets others pass; a failing link slows all attempts
-// down. A wish to wait that the platform expressed is always respected.
+// down. A wish to wait that the platform expressed is respected, up to
+// store.LongestWait.
 package forward

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -139,6 +140,7 @@ func TestReversalsEndWhereTheySaid(t *testing.T) {
 	for _, after := range []store.State{store.Interrupted, store.Declined, store.Created} {
 		s, f := openStore(t, t.TempDir()), newPlatform(1, 0)
 		p := reversing(t, s, 1, after)
+		f.authorizedOnline(p) // the charge must go
 		f.script = []fault{notSent, answerLost}
 		sum := drain(t, newForwarder(s, f))
 		key := p.NaturalKey
@@ -212,6 +214,7 @@ func TestRestartInEveryRequest(t *testing.T) {
 			f.authorizedOnline(lost)
 			want[lost.LocalID] = 1
 			undo := reversing(t, s, 21, store.Interrupted)
+			f.authorizedOnline(undo) // not in want: it has to be taken back
 
 			for restart := 0; ; restart++ {
 				if restart > 500 {
@@ -484,4 +487,135 @@ func TestRunEndsWithTheStore(t *testing.T) {
 	if err := newForwarder(s, f).Run(background); !errors.Is(err, store.ErrClosed) {
 		t.Errorf("got %v", err)
 	}
+}
+
+func TestTurnIsNotLostToWhoComesTooLate(t *testing.T) {
+	f := newForwarder(openStore(t, t.TempDir()), newPlatform(1, 0))
+	late, cancel := context.WithCancel(background)
+	cancel()
+	for range 64 { // both ways are open; either may be taken
+		if err := f.take(late); !errors.Is(err, context.Canceled) {
+			t.Fatalf("got %v", err)
+		}
+		if len(f.turn) != 0 {
+			t.Fatal("the turn is taken for ever")
+		}
+	}
+}
+
+// A payment that waits for its time is no reason to let a new one wait.
+func TestNewWorkDoesNotWaitForOldWork(t *testing.T) {
+	in(t, func(t *testing.T, s *store.Store, f *platform) {
+		old := commit(t, s, take(t, s, 1), store.Sending)
+		old.NextAttemptAtMs = time.Now().Add(5 * time.Minute).UnixMilli()
+		old.Attempted = true
+		commit(t, s, old, store.Unknown)
+		defer running(t, newForwarder(s, f))()
+		synctest.Wait()
+		start := time.Now()
+		fresh := take(t, s, 2)
+		until(s, func() bool { return reload(t, s, fresh).State == store.Forwarded })
+		if waited := time.Since(start); waited != 0 {
+			t.Errorf("it waited %v", waited)
+		}
+	})
+}
+
+// However many fail, all others get their turn.
+func TestManyBadPaymentsDoNotBlockTheQueue(t *testing.T) {
+	in(t, func(t *testing.T, s *store.Store, f *platform) {
+		bad := map[string]bool{}
+		for n := range 5 {
+			bad[take(t, s, n).LocalID] = true
+		}
+		good := take(t, s, 10)
+		f.verdict = func(p store.Payment) Verdict {
+			if bad[p.LocalID] {
+				return Verdict{Status: "?"}
+			}
+			return Verdict{Status: Forwarded}
+		}
+		start := time.Now()
+		defer running(t, newForwarder(s, f))()
+		until(s, func() bool { return reload(t, s, good).State == store.Forwarded })
+		if waited := time.Since(start); waited > time.Minute { // 1+2+4+8+16 s
+			t.Errorf("it waited %v", waited)
+		}
+	})
+}
+
+func TestForwardNowGivesUpAfterThreeFailures(t *testing.T) {
+	s, f := openStore(t, t.TempDir()), newPlatform(1, 0)
+	for n := range 6 {
+		take(t, s, n)
+	}
+	f.script = []fault{requestLost, requestLost, none, requestLost, requestLost, requestLost}
+	sum, err := newForwarder(s, f).ForwardNow(background)
+	if err != nil || sum.Forwarded != 1 || sum.Left.Count != 5 || len(f.script) != 0 {
+		t.Errorf("first: %+v, %v, unused %v", sum, err, f.script)
+	}
+	s, f = openStore(t, t.TempDir()), newPlatform(1, 0)
+	for n := range 6 {
+		take(t, s, n)
+	}
+	f.script = []fault{requestLost, requestLost, requestLost}
+	sum, err = newForwarder(s, f).ForwardNow(background)
+	if err != nil || sum.Forwarded != 0 || sum.Err == nil || sum.Left.Count != 6 {
+		t.Errorf("%+v, %v", sum, err)
+	}
+}
+
+// A verdict that the store cannot take is one payment's trouble.
+func TestVerdictTooLargeSetsOnePaymentAside(t *testing.T) {
+	in(t, func(t *testing.T, s *store.Store, f *platform) {
+		bad, good := take(t, s, 1), take(t, s, 2)
+		answers := 0
+		f.verdict = func(p store.Payment) Verdict {
+			if p.LocalID == bad.LocalID {
+				answers++
+				return Verdict{Status: Failed, Message: strings.Repeat("x", 300<<10)}
+			}
+			return Verdict{Status: Forwarded}
+		}
+		forwarder := newForwarder(s, f)
+		defer running(t, forwarder)()
+		until(s, func() bool { return reload(t, s, good).State == store.Forwarded })
+		synctest.Wait()
+		if got := reload(t, s, bad); got.State != store.Sending || got.Attempts != 1 {
+			t.Errorf("the bad one is %s after %d attempts", got.State, got.Attempts)
+		}
+		time.Sleep(forwarder.o.MaxWait + time.Minute)
+		synctest.Wait()
+		if got := reload(t, s, bad); got.State != store.Unknown || got.Attempts != 2 || answers != 1 {
+			t.Errorf("later it is %s after %d attempts, charged %d times", got.State, got.Attempts, answers)
+		}
+		if sum, err := forwarder.ForwardNow(background); err != nil || !errors.Is(sum.Err, store.ErrTooLarge) {
+			t.Errorf("%+v, %v", sum, err)
+		}
+	})
+}
+
+func TestSpaceIsGivenBackAtMostOnceAnHour(t *testing.T) {
+	in(t, func(t *testing.T, s *store.Store, f *platform) {
+		var at []time.Duration
+		start := time.Now()
+		forwarder := newForwarder(s, f)
+		forwarder.giveBack = func() error {
+			at = append(at, time.Since(start))
+			return errors.New("only logged")
+		}
+		stop := running(t, forwarder)
+		synctest.Wait() // nothing was forwarded
+		time.Sleep(time.Minute)
+		take(t, s, 1)
+		take(t, s, 2)
+		synctest.Wait()
+		time.Sleep(time.Minute)
+		take(t, s, 3)
+		time.Sleep(3 * time.Hour)
+		stop()
+		if want := []time.Duration{time.Minute, time.Minute + time.Hour}; !slices.Equal(at, want) {
+			t.Errorf("given back at %v, want %v", at, want)
+		}
+	})
 }

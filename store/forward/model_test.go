@@ -103,6 +103,10 @@ func (f *platform) Submit(_ context.Context, p store.Payment, envelope []byte) (
 
 func (f *platform) book(p store.Payment, envelope []byte) Verdict {
 	f.submits[p.NaturalKey]++
+	if f.undone[p.NaturalKey] > 0 {
+		f.breach = append(f.breach, p.LocalID+" was submitted after its reversal")
+		return f.byKey[p.NaturalKey]
+	}
 	if p.State != store.Sending {
 		f.breach = append(f.breach, fmt.Sprintf("%s submitted in state %s", p.LocalID, p.State))
 	}
@@ -139,7 +143,18 @@ func (f *platform) LookUp(_ context.Context, p store.Payment) (Verdict, error) {
 }
 
 func (f *platform) Reverse(_ context.Context, p store.Payment) error {
-	return f.meet(p, "reverse", func() { f.undone[p.NaturalKey]++ })
+	return f.meet(p, "reverse", func() { f.undo(p) })
+}
+
+// undo takes the charge back, and lets the natural key never be charged.
+func (f *platform) undo(p store.Payment) {
+	f.undone[p.NaturalKey]++
+	if f.byKey[p.NaturalKey].Status == Forwarded {
+		if f.charges[p.LocalID]--; f.charges[p.LocalID] == 0 {
+			delete(f.charges, p.LocalID)
+		}
+	}
+	f.byKey[p.NaturalKey] = Verdict{Status: Failed, Code: "reversed"}
 }
 
 // authorizedOnline is what the platform knows of a payment whose online

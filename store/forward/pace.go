@@ -31,6 +31,24 @@ func (f *Forwarder) paused(now time.Time) time.Duration {
 	return max(f.pause.Sub(now), f.hold.Sub(now), 0)
 }
 
+// order returns after which sequence to look for work first, who is set aside,
+// and when the first of those may be tried again; zero: nobody is.
+func (f *Forwarder) order(now time.Time) (passed uint64, aside []string, until time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for id, end := range f.aside {
+		if !now.Before(end) {
+			delete(f.aside, id)
+			continue
+		}
+		aside = append(aside, id)
+		if until.IsZero() || end.Before(until) {
+			until = end
+		}
+	}
+	return f.passed, aside, until
+}
+
 // held returns how long the platform wants to be left alone.
 func (f *Forwarder) held(now time.Time) time.Duration {
 	f.mu.Lock()
@@ -42,7 +60,7 @@ func (f *Forwarder) held(now time.Time) time.Duration {
 func (f *Forwarder) succeeded() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.failures, f.pause = 0, time.Time{}
+	f.failures, f.pause, f.passed = 0, time.Time{}, 0
 }
 
 // failed slows down everything: the link or the platform is in trouble. The
@@ -52,6 +70,9 @@ func (f *Forwarder) failed(ctx context.Context, p store.Payment, t *Temporary) {
 	f.mu.Lock()
 	f.failures++
 	failures := f.failures
+	if t.Sent { // else nothing reached the platform, and this one is still the next
+		f.passed = p.Sequence
+	}
 	f.pause = now.Add(f.backoff(failures))
 	if t.RetryAfter > 0 {
 		f.hold = now.Add(t.RetryAfter)
@@ -84,7 +105,7 @@ type FailureNote struct {
 func temporary(err error) *Temporary {
 	if t, ok := errors.AsType[*Temporary](err); ok {
 		t := *t
-		t.RetryAfter = min(max(t.RetryAfter, 0), store.LongestWait)
+		t.RetryAfter = min(max(t.RetryAfter, 0), store.LongestWait) // a later time would count as a clock turned back
 		return &t
 	}
 	return &Temporary{Sent: true, Err: err}

@@ -55,7 +55,7 @@ var ErrNotFound = errors.New("forward: the platform does not know this payment")
 // counts as Temporary with Sent true, the careful reading.
 type Temporary struct {
 	Sent       bool          // false only if the request surely never reached the platform
-	RetryAfter time.Duration // the platform's wish, 0 if it has none
+	RetryAfter time.Duration // the platform's wish, 0 if it has none; at most store.LongestWait is respected
 	Err        error
 }
 
