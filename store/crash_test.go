@@ -152,8 +152,7 @@ func TestPowerCutAtEveryWriteInADamagedStore(t *testing.T) {
 		"cut": func() *machine { return cutTail(t, 7) },
 		"flipped": func() *machine {
 			m := cutTail(t, 1) // the last entry is back, but not as it was
-			k := string(journalKey(23))
-			b := []byte(m.disk[k])
+			b := []byte(m.disk[string(journalKey(23))])
 			b[len(b)/2] ^= 1
 			m.disk[string(journalKey(24))] = string(b)
 			return m
