@@ -15,7 +15,7 @@ const staticcheck = "honnef.co/go/tools/cmd/staticcheck@v0.8.2"
 
 // refusal is part of the compile error that a 32-bit build must end with
 // (store/bits32.go).
-const refusal = "the_store_needs_a_64_bit_platform"
+const refusal = "theStoreNeedsA64BitPlatform"
 
 // tagged chooses the code behind this project's build tag.
 const tagged = "-tags=killpoints"
