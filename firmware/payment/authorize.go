@@ -96,7 +96,7 @@ func (m *Machine) complete(ctx context.Context, s *session, a Answer) (Phase, er
 		killpoint.Hit("payment.approved")
 		m.show(s, FaceApproved)
 		killpoint.Hit("payment.shown")
-		s.command.answer(s.payment, nil)
+		s.tell(s.payment, nil)
 		return Removing, nil
 	case a.Verdict == Approved:
 		return m.undo(ctx, s, p, cardRefused(outcome, cardErr))
@@ -112,7 +112,7 @@ func (m *Machine) complete(ctx context.Context, s *session, a Answer) (Phase, er
 		return m.broken(s, err)
 	}
 	m.show(s, FaceDeclined)
-	s.command.fail(failure.with(s.payment))
+	s.tell(store.Payment{}, failure.with(s.payment))
 	return Removing, nil
 }
 
@@ -144,7 +144,7 @@ func (m *Machine) undo(ctx context.Context, s *session, p store.Payment, failure
 		return m.broken(s, err)
 	}
 	m.show(s, faceOf(failure))
-	s.command.fail(failure.with(s.payment))
+	s.tell(store.Payment{}, failure.with(s.payment))
 	return Removing, nil
 }
 
@@ -210,7 +210,7 @@ func (m *Machine) storePayment(ctx context.Context, s *session, sent bool) (Phas
 	killpoint.Hit("payment.stored")
 	m.show(s, FaceAccepted)
 	killpoint.Hit("payment.shown")
-	s.command.answer(s.payment, nil)
+	s.tell(s.payment, nil)
 	return Removing, nil
 }
 

@@ -353,6 +353,6 @@ func (m *Machine) keep(ctx context.Context, s *session) (Phase, error) {
 	if s.command.confirm {
 		return Confirming, nil
 	}
-	s.command.answer(s.payment, nil)
+	s.tell(s.payment, nil)
 	return Collected, nil
 }

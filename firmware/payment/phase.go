@@ -54,6 +54,7 @@ func (m *Machine) Run(ctx context.Context) error {
 	phase := Removing
 	for {
 		m.enter(phase, s.payment.LocalID)
+		s.deliver()
 		var err error
 		switch phase {
 		case Idle:
@@ -68,6 +69,7 @@ func (m *Machine) Run(ctx context.Context) error {
 			phase, err = m.removing(ctx, s)
 		}
 		if err != nil {
+			s.deliver()
 			return err
 		}
 	}

@@ -27,8 +27,24 @@ type session struct {
 	notStorable *Error
 	sender      *seal.Sender // prepared early: its public-key step is slow
 
+	outbox    func()    // the answer to the POS, sent once the phase that found it is left
 	holdUntil time.Time // an outcome is on the screen until then
 	next      *command  // came while the last card was just being taken
+}
+
+// tell answers the POS's command, after the machine has gone on to the next
+// phase: a POS that sends its next command at once must not find the machine
+// still busy with the last.
+func (s *session) tell(p store.Payment, err error) {
+	c := s.command
+	s.outbox = func() { c.answer(p, err) }
+}
+
+func (s *session) deliver() {
+	if s.outbox != nil {
+		s.outbox()
+		s.outbox = nil
+	}
 }
 
 func (s *session) closeCard() {
@@ -85,7 +101,7 @@ func (m *Machine) giveUp(ctx context.Context, s *session, failure *Error) (Phase
 		return m.broken(s, err)
 	}
 	m.show(s, faceOf(failure))
-	s.command.fail(failure.with(s.payment))
+	s.tell(store.Payment{}, failure.with(s.payment))
 	return Removing, nil
 }
 
@@ -120,7 +136,7 @@ func (m *Machine) refused(ctx context.Context, s *session, err error) (Phase, er
 func (m *Machine) broken(s *session, err error) (Phase, error) {
 	m.opt.Log.Error("payment not committed", "payment", s.payment.LocalID, "state", s.payment.State, "err", err)
 	m.show(s, FaceError)
-	s.command.fail(storeFailure(err))
+	s.tell(store.Payment{}, storeFailure(err))
 	return Removing, err
 }
 
