@@ -179,9 +179,9 @@ func (m *Machine) withdraw(ctx context.Context, s *session, failure *Error) (Pha
 
 // storePayment defers the payment: the card is brought to its end at once
 // (8A = Z3, AAC), and only the first GENERATE AC's data is stored. What the
-// card says to that is not the outcome (EMV Book 4, "Unable to go online";
-// facts of deferred authorization in docs/emv.md); that it was there to the
-// end is: a card pulled early means a cardholder who believes it was canceled.
+// card says to that is not the outcome: the issuer will decide on the first
+// cryptogram (EMV Book 4, "Unable to go online" [unverified]). That it was there
+// to the end is: who pulls a card early believes the payment was canceled.
 func (m *Machine) storePayment(ctx context.Context, s *session, sent bool) (Phase, error) {
 	end, cancel := context.WithTimeout(ctx, m.opt.CardEndTimeout)
 	defer cancel()
