@@ -1,6 +1,7 @@
 package payment
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -101,7 +102,7 @@ func (m *Machine) complete(ctx context.Context, s *session, a Answer) (Phase, er
 	case a.Verdict == Approved:
 		return m.undo(ctx, s, p, cardRefused(outcome, cardErr))
 	}
-	failure := refuse(DeclinedByPlatform, RetryCollectAgain, "declined: "+a.Message, "ask for another card or means of payment")
+	failure := refuse(DeclinedByPlatform, RetryCollectAgain, cmp.Or(a.Message, "the issuer declined"), "ask for another card or means of payment")
 	failure.DeclineCode = a.DeclineCode
 	if a.Verdict == Rejected {
 		failure = refuse(PlatformError, RetryNever, "the platform refused the payment: "+a.Message, "correct what the platform names")

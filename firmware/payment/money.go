@@ -28,3 +28,12 @@ func lookUpCurrency(code string) (isoCurrency, error) {
 	}
 	return isoCurrency{numeric: uint16(n), exponent: digits}, nil
 }
+
+// written is an amount for people to read: "12.50 USD".
+func written(amount int64, code string) string {
+	a, err := currency.NewAmountFromInt64(amount, strings.ToUpper(code))
+	if err != nil {
+		return fmt.Sprintf("%d minor units of %s", amount, code)
+	}
+	return a.String()
+}

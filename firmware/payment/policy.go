@@ -72,7 +72,7 @@ func (p Policy) CheckAmount(amount int64, currency string, stored Stored) *Error
 	}
 	if limit.MaxAmount > 0 && amount > limit.MaxAmount {
 		return refuse(AmountExceedsMaxOffline, RetryNever,
-			fmt.Sprintf("the amount %d is over the offline limit of %d (minor units, %s)", amount, limit.MaxAmount, currency),
+			fmt.Sprintf("%s is over the offline limit of %s", written(amount, currency), written(limit.MaxAmount, currency)),
 			"wait for the internet, or take another means of payment")
 	}
 	if limit.MaxCount > 0 && stored.Count >= limit.MaxCount {
@@ -82,7 +82,8 @@ func (p Policy) CheckAmount(amount int64, currency string, stored Stored) *Error
 	}
 	if limit.MaxStored > 0 && (stored.Sum > math.MaxInt64-amount || stored.Sum+amount > limit.MaxStored) {
 		return refuse(AmountExceedsMaxOffline, RetrySame,
-			fmt.Sprintf("with this payment %d would be stored, the limit is %d (minor units, %s)", stored.Sum+amount, limit.MaxStored, currency),
+			fmt.Sprintf("%s are stored; with %s more it is over the limit of %s",
+				written(stored.Sum, currency), written(amount, currency), written(limit.MaxStored, currency)),
 			"restore the internet so that the stored payments are forwarded")
 	}
 	if limit.MaxAge > 0 && stored.Oldest > limit.MaxAge {
