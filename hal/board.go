@@ -15,6 +15,7 @@ type Board struct {
 	Swipe       SwipeReader
 	PINPad      PINPad
 	Screen      Screen
+	Input       Input
 	Signals     Signals
 	Tamper      Tamper
 	Keys        KeyStore
