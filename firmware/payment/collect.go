@@ -15,6 +15,8 @@ import (
 // CollectParams are the options of collect.
 type CollectParams struct {
 	CardTimeout time.Duration // 0: the machine's
+	// CardholderMayCancel lets the cancel key end collecting.
+	CardholderMayCancel bool
 }
 
 // Collect asks for a card and reads it up to the first GENERATE AC. It returns
@@ -176,6 +178,10 @@ func (m *Machine) collecting(ctx context.Context, s *session) (Phase, error) {
 			m.busy(c, "")
 			return
 		}
+		if c.by == byCardholder && !s.command.collect.CardholderMayCancel {
+			c.reply <- reply{end: EndTooLate}
+			return
+		}
 		canceled = append(canceled, c)
 		stop()
 	})
@@ -186,6 +192,9 @@ func (m *Machine) collecting(ctx context.Context, s *session) (Phase, error) {
 	failure := read.failure
 	if len(canceled) > 0 {
 		failure = refuse(Canceled, RetryCollectAgain, "collecting was canceled", "collect again when ready")
+		if canceled[0].by == byCardholder {
+			failure.Message = "the cardholder canceled"
+		}
 	} else if failure == nil {
 		failure = m.judge(s, read.outcome)
 	}

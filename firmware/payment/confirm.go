@@ -2,6 +2,7 @@ package payment
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"smartreader/emvkernel"
@@ -36,6 +37,13 @@ func (m *Machine) CancelCollect(ctx context.Context) (CancelEnd, store.Payment, 
 	return r.end, r.payment, r.err
 }
 
+// CancelByCardholder stops collecting because the cardholder pressed the cancel
+// key, where the POS allows it and the card has not been read yet.
+func (m *Machine) CancelByCardholder(ctx context.Context) (CancelEnd, error) {
+	r, err := m.send(ctx, command{kind: commandCancel, by: byCardholder})
+	return r.end, errors.Join(err, r.err)
+}
+
 // collected keeps the card powered until the POS confirms, cancels, or lets
 // the time pass.
 func (m *Machine) collected(ctx context.Context, s *session) (Phase, error) {
@@ -55,6 +63,10 @@ func (m *Machine) collected(ctx context.Context, s *session) (Phase, error) {
 				return Confirming, nil
 			case c.kind == commandConfirm:
 				c.fail(notCollected())
+			case c.kind == commandPing:
+				c.answer(store.Payment{}, nil)
+			case c.kind == commandCancel && c.by == byCardholder:
+				c.reply <- reply{end: EndTooLate}
 			case c.kind == commandCancel:
 				return m.drop(ctx, s, refuse(Canceled, RetryCollectAgain, "the collected card was dropped", "collect again when ready"), &c)
 			default:

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"smartreader/emvkernel"
@@ -94,6 +95,8 @@ type Machine struct {
 	opt      Options
 	commands chan command
 
+	looping atomic.Bool // Run has settled the past and takes commands
+
 	mu      sync.Mutex
 	phase   Phase
 	current string // localId of the payment being collected or confirmed
@@ -127,6 +130,7 @@ type command struct {
 	request store.Request // to be remembered with the outcome; empty ID: none
 	collect CollectParams
 	confirm bool // collect: go on to confirm by itself
+	by      canceler
 	reply   chan reply
 }
 
@@ -136,6 +140,15 @@ const (
 	commandCollect commandKind = iota
 	commandConfirm
 	commandCancel
+	commandPing
+)
+
+// canceler is who wants to stop a payment.
+type canceler int
+
+const (
+	byPOS canceler = iota
+	byCardholder
 )
 
 type reply struct {
@@ -146,6 +159,17 @@ type reply struct {
 
 func (c command) answer(p store.Payment, err error) { c.reply <- reply{payment: p, err: err} }
 func (c command) fail(e *Error)                     { c.reply <- reply{err: e} }
+
+// Ping returns nil when the loop answers: payments are not stuck. Before the
+// loop has begun, which a full disk or much to settle may delay, it returns nil
+// at once.
+func (m *Machine) Ping(ctx context.Context) error {
+	if !m.looping.Load() {
+		return nil
+	}
+	_, err := m.send(ctx, command{kind: commandPing})
+	return err
+}
 
 // send hands a command to the loop and waits for its reply. The reply channel
 // is buffered, so the loop never waits for a caller that has gone.

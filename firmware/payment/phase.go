@@ -1,6 +1,10 @@
 package payment
 
-import "context"
+import (
+	"context"
+
+	"smartreader/store"
+)
 
 // Phase is where the machine stands.
 //
@@ -52,6 +56,7 @@ func (m *Machine) Run(ctx context.Context) error {
 	defer s.closeCard()
 	// A card left in over a restart is the last customer's, not the next one's.
 	phase := Removing
+	m.looping.Store(true)
 	for {
 		m.enter(phase, s.payment.LocalID)
 		s.deliver()
@@ -85,6 +90,10 @@ func attend[T any](m *Machine, work func() T, onCommand func(command)) T {
 		case result := <-done:
 			return result
 		case c := <-m.commands:
+			if c.kind == commandPing {
+				c.answer(store.Payment{}, nil)
+				continue
+			}
 			onCommand(c)
 		}
 	}

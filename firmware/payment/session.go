@@ -186,7 +186,7 @@ func (m *Machine) removing(ctx context.Context, s *session) (Phase, error) {
 			case commandConfirm:
 				c.fail(notCollected())
 			case commandCancel:
-				if s.next == nil {
+				if s.next == nil || c.by == byCardholder {
 					c.reply <- reply{end: EndAlreadyCompleted}
 					return
 				}
@@ -242,6 +242,8 @@ func (m *Machine) idle(ctx context.Context, s *session) (Phase, error) {
 				c.fail(notCollected())
 			case commandCancel:
 				c.reply <- reply{end: EndAlreadyCompleted}
+			case commandPing:
+				c.answer(store.Payment{}, nil)
 			}
 		}
 	}

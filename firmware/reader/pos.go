@@ -52,6 +52,12 @@ func (r *Reader) warnings() (w []string) {
 	if leaf, err := leafOf(r.certificate()); err == nil && r.now().After(leaf.NotAfter) {
 		w = append(w, "the reader's certificate expired on "+leaf.NotAfter.Format(time.DateOnly)+"; it serves this shop, but not the platform, until it is renewed")
 	}
+	r.mu.Lock()
+	fault := r.slotFault
+	r.mu.Unlock()
+	if fault != nil {
+		w = append(w, "no chip card can be read: "+fault.Error())
+	}
 	if r.board.Contact == nil {
 		w = append(w, "the reader has no chip card reader, so it can take no payments")
 	}
@@ -87,8 +93,12 @@ func (s service) CreatePaymentIntent(ctx context.Context, c *lan.Caller, p wire.
 func (s service) CollectPaymentMethod(ctx context.Context, c *lan.Caller, p wire.CollectPaymentMethodParams) (wire.PaymentIntentResult, error) {
 	return s.onPayment(ctx, c, wire.MethodCollectPaymentMethod, p.RequestID, p.PaymentIntent, p,
 		func(ctx context.Context, localID string, request store.Request) (store.Payment, error) {
-			return s.r.machine.Collect(ctx, localID, payment.CollectParams{}, request)
+			return s.r.machine.Collect(ctx, localID, collectParams(p.Options), request)
 		})
+}
+
+func collectParams(o wire.CollectOptions) payment.CollectParams {
+	return payment.CollectParams{CardholderMayCancel: o.CustomerCancellation != wire.CancelDisabled}
 }
 
 func (s service) ConfirmPaymentIntent(ctx context.Context, c *lan.Caller, p wire.ConfirmPaymentIntentParams) (wire.PaymentIntentResult, error) {
@@ -98,7 +108,7 @@ func (s service) ConfirmPaymentIntent(ctx context.Context, c *lan.Caller, p wire
 func (s service) ProcessPaymentIntent(ctx context.Context, c *lan.Caller, p wire.ProcessPaymentIntentParams) (wire.PaymentIntentResult, error) {
 	return s.onPayment(ctx, c, wire.MethodProcessPaymentIntent, p.RequestID, p.PaymentIntent, p,
 		func(ctx context.Context, localID string, request store.Request) (store.Payment, error) {
-			return s.r.machine.Process(ctx, localID, payment.CollectParams{}, request)
+			return s.r.machine.Process(ctx, localID, collectParams(p.Options), request)
 		})
 }
 

@@ -73,6 +73,9 @@ type Reader struct {
 	mu       sync.Mutex
 	identity identity
 	config   *configuration // nil until the first one arrived
+	// slotFault says why there is no chip card reader where there should be
+	// one; nil while there is one.
+	slotFault error
 
 	newcomer chan struct{} // a POS was let in: tell it how things are
 	requests requests
@@ -127,17 +130,6 @@ func (r *Reader) run(ctx context.Context) (err error) {
 		return err
 	}
 
-	work, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	group := &group{stop: stop}
-	// The link is watched from the start: activation needs it too.
-	group.run(work, "screen", r.screen.run)
-	if err := r.activate(work, signer); err != nil {
-		return group.end(err)
-	}
-	group.run(work, "link", r.platform.Link().Run)
-
-	r.forward = forward.New(forward.Options{Store: r.store, Submitter: submitter{r}, Log: r.log})
 	r.machine = payment.New(payment.Options{
 		Store: r.store, Contact: r.board.Contact, Platform: authorizer{r},
 		Settings: r.settings, Offline: r.offline, Impostor: r.impostor,
@@ -145,6 +137,24 @@ func (r *Reader) run(ctx context.Context) (err error) {
 		CardTimeout: r.opt.CardTimeout, ConfirmTimeout: r.opt.ConfirmTimeout, AuthorizeTimeout: r.opt.AuthorizeTimeout,
 		Log: r.log,
 	})
+
+	work, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	group := &group{stop: stop}
+	// The link is watched from the start: activation needs it too.
+	group.run(work, "screen", r.screen.run)
+	if r.board.Watchdog != nil {
+		group.run(work, "watchdog", r.kick)
+	}
+	if r.board.Contact != nil {
+		group.run(work, "card slot", r.watchSlot)
+	}
+	if err := r.activate(work, signer); err != nil {
+		return group.end(err)
+	}
+	group.run(work, "link", r.platform.Link().Run)
+
+	r.forward = forward.New(forward.Options{Store: r.store, Submitter: submitter{r}, Log: r.log})
 	r.lan, err = lan.New(lan.Options{
 		Reader: service{r}, ReaderID: r.readerID(), Key: signer.Public(), TLS: r.lanTLS(),
 		Connected: r.greet, AllowedOrigins: r.opt.AllowedOrigins, AllowedHosts: []string{r.board.Serial + ".local"}, Log: r.log,
@@ -162,6 +172,9 @@ func (r *Reader) run(ctx context.Context) (err error) {
 	group.run(work, "forwarder", r.forward.Run)
 	group.run(work, "events", r.announce)
 	group.run(work, "lan", func(ctx context.Context) error { return r.lan.Serve(ctx, listener) })
+	if r.board.Input != nil {
+		group.run(work, "keys", r.watchKeys)
+	}
 	if r.board.Tamper != nil {
 		group.run(work, "tamper", r.watchTamper)
 	}

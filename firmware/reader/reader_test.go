@@ -431,3 +431,42 @@ func TestLostDeviceKeyIsAClearError(t *testing.T) {
 		t.Errorf("the ledger's files changed: %v", after)
 	}
 }
+
+func TestCardholderCancelsWhereThePOSAllowsIt(t *testing.T) {
+	s := openShop(t)
+	s.must(s.open())
+	s.connect()
+	asked := func(e wire.Event) bool { return e.PaymentStatus == wire.PaymentWaitingForInput }
+	process := func(pi wire.PaymentIntent, may string) <-chan error {
+		ended := make(chan error, 1)
+		go func() {
+			_, err := s.conn.ProcessPaymentIntent(t.Context(), wire.ProcessPaymentIntentParams{
+				RequestID: client.NewRequestID(), PaymentIntent: wire.IntentRef{LocalID: pi.LocalID},
+				Options: wire.CollectOptions{CustomerCancellation: may},
+			})
+			ended <- err
+		}()
+		return ended
+	}
+	ended := process(s.create(500, wire.PreferOnline), wire.CancelIfAvailable)
+	s.await(asked)
+	s.keys <- hal.KeyEnter // means nothing here
+	s.keys <- hal.KeyCancel
+	if err := <-ended; !errors.Is(err, wire.CodeCanceled) || !strings.Contains(err.Error(), "cardholder") {
+		t.Errorf("canceled: %v", err)
+	}
+
+	pi := s.create(600, wire.PreferOnline)
+	s.mu.Lock()
+	s.events = nil
+	s.mu.Unlock()
+	ended = process(pi, wire.CancelDisabled)
+	s.await(asked)
+	s.keys <- hal.KeyCancel
+	s.keys <- hal.KeyEnter // taken up only when the cancel key was dealt with
+	s.insert("visa")
+	if err := <-ended; err != nil {
+		t.Errorf("paid although the key was pressed: %v", err)
+	}
+	s.take()
+}

@@ -26,6 +26,7 @@ type screen struct {
 	started  bool   // a first face arrived; until then notice is shown
 	notice   string // why the reader is not ready
 	shop     string
+	noSlot   bool // no chip card reader is plugged in
 	revision int
 }
 
@@ -50,6 +51,8 @@ func (s *screen) change(f func()) {
 
 func (s *screen) face(f payment.Face)  { s.change(func() { s.now, s.started = f, true }) }
 func (s *screen) merchant(name string) { s.change(func() { s.shop = name }) }
+
+func (s *screen) slot(there bool) { s.change(func() { s.noSlot = !there }) }
 
 // outOfOrder says that the reader cannot work, and why in few words.
 func (s *screen) outOfOrder(ctx context.Context, why string) {
@@ -141,6 +144,9 @@ func (s *screen) view(step int, remind bool) display.View {
 	switch s.now.Kind {
 	case payment.FaceIdle:
 		v.Kind = display.Idle
+		if s.noSlot {
+			v.Kind, v.Message = display.NotReady, "Chip card reader not found. Plug it in."
+		}
 	case payment.FacePresentCard:
 		v.Kind = display.PresentCard
 	case payment.FaceProcessing:

@@ -23,6 +23,7 @@ import (
 	"smartreader/emvkernel/emvtest"
 	"smartreader/firmware/platform"
 	"smartreader/firmware/reader"
+	"smartreader/hal"
 	"smartreader/hal/sim"
 	"smartreader/lan/client"
 	"smartreader/lan/wire"
@@ -39,6 +40,7 @@ type shop struct {
 	log      safeBuffer
 
 	board *sim.Board
+	keys  keys
 	at    string
 	id    string
 	stop  context.CancelFunc
@@ -97,6 +99,8 @@ func (s *shop) open(change ...func(*reader.Options)) error {
 	var err error
 	s.board, err = sim.Open(sim.Options{Dir: s.dir})
 	s.must(err)
+	s.keys = make(keys)
+	s.board.HAL.Input = s.keys
 	ready := make(chan struct{})
 	options := reader.Options{
 		Dir: s.dir, Listener: s.listen(), PlatformURL: s.device, PlatformCA: s.platform.CAPEM(),
@@ -289,6 +293,18 @@ func (s *shop) pay(amount int64, behavior, card string) wire.PaymentIntent {
 }
 
 func (s *shop) ledger() string { return filepath.Join(s.dir, "ledger") }
+
+// keys are a keypad in the test's hand: sending presses a key.
+type keys chan hal.Key
+
+func (k keys) Next(ctx context.Context) (hal.InputEvent, error) {
+	select {
+	case key := <-k:
+		return hal.InputEvent{Key: key}, nil
+	case <-ctx.Done():
+		return hal.InputEvent{}, ctx.Err()
+	}
+}
 
 // safeBuffer is a log that many goroutines write.
 type safeBuffer struct {
