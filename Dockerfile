@@ -1,14 +1,17 @@
 # The simulated reader with its payments platform, for POS developers' CI.
-# Build the program first, then the image from it:
+# Two commands, the first needs only Go:
 #
-#   CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o out/simulator ./build/simulator && mkdir -p out/data
+#   go run ./build/container
 #   docker build -t smartreader-simulator .
 #   docker run --rm --network host -v smartreader:/data smartreader-simulator
 #
 # Its addresses are loopback only, hence --network host; -help lists the flags.
+# TARGETARCH is amd64 or arm64, chosen by --platform.
 FROM scratch
-COPY out/simulator /simulator
-COPY --chown=65532:65532 out/data /data
+ARG TARGETARCH
+COPY out/container/${TARGETARCH}/simulator /simulator
+COPY --chown=65532:65532 out/container/data /data
 VOLUME /data
 USER 65532:65532
+HEALTHCHECK --interval=10s --timeout=5s --start-period=10s CMD ["/simulator", "status"]
 ENTRYPOINT ["/simulator", "-data", "/data"]
