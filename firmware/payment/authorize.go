@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"smartreader/emvkernel"
 	"smartreader/hal"
@@ -44,7 +45,9 @@ func (m *Machine) authorize(ctx context.Context, s *session) (Phase, error) {
 		return m.broken(s, err)
 	}
 	ask, cancel := context.WithTimeout(ctx, m.opt.AuthorizeTimeout)
+	begun := time.Now()
 	answer, err := m.opt.Platform.Authorize(ask, s.payment, envelope)
+	s.clock.add(&s.clock.platform, begun)
 	cancel()
 	killpoint.Hit("payment.answered")
 	var unreachable *Unreachable
@@ -65,7 +68,7 @@ func (m *Machine) complete(ctx context.Context, s *session, a Answer) (Phase, er
 		m.abandon(ctx, s)
 	} else {
 		end, cancel := context.WithTimeout(ctx, m.opt.CardEndTimeout)
-		outcome, cardErr = s.transaction.Complete(end, emvkernel.Answer{
+		outcome, cardErr = s.complete(end, emvkernel.Answer{
 			Kind: emvkernel.IssuerAnswered, ARC: a.ResponseCode,
 			IssuerAuthenticationData: a.IssuerAuthenticationData, Scripts: a.Scripts,
 		})
@@ -186,7 +189,7 @@ func (m *Machine) withdraw(ctx context.Context, s *session, failure *Error) (Pha
 func (m *Machine) storePayment(ctx context.Context, s *session, sent bool) (Phase, error) {
 	end, cancel := context.WithTimeout(ctx, m.opt.CardEndTimeout)
 	defer cancel()
-	if _, err := s.transaction.Complete(end, emvkernel.Answer{Kind: emvkernel.UnableToGoOnline}); err != nil {
+	if _, err := s.complete(end, emvkernel.Answer{Kind: emvkernel.UnableToGoOnline}); err != nil {
 		failure := cardRemoved()
 		if !errors.Is(err, hal.ErrCardRemoved) {
 			failure = refuse(CardInsertNotRead, RetryCollectAgain, "the card stopped answering", "collect again, or try another card")

@@ -221,7 +221,7 @@ func (m *Machine) readCard(ctx context.Context, timeout time.Duration, s *sessio
 		m.show(s, FacePresentCard)
 		card, err := m.opt.Contact.Activate(wait)
 		if err == nil {
-			s.card = card
+			s.card = clocked{card, &s.clock}
 			m.opt.Step(Step{Kind: StepCardInserted, LocalID: s.payment.LocalID})
 			m.show(s, FaceProcessing)
 			return m.transact(ctx, s)
@@ -269,7 +269,9 @@ func (m *Machine) transact(ctx context.Context, s *session) cardRead {
 		return cardRead{failure: readerFailure(err)}
 	}
 	s.transaction = t
+	begun := time.Now()
 	outcome, err := t.Collect(ctx)
+	s.clock.add(&s.clock.kernel, begun)
 	switch {
 	case err == nil:
 		return cardRead{outcome: outcome}
@@ -329,7 +331,7 @@ func (m *Machine) abandon(ctx context.Context, s *session) {
 	}
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.opt.CardEndTimeout)
 	defer cancel()
-	if _, err := s.transaction.Complete(end, emvkernel.Answer{Kind: emvkernel.Cancel}); err != nil {
+	if _, err := s.complete(end, emvkernel.Answer{Kind: emvkernel.Cancel}); err != nil {
 		m.opt.Log.Debug("card not brought to an end", "err", err)
 	}
 }

@@ -27,6 +27,7 @@ type session struct {
 	notStorable *Error
 	sender      *seal.Sender // prepared early: its public-key step is slow
 
+	clock     clock
 	outbox    func()    // the answer to the POS, sent once the phase that found it is left
 	holdUntil time.Time // an outcome is on the screen until then
 	next      *command  // came while the last card was just being taken
@@ -83,7 +84,9 @@ func (m *Machine) commit(ctx context.Context, s *session, change store.Change, f
 		}
 		change.Request = &request
 	}
+	begun := time.Now()
 	p, err := m.opt.Store.Commit(context.WithoutCancel(ctx), change)
+	s.clock.add(&s.clock.store, begun)
 	if err != nil {
 		return fmt.Errorf("payment: %s: %w", change.Payment.State, err)
 	}
@@ -160,6 +163,8 @@ func storeFailure(err error) *Error {
 func (m *Machine) removing(ctx context.Context, s *session) (Phase, error) {
 	present := s.card != nil
 	s.closeCard()
+	s.clock.log(m.opt.Log, s.payment.LocalID)
+	s.clock = clock{}
 	if !present && m.opt.Contact != nil {
 		// Nothing was read, but a card may be in: from before a restart, or put
 		// in while the reader gave up.
