@@ -1,6 +1,7 @@
 package board
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"testing/synctest"
 
 	"smartreader/hal"
 	"smartreader/hal/haltest"
@@ -17,16 +19,24 @@ func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func TestEveryNameOpens(t *testing.T) {
 	for _, name := range Names() {
-		b, err := Open(name, t.TempDir(), quiet())
+		b, err := Open(name, t.TempDir(), Settings{}, quiet())
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		if b.Name != name || b.Keys == nil || !strings.HasPrefix(b.Serial, strings.ToUpper(name)+"-") {
 			t.Errorf("%s: name %q, serial %q, keys %v", name, b.Name, b.Serial, b.Keys)
 		}
-		// 8 devices and the secure element: none silently absent.
-		if len(b.Missing) != 9 {
-			t.Errorf("%s: %d missing devices, want 9", name, len(b.Missing))
+		// None is silently absent.
+		for _, d := range []struct {
+			there bool
+			name  string
+		}{
+			{b.Contact != nil, chipSlot}, {b.Contactless != nil, antenna}, {b.Swipe != nil, stripeReader}, {b.PINPad != nil, pinPad},
+			{b.Screen != nil, screen}, {b.Input != nil, keys}, {b.Signals != nil, lights}, {b.Tamper != nil, tamperSwitch}, {b.Watchdog != nil, watchdogTimer},
+		} {
+			if d.there == (missing(b, d.name) != "") {
+				t.Errorf("%s: %s: there %v, missing %q", name, d.name, d.there, missing(b, d.name))
+			}
 		}
 		for _, m := range b.Missing {
 			if !errors.Is(m.Err, hal.ErrNotFound) && !errors.Is(m.Err, hal.ErrUnsupported) {
@@ -40,7 +50,7 @@ func TestEveryNameOpens(t *testing.T) {
 }
 
 func TestUnknownNameListsTheKnown(t *testing.T) {
-	_, err := Open("toaster", t.TempDir(), quiet())
+	_, err := Open("toaster", t.TempDir(), Settings{}, quiet())
 	if !errors.Is(err, ErrUnknown) || !strings.Contains(err.Error(), "desk, none") {
 		t.Errorf("got %v, want ErrUnknown with the names", err)
 	}
@@ -48,7 +58,7 @@ func TestUnknownNameListsTheKnown(t *testing.T) {
 
 func TestMissingDevicesAreLogged(t *testing.T) {
 	var out strings.Builder
-	if _, err := Open("none", t.TempDir(), slog.New(slog.NewTextHandler(&out, nil))); err != nil {
+	if _, err := Open("none", t.TempDir(), Settings{}, slog.New(slog.NewTextHandler(&out, nil))); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"secure element", "not for real cards", "chip card reader"} {
@@ -60,12 +70,12 @@ func TestMissingDevicesAreLogged(t *testing.T) {
 
 func TestKeysAndSerialSurviveARestart(t *testing.T) {
 	dir := t.TempDir()
-	first, err := Open("desk", dir, quiet())
+	first, err := Open("desk", dir, Settings{}, quiet())
 	if err != nil {
 		t.Fatal(err)
 	}
 	haltest.KeyStore(t, func() hal.KeyStore {
-		b, err := Open("desk", dir, quiet())
+		b, err := Open("desk", dir, Settings{}, quiet())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -82,19 +92,40 @@ func TestDamagedSerialIsNotReplaced(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "serial"), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Open("none", dir, quiet()); err == nil {
+		if _, err := Open("none", dir, Settings{}, quiet()); err == nil {
 			t.Errorf("a serial number %q was accepted or replaced", content)
 		}
 	}
-	if _, err := Open("none", "", quiet()); err == nil {
+	if _, err := Open("none", "", Settings{}, quiet()); err == nil {
 		t.Error("a board without a folder opened")
 	}
 }
 
-func TestWhatIsFoundIsNamed(t *testing.T) {
+func assembled(t *testing.T, root fstest.MapFS, s Settings, assemble func(*assembly)) (*hal.Board, string) {
+	t.Helper()
+	var log strings.Builder
+	a := newAssembly("test", t.TempDir(), s, slog.New(slog.NewTextHandler(&log, nil)))
+	a.root = root
+	assemble(a)
+	b := a.finish()
+	if err := b.Close(); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+	return b, log.String()
+}
+
+func missing(b *hal.Board, device string) string {
+	for _, m := range b.Missing {
+		if m.Device == device {
+			return m.Err.Error()
+		}
+	}
+	return ""
+}
+
+func TestWhatCouldBeADeviceIsNamed(t *testing.T) {
 	file := func(s string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(s)} }
-	w := wiring{i2c: []string{"/dev/i2c-1"}, spi: []string{"SPI0.0"}, lines: 54}
-	w.look(fstest.MapFS{
+	b, log := assembled(t, fstest.MapFS{
 		"sys/bus/usb/devices/1-2/idVendor":            file("076b\n"),
 		"sys/bus/usb/devices/1-2/idProduct":           file("3031\n"),
 		"sys/bus/usb/devices/1-2/product":             file("OMNIKEY 3x21\n"),
@@ -103,34 +134,118 @@ func TestWhatIsFoundIsNamed(t *testing.T) {
 		"dev/ttyUSB0":      file(""),
 		"dev/input/event3": file(""),
 		"dev/fb0":          file(""),
-		"dev/watchdog":     file(""),
-	})
-	want := map[string]string{
-		"chip card reader":       `found a USB CCID reader 076b:3031 ("OMNIKEY 3x21"), this build has no driver for it`,
-		"contactless reader":     "found I2C /dev/i2c-1, SPI SPI0.0, /dev/ttyUSB0,",
-		"magnetic stripe reader": "found /dev/input/event3,",
-		"screen":                 "found /dev/fb0,",
-		"lights and beeper":      "found 54 GPIO lines,",
-		"tamper switch":          "found 54 GPIO lines,",
-		"watchdog":               "found /dev/watchdog,",
+	}, Settings{}, desk)
+	if b.Contact == nil || !strings.Contains(log, "076b:3031") || !strings.Contains(log, "OMNIKEY 3x21") {
+		t.Errorf("chip card reader %v; log:\n%s", b.Contact, log)
 	}
-	for _, m := range w.missing() {
-		if text, ok := want[m.Device]; ok && (!errors.Is(m.Err, hal.ErrUnsupported) || !strings.Contains(m.Err.Error(), text)) {
-			t.Errorf("%s: %v, want %q", m.Device, m.Err, text)
+	for device, want := range map[string]string{
+		"contactless reader":     "/dev/ttyUSB0",
+		"magnetic stripe reader": "/dev/input/event3",
+		"screen":                 "/dev/fb0",
+		"keys":                   "devices.keys",
+	} {
+		if got := missing(b, device); !strings.Contains(got, want) {
+			t.Errorf("%s: %q, want %q in it", device, got, want)
 		}
-		delete(want, m.Device)
-	}
-	if len(want) > 0 {
-		t.Errorf("not reported: %v", want)
 	}
 }
 
-func TestWhatIsNotFoundIsNamed(t *testing.T) {
-	var w wiring
-	w.look(fstest.MapFS{})
-	for _, m := range w.missing() {
-		if !errors.Is(m.Err, hal.ErrNotFound) {
-			t.Errorf("%s: %v, want hal.ErrNotFound", m.Device, m.Err)
+func TestNothingPluggedInIsAReaderThatWaits(t *testing.T) {
+	b, log := assembled(t, fstest.MapFS{}, Settings{}, desk)
+	if b.Contact == nil || !strings.Contains(log, "no chip card reader is plugged in") {
+		t.Errorf("chip card reader %v; log:\n%s", b.Contact, log)
+	}
+}
+
+func TestSwitchedOffIsLeftOut(t *testing.T) {
+	s := Settings{CCID: off, PN532: off, Screen: off, Swipe: off, Keys: off, Tamper: off, Signals: off}
+	if err := s.Check(); err != nil {
+		t.Fatal(err)
+	}
+	b, _ := assembled(t, fstest.MapFS{}, s, pi)
+	if b.Contact != nil || b.Contactless != nil || b.Screen != nil || b.Swipe != nil || b.Input != nil || b.Signals != nil || b.Tamper != nil {
+		t.Errorf("a device is in use: %+v", b)
+	}
+	if got := missing(b, "contactless reader"); !strings.Contains(got, "switched off by devices.pn532") {
+		t.Errorf("contactless reader: %q", got)
+	}
+}
+
+func TestSettingsAreChecked(t *testing.T) {
+	for _, good := range []Settings{
+		{}, {CCID: "08e6:3437", PN532: "hsu:/dev/ttyUSB0", Screen: "fb:/dev/fb0", Swipe: "usb:0801:0001", Keys: "gpio", Tamper: "gpio", Signals: "gpio"},
+		{PN532: "hsu:usb:PN532-0001", Screen: "ssd1306:/dev/i2c-1"}, {PN532: "i2c:/dev/i2c-1"}, {PN532: "spi:/dev/spidev0.0"},
+	} {
+		if err := good.Check(); err != nil {
+			t.Errorf("%+v: %v", good, err)
 		}
 	}
+	for name, bad := range map[string]Settings{
+		"pn532": {PN532: "/dev/ttyUSB0"}, "screen": {Screen: "fb:fb0"}, "swipe": {Swipe: "0801:0001"}, "keys": {Keys: "yes"}, "tamper": {Tamper: "26"}, "ccid": {CCID: "a b"},
+	} {
+		if err := bad.Check(); err == nil || !strings.Contains(err.Error(), "devices."+name) {
+			t.Errorf("%+v: %v", bad, err)
+		}
+		if _, err := Open("none", t.TempDir(), bad, quiet()); err == nil {
+			t.Errorf("%+v: the board opened", bad)
+		}
+	}
+}
+
+func TestSingleDevice(t *testing.T) {
+	for _, spec := range []string{"ccid", "ccid=08e6:3437", "pn532=hsu:/dev/ttyUSB7", "evdev", "swipe=usb:0801:0001", "fb=/dev/fb7", "watchdog=/dev/watchdog7"} {
+		b, err := Single(spec, quiet())
+		if err != nil {
+			t.Errorf("%s: %v", spec, err)
+			continue
+		}
+		if err := b.Close(); err != nil {
+			t.Errorf("%s: Close: %v", spec, err)
+		}
+	}
+	for _, spec := range []string{"", "toaster", "pn532", "pn532=ttyUSB0", "fb="} {
+		if _, err := Single(spec, quiet()); err == nil {
+			t.Errorf("%q was accepted", spec)
+		}
+	}
+}
+
+// input is keys in a test's hand.
+type input chan hal.Key
+
+func (i input) Next(ctx context.Context) (hal.InputEvent, error) {
+	select {
+	case k, ok := <-i:
+		if !ok {
+			return hal.InputEvent{}, hal.ErrNotFound
+		}
+		return hal.InputEvent{Key: k}, nil
+	case <-ctx.Done():
+		return hal.InputEvent{}, ctx.Err()
+	}
+}
+
+func TestTwoInputsAreOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second := make(input, 1), make(input, 1)
+		both := either{first, second}
+		second <- hal.Key7
+		if e, err := both.Next(t.Context()); err != nil || e.Key != hal.Key7 {
+			t.Errorf("got %v, %v", e.Key, err)
+		}
+		close(first) // unplugged: the other still works
+		second <- hal.KeyCancel
+		if e, err := both.Next(t.Context()); err != nil || e.Key != hal.KeyCancel {
+			t.Errorf("got %v, %v", e.Key, err)
+		}
+		close(second)
+		if _, err := both.Next(t.Context()); !errors.Is(err, hal.ErrNotFound) {
+			t.Errorf("got %v, want hal.ErrNotFound", err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		stop()
+		if _, err := (either{make(input), make(input)}).Next(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want context.Canceled", err)
+		}
+	})
 }

@@ -7,45 +7,8 @@ import (
 	"strings"
 )
 
-// wiring is what was found on this computer, in words.
-type wiring struct {
-	i2c, spi     []string // buses by periph's name
-	lines        int      // GPIO lines
-	ccid         []string // USB chip card readers
-	serials      []string // USB serial adapters
-	inputs       []string // keyboards and what types like one
-	framebuffers []string
-	watchdogs    []string
-}
-
-// look finds devices below root, which is "/" of a Linux system. It opens
-// nothing in /dev: some devices act on being opened (a watchdog starts).
-func (w *wiring) look(root fs.FS) {
-	w.ccid = ccidReaders(root)
-	w.serials = nodes(root, "dev/ttyUSB*", "dev/ttyACM*")
-	w.inputs = nodes(root, "dev/input/event*")
-	w.framebuffers = nodes(root, "dev/fb0")
-	w.watchdogs = nodes(root, "dev/watchdog")
-}
-
-// places are where a PN532 could be.
-func (w *wiring) places() []string {
-	var found []string
-	if n := len(w.i2c); n > 0 {
-		found = append(found, "I2C "+strings.Join(w.i2c, " "))
-	}
-	if n := len(w.spi); n > 0 {
-		found = append(found, "SPI "+strings.Join(w.spi, " "))
-	}
-	return append(found, w.serials...)
-}
-
-func (w *wiring) gpio() []string {
-	if w.lines == 0 {
-		return nil
-	}
-	return []string{fmt.Sprintf("%d GPIO lines", w.lines)}
-}
+// What Linux has found is looked up by name only: some devices act on being
+// opened (a watchdog starts).
 
 func nodes(root fs.FS, patterns ...string) []string {
 	var found []string

@@ -1,0 +1,91 @@
+package board
+
+import (
+	"context"
+	"image"
+
+	"smartreader/hal"
+	"smartreader/hal/evdev"
+)
+
+// pressed adds what can be pressed: own is "evdev",
+// "gpio" or both; w may be nil on a board without lines.
+func (a *assembly) pressed(w *wired, own ...string) {
+	switch a.settings.Keys {
+	case "":
+	case off:
+		own = nil
+	default:
+		own = []string{a.settings.Keys}
+	}
+	var found either
+	for _, kind := range own {
+		switch kind {
+		case "evdev":
+			size := image.Point{}
+			if a.board.Screen != nil {
+				size = a.board.Screen.Bounds().Size()
+			}
+			input := evdev.NewInput(evdev.Options{Screen: size, Exclude: a.settings.Swipe, Log: a.log})
+			a.keep(input)
+			found = append(found, input)
+		case "gpio":
+			if w == nil {
+				a.miss(matrixKeypad, hal.ErrUnsupported, "the board %q has no lines for one", a.board.Name)
+				continue
+			}
+			pad, err := a.keypad(w)
+			if err != nil {
+				a.miss(matrixKeypad, hal.ErrNotFound, "%v", err)
+				continue
+			}
+			a.keep(pad)
+			found = append(found, pad)
+		}
+	}
+	switch len(found) {
+	case 0:
+		a.miss(keys, hal.ErrNotFound, "none are in use; set devices.keys to %q or %q", "evdev", "gpio")
+	case 1:
+		a.board.Input = found[0]
+	default:
+		a.board.Input = found
+	}
+}
+
+// either is several inputs as one. A second key pressed at the very moment of
+// the first is lost, as the contract allows.
+type either []hal.Input
+
+func (e either) Next(ctx context.Context) (hal.InputEvent, error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	type result struct {
+		event hal.InputEvent
+		err   error
+	}
+	results := make(chan result, len(e))
+	for _, input := range e {
+		go func() {
+			event, err := input.Next(ctx)
+			results <- result{event, err}
+		}()
+	}
+	var first *result
+	var failed error
+	for range e {
+		r := <-results
+		if r.err != nil {
+			failed = r.err
+			continue
+		}
+		if first == nil {
+			first = &r
+			stop() // the others end soon, and are waited for
+		}
+	}
+	if first == nil {
+		return hal.InputEvent{}, failed
+	}
+	return first.event, nil
+}
