@@ -50,11 +50,32 @@ func tolerance() int {
 	return 2
 }
 
-func TestGolden(t *testing.T) {
-	for name, v := range goldens {
+func TestGolden(t *testing.T) { checkGoldens(t, "golden", goldens, goldenSize) }
+
+// smalls are all screens at 128 x 64.
+var smalls = map[string]View{
+	"starting":         goldens["starting"],
+	"not-ready":        goldens["not-ready"],
+	"idle":             goldens["idle"],
+	"idle-staff":       goldens["idle-staff-offline"],
+	"present-card":     goldens["present-card"],
+	"present-card-all": {Kind: PresentCard, Language: "de", Amount: 123456789, Currency: "eur", Entries: Insert | Tap | Swipe},
+	"processing":       goldens["processing"],
+	"accepted":         goldens["accepted"],
+	"declined":         goldens["declined"],
+	"remove-card":      goldens["remove-card"],
+	"try-again":        goldens["try-again"],
+	"error":            goldens["error"],
+	"error-message":    goldens["error-message"],
+}
+
+func TestSmallGolden(t *testing.T) { checkGoldens(t, "small", smalls, image.Pt(128, 64)) }
+
+func checkGoldens(t *testing.T, dir string, views map[string]View, size image.Point) {
+	for name, v := range views {
 		t.Run(name, func(t *testing.T) {
-			path := filepath.Join("testdata", "golden", name+".png")
-			got := Render(v, goldenSize)
+			path := filepath.Join("testdata", dir, name+".png")
+			got := Render(v, size)
 			if *update {
 				write(t, path, got)
 				return
@@ -80,18 +101,39 @@ func TestGolden(t *testing.T) {
 }
 
 func TestEveryKindHasAGolden(t *testing.T) {
-	seen := map[Kind]bool{}
-	for _, v := range goldens {
-		seen[v.Kind] = true
-	}
-	for k := Starting; k <= Error; k++ {
-		if !seen[k] || k.String() == "unknown" {
-			t.Errorf("screen %d (%s) has no golden picture", k, k)
+	for dir, views := range map[string]map[string]View{"golden": goldens, "small": smalls} {
+		seen := map[Kind]bool{}
+		for _, v := range views {
+			seen[v.Kind] = true
+		}
+		for k := Starting; k <= Error; k++ {
+			if !seen[k] || k.String() == "unknown" {
+				t.Errorf("screen %d (%s) has no %s picture", k, k, dir)
+			}
+		}
+		files, err := filepath.Glob(filepath.Join("testdata", dir, "*.png"))
+		if err != nil || len(files) != len(views) {
+			t.Errorf("%d %s pictures for %d views, %v", len(files), dir, len(views), err)
 		}
 	}
-	files, err := filepath.Glob(filepath.Join("testdata", "golden", "*.png"))
-	if err != nil || len(files) != len(goldens) {
-		t.Errorf("%d golden pictures for %d views, %v", len(files), len(goldens), err)
+}
+
+func TestSmallScreensAreBlackAndWhite(t *testing.T) {
+	for name, v := range smalls {
+		m := Render(v, image.Pt(128, 64))
+		lit := 0
+		for i := 0; i < len(m.Pix); i += 4 {
+			switch [4]byte(m.Pix[i:]) {
+			case [4]byte{255, 255, 255, 255}:
+				lit++
+			case [4]byte{0, 0, 0, 255}:
+			default:
+				t.Fatalf("%s: a pixel of % x", name, m.Pix[i:i+4])
+			}
+		}
+		if lit == 0 || lit > 128*64/3 {
+			t.Errorf("%s: %d pixels are lit", name, lit)
+		}
 	}
 }
 

@@ -3,12 +3,14 @@ package display
 import (
 	"image"
 	"image/color"
+	"image/draw"
 	"strconv"
 )
 
 // Render draws a view. It never fails: a view that cannot be shown as it is
 // becomes the Error screen, a size without pixels an empty picture. Sizes from
-// 320 x 240 up are laid out for; smaller ones shrink.
+// 320 x 240 up are laid out for; smaller ones shrink. Below 200 x 120 only words
+// are left, in black and white, made for 128 x 64.
 func Render(v View, size image.Point) *image.RGBA {
 	return compose(v, size).img
 }
@@ -20,6 +22,10 @@ func compose(v View, size image.Point) *canvas {
 	c := newCanvas(size)
 	if size == (image.Point{}) {
 		return c
+	}
+	if small(size) {
+		draw.Draw(c.img, c.img.Rect, image.Black, image.Point{}, draw.Src)
+		defer c.harden()
 	}
 	t := languages[base(v.Language)]
 	amount, err := "", error(nil)
@@ -60,7 +66,7 @@ func compose(v View, size image.Point) *canvas {
 	default:
 		c.status(v, attention, or(v.Message, t.somethingWrong), "")
 	}
-	if v.Badge != nil && v.Kind <= Idle {
+	if v.Badge != nil && v.Kind <= Idle && !small(size) {
 		c.badge(*v.Badge, t)
 	}
 	return c
@@ -74,11 +80,15 @@ func (c *canvas) header(v View) {
 
 // status is the screen of one state: a shape, a word, a detail.
 func (c *canvas) status(v View, draw icon, word, detail string) {
-	small := style{weight: medium, color: muted, max: c.px(27), min: c.px(16), lines: 2}
-	c.statusIn(v, draw, word, detail, small)
+	under := style{weight: medium, color: muted, max: c.px(27), min: c.px(16), lines: 2}
+	c.statusIn(v, draw, word, detail, under)
 }
 
-func (c *canvas) statusIn(v View, draw icon, word, detail string, small style) {
+func (c *canvas) statusIn(v View, draw icon, word, detail string, under style) {
+	if small(c.img.Rect.Max) {
+		c.words(style{}, style{whole: under.whole}, word, detail)
+		return
+	}
 	c.header(v)
 	c.draw(draw, c.at(50, 190, 950, 540))
 	wordBox, detailBox := c.at(50, 575, 950, 770), c.at(50, 780, 950, 920)
@@ -86,16 +96,28 @@ func (c *canvas) statusIn(v View, draw icon, word, detail string, small style) {
 		wordBox = c.at(50, 575, 950, 860)
 	}
 	c.text(wordBox, word, style{weight: bold, color: ink, max: c.px(46), min: c.px(20), lines: 2})
-	c.text(detailBox, detail, small)
+	c.text(detailBox, detail, under)
 }
 
 func (c *canvas) idle(v View, t texts) {
+	if small(c.img.Rect.Max) {
+		under := v.Merchant
+		if v.Badge != nil {
+			under = v.Badge.words(t)
+		}
+		c.words(style{}, style{}, t.welcome, under)
+		return
+	}
 	c.draw(mark, c.at(50, 140, 950, 440))
 	c.text(c.at(50, 480, 950, 680), t.welcome, style{weight: bold, color: ink, max: c.px(56), min: c.px(24)})
 	c.text(c.at(50, 690, 950, 870), v.Merchant, style{weight: medium, color: muted, max: c.px(28), min: c.px(17), lines: 2})
 }
 
 func (c *canvas) presentCard(v View, t texts, amount string) {
+	if small(c.img.Rect.Max) {
+		c.words(style{whole: true}, style{}, amount, or(t.ways(v.Entries), t.pleaseWait))
+		return
+	}
 	c.header(v)
 	c.text(c.at(40, 170, 960, 475), amount, style{weight: bold, color: ink, max: c.px(84), whole: true})
 	ways := t.entries(v.Entries)
@@ -130,14 +152,22 @@ func (c *canvas) card(box image.Rectangle) {
 	c.fill(panel, rounded(corner(box.Min), corner(box.Max), float64(c.px(14))))
 }
 
-// badge is for staff: the link's state as a shape and words, bottom right.
-func (c *canvas) badge(b Badge, t texts) {
-	word, col := t.online, color.Color(success)
-	if !b.Online {
-		word, col = t.offline, warning
+func (b Badge) words(t texts) string {
+	s := t.offline
+	if b.Online {
+		s = t.online
 	}
 	if b.Queued > 0 {
-		word += " · " + strconv.Itoa(b.Queued) + " " + t.queued
+		s += " · " + strconv.Itoa(b.Queued) + " " + t.queued
+	}
+	return s
+}
+
+// badge is for staff: the link's state as a shape and words, bottom right.
+func (c *canvas) badge(b Badge, t texts) {
+	word, col := b.words(t), color.Color(success)
+	if !b.Online {
+		col = warning
 	}
 	box := c.at(500, 890, 975, 975)
 	face := c.faces.get(medium, c.px(15))
@@ -186,7 +216,7 @@ func (t texts) ways(e Entries) string {
 	s := ""
 	for i, w := range ways {
 		if i > 0 {
-			s += " · "
+			s += "\u00a0· " // a line never begins with the dot
 		}
 		s += w.label
 	}

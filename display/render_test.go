@@ -10,7 +10,7 @@ import (
 )
 
 // sizes a reader's screen may have.
-var sizes = []image.Point{{320, 240}, {480, 320}, {800, 480}, {240, 320}, {1024, 600}}
+var sizes = []image.Point{{320, 240}, {480, 320}, {800, 480}, {240, 320}, {1024, 600}, {128, 64}, {128, 32}}
 
 // hard are views that are difficult to fit.
 func hard() []View {

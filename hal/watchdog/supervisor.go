@@ -1,0 +1,34 @@
+package watchdog
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"syscall"
+)
+
+// Variable is the environment variable in which a supervisor tells a program
+// the number of the file to beat on.
+const Variable = "READER_HEARTBEAT"
+
+// Supervisor returns the heartbeat of a supervised program, kicked for the
+// first time. It is nil when nobody supervises.
+func Supervisor() (*Pulse, error) {
+	text := os.Getenv(Variable)
+	if text == "" {
+		return nil, nil
+	}
+	fd, err := strconv.ParseUint(text, 10, 16)
+	if err != nil {
+		return nil, fmt.Errorf("watchdog: %s: %w", Variable, err)
+	}
+	// Non-blocking, so that a supervisor that hangs does not hang the program.
+	if err := syscall.SetNonblock(int(fd), true); err != nil {
+		return nil, fmt.Errorf("watchdog: %s: file %d: %w", Variable, fd, err)
+	}
+	pulse := Heartbeat(os.NewFile(uintptr(fd), "heartbeat"))
+	if err := pulse.Kick(); err != nil {
+		return nil, fmt.Errorf("watchdog: %s: %w", Variable, err)
+	}
+	return pulse, nil
+}
