@@ -32,7 +32,10 @@ type Board struct {
 
 // Missing is one device the board does not have.
 type Missing struct {
-	Device string // "chip card reader", "screen", ...
+	// Device is one of "chip card reader", "contactless reader", "magnetic stripe
+	// reader", "PIN pad", "screen", "keys", "lights and beeper", "tamper switch",
+	// "watchdog", "secure element"; a board may have names of its own besides.
+	Device string
 	// Err matches ErrNotFound when nothing was found, ErrUnsupported when
 	// something was found that this build has no driver for. Its text says
 	// what was looked for and the remedy, for the installer to read.

@@ -29,6 +29,7 @@ var steps = []step{
 	{"cross", "the firmware builds as a static program for linux/amd64 and linux/arm64", cross},
 	{"32bit", "the firmware refuses to be built for 32 bits", refuse32},
 	{"test", "all tests, with the race detector; import rules are tests of build/archtest", test},
+	{"example", "the hardware maker's repository in build/example builds, conforms and passes its tests", example},
 	{"fuzz", "every fuzz target, for a share of the time", fuzz},
 }
 
@@ -70,6 +71,27 @@ func test(ctx context.Context, j *job) (string, error) {
 	if err != nil && strings.Contains(err.Error(), "C compiler") {
 		err = fmt.Errorf("the race detector needs a C compiler (install gcc or clang), -short does without\n%w", err)
 	}
+	return "", err
+}
+
+// example checks the module in build/example, which ./... does not see. It needs
+// the requirements of this module, so its go.mod follows those.
+func example(ctx context.Context, j *job) (string, error) {
+	const folder = "build/example"
+	if out, err := j.golang(ctx, "-C", folder, "mod", "tidy", "-diff"); err != nil {
+		return "", fmt.Errorf("%s/go.mod or go.sum is not tidy; run: go -C %s mod tidy\n%s(%w)", folder, folder, out, err)
+	}
+	if _, err := j.golang(ctx, "-C", folder, "vet", "./..."); err != nil {
+		return "", err
+	}
+	if _, err := j.golang(ctx, "-C", folder, "run", staticcheck, "./..."); err != nil {
+		return "", err
+	}
+	if j.short {
+		_, err := j.golang(ctx, "-C", folder, "test", "-short", "./...")
+		return "short, without race detector", err
+	}
+	_, err := j.command(ctx, []string{"CGO_ENABLED=1"}, "go", "-C", folder, "test", "-race", "./...")
 	return "", err
 }
 

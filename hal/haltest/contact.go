@@ -1,169 +1,148 @@
 package haltest
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"sync/atomic"
-	"testing"
-	"time"
 
 	"smartreader/hal"
 )
 
-// Hand puts a card in and takes it out. It fails the test when it cannot.
+// Hand moves one card: into the slot and out of it, or to the antenna and away.
+// It may return before the card has moved (a person was asked to); it fails the
+// test when it cannot.
 type Hand interface {
 	Insert()
 	Remove()
 }
 
-// short is how long a check waits to see that nothing happens; long is how long
-// something may take that must happen (somebody moves a card by hand).
-const (
-	short = 200 * time.Millisecond
-	long  = 30 * time.Second
-)
-
-// selectPSE is a command every EMV card answers, if only with "not found".
-var selectPSE = append([]byte{0x00, 0xA4, 0x04, 0x00, 14}, "1PAY.SYS.DDF01\x00"...)
+// selectPSE is a command every EMV contact card answers, if only with "not
+// found" (EMV Book 1, SELECT; Payment System Environment).
+const selectPSE = "\x00\xA4\x04\x00\x0E1PAY.SYS.DDF01\x00"
 
 // ContactReader checks a chip slot, which must be empty. The card in the hand
-// must be an EMV card.
-func ContactReader(t testing.TB, r hal.ContactReader, hand Hand) {
+// must be an EMV card. The hand puts it in and takes it out twice.
+func ContactReader(t T, r hal.ContactReader, hand Hand) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*long)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*patience)
 	defer cancel()
-
-	present(ctx, t, r, false)
-	if err := r.WaitRemoval(ctx); err != nil {
-		t.Fatalf("WaitRemoval with an empty slot: %v", err)
-	}
-	endsWithContext(t, "Activate with an empty slot", func(ctx context.Context) error {
+	activate := func(ctx context.Context) error {
 		_, err := r.Activate(ctx)
 		return err
-	})
-
-	card := activateAfter(ctx, t, r, hand)
-	present(ctx, t, r, true)
-	endsWithContext(t, "WaitRemoval with a card in the slot", r.WaitRemoval)
-	answers(ctx, t, card)
-
-	cancelled, stop := context.WithCancel(ctx)
-	stop()
-	if _, err := card.Transceive(cancelled, selectPSE); !errors.Is(err, context.Canceled) {
-		t.Errorf("Transceive with a cancelled context: got %v, want context.Canceled", err)
 	}
-	closed(ctx, t, card)
 
+	check(t, "empty slot", "take the card out; if the slot is empty, look at how the driver learns of cards")
+	present(ctx, t, r, false)
+	if err := r.WaitRemoval(ctx); err != nil {
+		t.Fatalf("WaitRemoval with an empty slot: got %v, want nil", err)
+	}
+	check(t, "waiting for a card ends with the context", "a driver whose chip cannot wait interruptibly polls in short steps")
+	endsWithContext(t, "Activate with an empty slot", activate)
+	refusesCancelled(t, "Present", func(ctx context.Context) error {
+		_, err := r.Present(ctx)
+		return err
+	})
+	present(ctx, t, r, false)
+
+	check(t, "a card put in is activated", "try the card in another reader, chip up and chip first; clean its contacts")
+	card := activateAfter(ctx, t, r, hand)
+	if len(card.ATR()) < 2 {
+		t.Errorf("ATR has %d bytes, want an answer to reset (2 at least)", len(card.ATR()))
+	}
+	present(ctx, t, r, true)
+	check(t, "a card is exchanged with", "look at the transport protocol: T=0 procedure bytes, T=1 blocks, GET RESPONSE")
+	answers(ctx, t, card, selectPSE)
+
+	check(t, "waiting for removal ends with the context", "a driver whose chip cannot wait interruptibly polls in short steps")
+	endsWithContext(t, "WaitRemoval with a card in the slot", r.WaitRemoval)
+	check(t, "an exchange is not begun for nobody", "look at the context before the first byte is sent")
+	refusesCancelled(t, "Transceive", func(ctx context.Context) error {
+		_, err := card.Transceive(ctx, []byte(selectPSE))
+		return err
+	})
+	check(t, "a closed card is dead", "Close powers the card down; what comes after is ErrHalted, a second Close is nil")
+	closed(ctx, t, card, selectPSE)
+
+	check(t, "a card that stayed is activated again", "Activate powers a card that is in the slot, from reset")
 	again, err := r.Activate(ctx)
 	if err != nil {
-		t.Fatalf("Activate with a card that stayed in the slot: %v", err)
+		t.Fatalf("Activate with a card that stayed in the slot: got %v, want the card", err)
 	}
-	answers(ctx, t, again)
-
+	answers(ctx, t, again, selectPSE)
+	check(t, "a new activation closes the card before it", "every Activate makes the card of the one before ErrHalted")
 	third, err := r.Activate(ctx)
 	if err != nil {
-		t.Fatalf("Activate of an activated card: %v", err)
+		t.Fatalf("Activate of an activated card: got %v, want the card", err)
 	}
-	if _, err := again.Transceive(ctx, selectPSE); !errors.Is(err, hal.ErrHalted) {
+	if _, err := again.Transceive(ctx, []byte(selectPSE)); !errors.Is(err, hal.ErrHalted) {
 		t.Errorf("Transceive on a card activated again since: got %v, want hal.ErrHalted", err)
 	}
-	answers(ctx, t, third)
+	if err := again.Close(); err != nil {
+		t.Errorf("Close of a card activated again since: got %v, want nil", err)
+	}
+	answers(ctx, t, third, selectPSE) // which that Close did not power down
 
+	check(t, "a card taken out is noticed", "look at how the driver learns of cards (slot changes, polling)")
 	hand.Remove()
 	if err := r.WaitRemoval(ctx); err != nil {
-		t.Fatalf("WaitRemoval after the card was taken out: %v", err)
+		t.Fatalf("WaitRemoval, the card being taken out: got %v, want nil", err)
 	}
 	present(ctx, t, r, false)
-	if _, err := third.Transceive(ctx, selectPSE); !errors.Is(err, hal.ErrCardRemoved) {
-		t.Errorf("Transceive after the card was taken out: got %v, want hal.ErrCardRemoved", err)
+	removed(ctx, t, third)
+
+	check(t, "a card put in again is another activation", "a card taken out stays dead, even when the same one comes back")
+	fourth := activateAfter(ctx, t, r, hand)
+	if _, err := third.Transceive(ctx, []byte(selectPSE)); !dead(err) {
+		t.Errorf("Transceive on the activation before the card was taken out: got %v, want hal.ErrCardRemoved or hal.ErrHalted", err)
 	}
-	if err := third.Close(); err != nil {
-		t.Errorf("Close after the card was taken out: %v", err)
+	answers(ctx, t, fourth, selectPSE)
+
+	check(t, "a card taken out during exchanges is noticed", "an exchange that the card leaves is ErrCardRemoved, not ErrMute")
+	hand.Remove()
+	err = exchangeUntilGone(ctx, fourth, selectPSE)
+	if !errors.Is(err, hal.ErrCardRemoved) {
+		t.Errorf("Transceive, the card being taken out: got %v, want hal.ErrCardRemoved", err)
+	}
+	if err := r.WaitRemoval(ctx); err != nil {
+		t.Fatalf("WaitRemoval after that: got %v, want nil", err)
+	}
+	if err := fourth.Close(); err != nil {
+		t.Errorf("Close of a card taken out: got %v, want nil", err)
 	}
 }
 
-func present(ctx context.Context, t testing.TB, r hal.ContactReader, want bool) {
+func present(ctx context.Context, t T, r hal.ContactReader, want bool) {
 	t.Helper()
 	if got, err := r.Present(ctx); err != nil || got != want {
-		t.Fatalf("Present = %v, %v; want %v, nil", got, err, want)
+		t.Fatalf("Present: got %v, %v; want %v, nil", got, err, want)
 	}
 }
 
-// activateAfter checks that Activate waits for the card.
-func activateAfter(ctx context.Context, t testing.TB, r hal.ContactReader, hand Hand) hal.Card {
+// activateAfter checks that Activate waits for the card, and that Present may
+// be asked meanwhile.
+func activateAfter(ctx context.Context, t T, r hal.ContactReader, hand Hand) hal.Card {
 	t.Helper()
-	type result struct {
-		card hal.Card
-		err  error
+	p := start(func() (hal.Card, error) { return r.Activate(ctx) })
+	if p.after(short) {
+		t.Fatalf("Activate with an empty slot: got %v, %v; want it to wait for a card", p.v, p.err)
 	}
-	var inserting atomic.Bool
-	done := make(chan result, 1)
-	go func() {
-		card, err := r.Activate(ctx)
-		if !inserting.Load() {
-			err = errors.Join(errors.New("activated before there was a card"), err)
-		}
-		done <- result{card, err}
-	}()
-	inserting.Store(true)
+	present(ctx, t, r, false)
 	hand.Insert()
-	got := <-done
-	if got.err != nil {
-		t.Fatalf("Activate: %v", got.err)
+	<-p.done
+	if errors.Is(p.err, context.DeadlineExceeded) {
+		t.Fatalf("Activate: got %v, want a card: none came, or it was not noticed", p.err)
 	}
-	if len(got.card.ATR()) < 2 {
-		t.Errorf("ATR has %d bytes", len(got.card.ATR()))
+	if p.err != nil {
+		t.Fatalf("Activate: got %v, want the card", p.err)
 	}
-	return got.card
+	return p.v
 }
 
-// answers checks one exchange, and that command and answers are not shared.
-func answers(ctx context.Context, t testing.TB, card hal.Card) {
+func removed(ctx context.Context, t T, card hal.Card) {
 	t.Helper()
-	command := bytes.Clone(selectPSE)
-	first, err := card.Transceive(ctx, command)
-	if err != nil {
-		t.Fatalf("Transceive: %v", err)
+	if _, err := card.Transceive(ctx, []byte(selectPSE)); !errors.Is(err, hal.ErrCardRemoved) {
+		t.Errorf("Transceive after the card was taken out: got %v, want hal.ErrCardRemoved", err)
 	}
-	if len(first) < 2 {
-		t.Fatalf("Transceive: %d bytes are no response", len(first))
-	}
-	if !bytes.Equal(command, selectPSE) {
-		t.Error("Transceive changed the command")
-	}
-	kept := bytes.Clone(first)
-	if _, err := card.Transceive(ctx, selectPSE); err != nil {
-		t.Fatalf("second Transceive: %v", err)
-	}
-	if !bytes.Equal(first, kept) {
-		t.Error("the second Transceive changed the first response")
-	}
-	atr := card.ATR()
-	clear(atr)
-	if bytes.Equal(atr, card.ATR()) {
-		t.Error("ATR returns the same slice twice")
-	}
-}
-
-func closed(ctx context.Context, t testing.TB, card hal.Card) {
-	t.Helper()
-	for range 2 {
-		if err := card.Close(); err != nil {
-			t.Errorf("Close: %v", err)
-		}
-	}
-	if _, err := card.Transceive(ctx, selectPSE); !errors.Is(err, hal.ErrHalted) {
-		t.Errorf("Transceive on a closed card: got %v, want hal.ErrHalted", err)
-	}
-}
-
-// endsWithContext checks that a waiting call ends when its context does.
-func endsWithContext(t testing.TB, what string, call func(context.Context) error) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), short)
-	defer cancel()
-	if err := call(ctx); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("%s: got %v, want context.DeadlineExceeded", what, err)
+	if err := card.Close(); err != nil {
+		t.Errorf("Close after the card was taken out: got %v, want nil", err)
 	}
 }

@@ -8,16 +8,16 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
-	"testing"
 
 	"smartreader/hal"
 )
 
 // KeyStore checks a key store, which must be empty. Reopen opens the same store
 // as after a restart. The store is erased at the end.
-func KeyStore(t testing.TB, reopen func() hal.KeyStore) {
+func KeyStore(t T, reopen func() hal.KeyStore) {
 	t.Helper()
 	ctx := t.Context()
+	check(t, "keys are made", "check that the folder can be written, or the secure element is provisioned")
 	s := reopen()
 	if _, err := s.Key(ctx, "identity"); !errors.Is(err, hal.ErrNoKey) {
 		t.Fatalf("Key of an empty store: got %v, want hal.ErrNoKey", err)
@@ -40,7 +40,7 @@ func KeyStore(t testing.TB, reopen func() hal.KeyStore) {
 		t.Fatalf("Create of a second key: %v", err)
 	}
 	if equal(key, other) {
-		t.Error("two names have the same key")
+		t.Errorf("two names have the same key")
 	}
 	cancelled, stop := context.WithCancel(ctx)
 	stop()
@@ -48,6 +48,7 @@ func KeyStore(t testing.TB, reopen func() hal.KeyStore) {
 		t.Errorf("Key with a cancelled context: got %v, want context.Canceled", err)
 	}
 
+	check(t, "keys survive a restart", "write the key durably before Create returns")
 	s = reopen()
 	again, err := s.Key(ctx, "identity")
 	if err != nil {
@@ -55,6 +56,7 @@ func KeyStore(t testing.TB, reopen func() hal.KeyStore) {
 	}
 	signs(t, again, key)
 
+	check(t, "erasing is final", "the tamper response is not called off, and remembered")
 	if err := s.Erase(cancelled); err != nil {
 		t.Fatalf("Erase must not be called off: %v", err)
 	}
@@ -72,7 +74,7 @@ func KeyStore(t testing.TB, reopen func() hal.KeyStore) {
 }
 
 // signs checks that what signer signs verifies with the public key of want.
-func signs(t testing.TB, signer, want crypto.Signer) {
+func signs(t T, signer, want crypto.Signer) {
 	t.Helper()
 	public, ok := want.Public().(*ecdsa.PublicKey)
 	if !ok || public.Curve != elliptic.P256() {
@@ -84,7 +86,7 @@ func signs(t testing.TB, signer, want crypto.Signer) {
 		t.Fatalf("Sign: %v", err)
 	}
 	if !ecdsa.VerifyASN1(public, digest[:], signature) {
-		t.Error("the signature does not verify")
+		t.Errorf("the signature does not verify")
 	}
 }
 

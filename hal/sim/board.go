@@ -24,6 +24,9 @@ type Board struct {
 	HAL *hal.Board
 
 	Tray     *Tray
+	Field    *Field
+	Head     *Head
+	Keys     *Keys
 	Screen   *Screen
 	Signals  *Signals
 	Tamper   *Tamper
@@ -51,37 +54,42 @@ func Open(o Options) (*Board, error) {
 	}
 	b := &Board{
 		Tray:     newTray(),
+		Field:    newField(),
+		Head:     newHead(),
+		Keys:     newKeys(),
 		Screen:   newScreen(o.ScreenSize),
 		Signals:  &Signals{},
 		Tamper:   newTamper(),
 		Watchdog: &Watchdog{},
 	}
 	b.HAL = &hal.Board{
-		Name:     "sim",
-		Serial:   o.Serial,
-		Contact:  b.Tray,
-		Screen:   b.Screen,
-		Signals:  b.Signals,
-		Tamper:   b.Tamper,
-		Keys:     keys,
-		Watchdog: b.Watchdog,
+		Name:        "sim",
+		Serial:      o.Serial,
+		Contact:     b.Tray,
+		Contactless: b.Field,
+		Swipe:       b.Head,
+		Screen:      b.Screen,
+		Input:       b.Keys,
+		Signals:     b.Signals,
+		Tamper:      b.Tamper,
+		Keys:        keys,
+		Watchdog:    b.Watchdog,
 		Missing: []hal.Missing{
-			absent("contactless reader"),
-			absent("magnetic stripe reader"),
-			absent("PIN pad"),
+			{Device: "PIN pad", Err: fmt.Errorf("the simulated reader has none (%w)", hal.ErrNotFound)},
 		},
 		Close: b.close,
 	}
 	return b, nil
 }
 
-func absent(device string) hal.Missing {
-	return hal.Missing{Device: device, Err: fmt.Errorf("the simulated reader has none (%w)", hal.ErrNotFound)}
-}
-
 func (b *Board) close() error {
 	b.Tray.halt()
+	b.Field.halt()
+	b.Head.moments.halt()
+	b.Keys.moments.halt()
 	b.Screen.halt()
+	b.Signals.halt()
 	b.Tamper.halt()
+	b.Watchdog.halt()
 	return nil
 }

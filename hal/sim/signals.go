@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"slices"
 	"sync"
 
@@ -13,9 +14,10 @@ const keptTones = 256
 
 // Signals records lights and tones. It is safe for concurrent use.
 type Signals struct {
-	mu    sync.Mutex
-	mask  byte
-	tones []hal.Tone
+	mu     sync.Mutex
+	mask   byte
+	tones  []hal.Tone
+	halted bool
 }
 
 var _ hal.Signals = (*Signals)(nil)
@@ -24,6 +26,9 @@ var _ hal.Signals = (*Signals)(nil)
 func (s *Signals) LEDs(mask byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.halted {
+		return fmt.Errorf("sim: lights: %w", hal.ErrHalted)
+	}
 	s.mask = mask & hal.AllLEDs
 	return nil
 }
@@ -32,6 +37,9 @@ func (s *Signals) LEDs(mask byte) error {
 func (s *Signals) Tone(t hal.Tone) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.halted {
+		return fmt.Errorf("sim: tone: %w", hal.ErrHalted)
+	}
 	if len(s.tones) == keptTones {
 		s.tones = slices.Delete(s.tones, 0, 1)
 	}
@@ -51,4 +59,10 @@ func (s *Signals) Tones() []hal.Tone {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.tones)
+}
+
+func (s *Signals) halt() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mask, s.halted = 0, true
 }

@@ -204,6 +204,17 @@ func (t *Tray) announce() {
 	t.changed = make(chan struct{})
 }
 
+// powerDown takes the power from the card, if there is one. It returns false
+// when the tray was halted.
+func (t *Tray) powerDown() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.card != nil {
+		t.card.active = nil
+	}
+	return !t.halted
+}
+
 func (t *Tray) halt() {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -8,7 +8,6 @@ import (
 	"testing/synctest"
 
 	"smartreader/hal"
-	"smartreader/hal/haltest"
 	"smartreader/hal/sim"
 )
 
@@ -67,13 +66,6 @@ func (h hand) Remove() {
 	if err := h.tray.Remove(); err != nil {
 		h.t.Fatal(err)
 	}
-}
-
-func TestTrayConforms(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := open(t)
-		haltest.ContactReader(t, b.HAL.Contact, hand{t, b.Tray, newChip()})
-	})
 }
 
 func TestInsertAndRemove(t *testing.T) {

@@ -1,0 +1,291 @@
+package report_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"image"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"smartreader/hal"
+	"smartreader/hal/filekeys"
+	"smartreader/hal/haltest/report"
+	"smartreader/hal/sim"
+)
+
+type chip struct{}
+
+func (chip) ATR() []byte { return []byte{0x3B, 0x00} }
+func (chip) Reset()      {}
+func (chip) Exchange(context.Context, []byte) ([]byte, error) {
+	return []byte{0x6A, 0x82}, nil
+}
+
+// robot does what the lines ask a person to do, as a machine would that reads
+// them from a console.
+type robot struct {
+	t     *testing.T
+	board *sim.Board
+	said  []string
+}
+
+func (r *robot) Write(p []byte) (int, error) {
+	line := strings.TrimSuffix(string(p), "\n")
+	r.said = append(r.said, line)
+	b, ok := r.board, true
+	var err error
+	switch line {
+	case "HAND: insert the chip card":
+		err = b.Tray.Insert("card", chip{})
+	case "HAND: remove the chip card":
+		err = b.Tray.Remove()
+	case "HAND: hold the contactless card to the reader":
+		err = b.Field.Tap("card", chip{})
+	case "HAND: hold two contactless cards to the reader":
+		err = errors.Join(b.Field.Tap("card", chip{}), b.Field.Tap("second", chip{}))
+	case "HAND: take the contactless card away":
+		err = b.Field.Take()
+	case "HAND: swipe the card":
+		ok = b.Head.Swipe(hal.Tracks{Two: hal.NewSecret([]byte("4000000000000002=3012201"))})
+	case "HAND: press key 5":
+		b.Keys.Press(hal.Key5) // before anybody waits, too
+	case "HAND: press key cancel":
+		b.Keys.Press(hal.KeyCancel)
+	case "HAND: open the case":
+		b.Tamper.Trigger("case open")
+	default:
+		var at image.Point
+		if n, _ := fmt.Sscanf(line, "HAND: touch the screen at %d,%d", &at.X, &at.Y); n == 2 {
+			b.Keys.Touch(at)
+			break
+		}
+		ok = strings.HasPrefix(line, "LOOK: ")
+	}
+	if !ok || err != nil {
+		r.t.Errorf("%q: nobody understood, or %v", line, err)
+	}
+	return len(p), nil
+}
+
+// setup makes a simulated reader, a robot and what it needs.
+func setup(t *testing.T) (*sim.Board, *robot, report.Options) {
+	t.Helper()
+	dir := t.TempDir()
+	b, err := sim.Open(sim.Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &robot{t: t, board: b}
+	hands := report.Person(r, hal.Key5, hal.KeyCancel)
+	hands.AddTwoCards(r)
+	hands.AddOpenCase(r)
+	hands.AddTouch(r)
+	return b, r, report.Options{Hands: hands, Close: true, Keys: func() hal.KeyStore {
+		keys, err := filekeys.Open(filepath.Join(dir, "trial"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return keys
+	}}
+}
+
+func verdicts(r *report.Report) map[string]report.Verdict {
+	all := map[string]report.Verdict{}
+	for _, c := range r.Checks {
+		if all[c.Device] != report.Fail {
+			all[c.Device] = c.Verdict
+		}
+	}
+	return all
+}
+
+func TestGoodBoardPasses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, _, opt := setup(t)
+		// A card somebody forgot is asked for first.
+		if err := b.Tray.Insert("forgotten", chip{}); err != nil {
+			t.Fatal(err)
+		}
+		told := 0
+		opt.Progress = func(report.Check) { told++ }
+		// An opened case is no closed one any more: closing is checked elsewhere.
+		opt.Close = false
+		got, err := report.Run(t.Context(), b.HAL, opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Verdict() != report.Pass || told != len(got.Checks) {
+			var out strings.Builder
+			got.WriteSummary(&out)
+			t.Errorf("%d checks, %d told of\n%s", len(got.Checks), told, &out)
+		}
+		for device, verdict := range verdicts(got) {
+			want := report.Pass
+			if device == "pinpad" {
+				want = report.Absent
+			}
+			if verdict != want {
+				t.Errorf("%s: %s, want %s", device, verdict, want)
+			}
+		}
+		if len(verdicts(got)) != 1+len(report.Devices()) {
+			t.Errorf("devices: %v", verdicts(got))
+		}
+		if b.Watchdog.Kicks() == 0 {
+			t.Error("the watchdog was not kicked")
+		}
+	})
+}
+
+func TestClosingIsTheLast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, _, opt := setup(t)
+		opt.Only = []string{"screen"}
+		got, err := report.Run(t.Context(), b.HAL, opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := got.Checks[len(got.Checks)-1]
+		if last.Device != "board" || last.Check != "closing ends calls" || last.Verdict != report.Pass {
+			t.Errorf("the last check: %+v", last)
+		}
+		if b.HAL.Watchdog.Kick() == nil {
+			t.Error("the board is still open")
+		}
+	})
+}
+
+// stuck is a slot that believes in a card for ever.
+type stuck struct{ hal.ContactReader }
+
+func (stuck) WaitRemoval(context.Context) error     { return nil }
+func (stuck) Present(context.Context) (bool, error) { return true, nil }
+
+func TestBadDevicesFail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, _, opt := setup(t)
+		opt.Close = false
+		b.HAL.Contact = stuck{}
+		b.HAL.Serial = "has space"
+		b.HAL.Missing = nil
+		b.HAL.Contactless = nil
+		opt.Only = []string{"contact", "contactless", "pinpad"}
+		got, err := report.Run(t.Context(), b.HAL, opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out strings.Builder
+		if err := got.WriteSummary(&out); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{
+			"Present: got true, <nil>; want false, nil", "remedy: take the card out", "was not checked",
+			`no entry "contactless reader" in Missing`, `no entry "PIN pad" in Missing`, `Serial is "has space"`,
+			"0 passed, 4 failed, 0 absent, 0 skipped\nCONFORMANCE: fail\n",
+		} {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("the report lacks %q", want)
+			}
+		}
+		if t.Failed() {
+			t.Log(out.String())
+		}
+	})
+}
+
+func TestPanicIsAFailure(t *testing.T) {
+	b, _, opt := setup(t)
+	b.HAL.Watchdog = nil // so that the suite's call is the first one
+	b.HAL.Keys = nil
+	b.HAL.Screen = panicking{b.HAL.Screen}
+	opt.Only, opt.Close = []string{"screen"}, false
+	got, err := report.Run(t.Context(), b.HAL, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := verdicts(got); v["screen"] != report.Fail || v["board"] != report.Fail {
+		t.Errorf("got %v", v)
+	}
+}
+
+type panicking struct{ hal.Screen }
+
+func (panicking) Bounds() image.Rectangle { panic("driver bug") }
+
+func TestWithoutHands(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, _, opt := setup(t)
+		opt.Hands, opt.Keys = report.Hands{}, nil
+		got, err := report.Run(t.Context(), b.HAL, opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]report.Verdict{
+			"board": report.Pass, "keys": report.Skipped, "watchdog": report.Pass, "tamper": report.Pass,
+			"screen": report.Pass, "signals": report.Pass, "contact": report.Skipped, "contactless": report.Skipped,
+			"swipe": report.Skipped, "input": report.Skipped, "pinpad": report.Absent,
+		}
+		if v := verdicts(got); fmt.Sprint(v) != fmt.Sprint(want) {
+			t.Errorf("got  %v\nwant %v", v, want)
+		}
+	})
+}
+
+// unpluggedSlot is supported and not plugged in.
+type unpluggedSlot struct{ hal.ContactReader }
+
+func (unpluggedSlot) Present(context.Context) (bool, error) {
+	return false, fmt.Errorf("plug in the slot: %w", hal.ErrNotFound)
+}
+
+func TestUnpluggedIsAbsentUnlessItIsNamed(t *testing.T) {
+	for want, only := range map[report.Verdict][]string{report.Absent: nil, report.Fail: {"contact"}} {
+		synctest.Test(t, func(t *testing.T) {
+			b, _, opt := setup(t)
+			b.HAL.Contact = unpluggedSlot{}
+			opt.Hands, opt.Only, opt.Close = report.Hands{}, only, false
+			got, err := report.Run(t.Context(), b.HAL, opt)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var out strings.Builder
+			for _, c := range got.Checks {
+				report.WriteRow(&out, c)
+			}
+			if v := verdicts(got)["contact"]; v != want || !strings.Contains(out.String(), "plug in the slot") {
+				t.Errorf("named %v: %s, want %s\n%s", only, v, want, &out)
+			}
+		})
+	}
+}
+
+func TestInterrupted(t *testing.T) {
+	b, _, opt := setup(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := report.Run(ctx, b.HAL, opt); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want context.Canceled", err)
+	}
+}
+
+func TestUnknownDevice(t *testing.T) {
+	b, _, opt := setup(t)
+	opt.Only = []string{"toaster"}
+	if _, err := report.Run(t.Context(), b.HAL, opt); err == nil || !strings.Contains(err.Error(), "contactless, swipe") {
+		t.Errorf("got %v, want the names there are", err)
+	}
+}
+
+func TestJSON(t *testing.T) {
+	out, err := json.Marshal(report.Report{Board: "b", Serial: "s", Checks: []report.Check{
+		{Device: "screen", Check: "size", Verdict: report.Fail, Detail: []string{"got, want"}, Remedy: "look", Seconds: 1.5},
+	}})
+	want := `{"board":"b","serial":"s","checks":[{"device":"screen","check":"size","verdict":"fail","detail":["got, want"],"remedy":"look","seconds":1.5}]}`
+	if err != nil || string(out) != want {
+		t.Errorf("got %s, %v", out, err)
+	}
+}

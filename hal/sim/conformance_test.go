@@ -1,0 +1,89 @@
+package sim_test
+
+import (
+	"image"
+	"testing"
+	"testing/synctest"
+
+	"smartreader/hal"
+	"smartreader/hal/haltest"
+	"smartreader/hal/sim"
+)
+
+// The whole simulated reader passes every suite. Time is that of synctest, so
+// what takes a person minutes takes no time here.
+func TestConforms(t *testing.T) {
+	for name, suite := range map[string]func(*testing.T, *sim.Board){
+		"contact": func(t *testing.T, b *sim.Board) {
+			haltest.ContactReader(t, b.HAL.Contact, hand{t, b.Tray, newChip()})
+		},
+		"contactless": func(t *testing.T, b *sim.Board) {
+			haltest.ContactlessReader(t, b.HAL.Contactless, tapper{t, b.Field})
+		},
+		"swipe":  func(t *testing.T, b *sim.Board) { haltest.SwipeReader(t, b.HAL.Swipe, swiper{t, b.Head}) },
+		"screen": func(t *testing.T, b *sim.Board) { haltest.Screen(t, b.HAL.Screen) },
+		"input": func(t *testing.T, b *sim.Board) {
+			haltest.Input(t, b.HAL.Input, haltest.Finger{
+				Keys:  []hal.Key{hal.Key5, hal.KeyEnter, hal.KeyCancel},
+				Press: func(k hal.Key) { b.Keys.Press(k) },
+				Area:  b.Screen.Bounds(),
+				Touch: func(at image.Point) { b.Keys.Touch(at) },
+			})
+		},
+		"signals": func(t *testing.T, b *sim.Board) { haltest.Signals(t, b.HAL.Signals) },
+		"tamper": func(t *testing.T, b *sim.Board) {
+			haltest.Tamper(t, b.HAL.Tamper, func() { b.Tamper.Trigger("case open") })
+		},
+		"watchdog": func(t *testing.T, b *sim.Board) { haltest.Watchdog(t, b.HAL.Watchdog) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { suite(t, open(t)) })
+		})
+	}
+}
+
+func TestClosing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t).HAL
+		haltest.Closing(t, b, b.Close)
+	})
+}
+
+type tapper struct {
+	t     *testing.T
+	field *sim.Field
+}
+
+func (h tapper) Insert() {
+	if err := h.field.Tap("card", newChip()); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func (h tapper) InsertBoth() {
+	h.Insert()
+	h.Insert()
+}
+
+func (h tapper) Remove() {
+	if err := h.field.Take(); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+type swiper struct {
+	t    *testing.T
+	head *sim.Head
+}
+
+func (h swiper) Swipe() {
+	if !h.head.Swipe(hal.Tracks{Two: hal.NewSecret([]byte("4000000000000002=3012201"))}) {
+		h.t.Fatal("nobody read the swipe")
+	}
+}
+
+func (h swiper) SwipeBadly() {
+	if !h.head.Swipe(hal.Tracks{}) {
+		h.t.Fatal("nobody read the swipe")
+	}
+}
