@@ -18,6 +18,7 @@ var allowed = []struct {
 	{"store/**", []string{"store/**"}},
 	{"lan/**", []string{"lan/**"}},
 	{"display", nil},
+	{"firmware/boot", []string{"hal/fb", "hal/watchdog"}},
 	{"firmware/payment", []string{"hal", "emvkernel/**", "store", "store/seal", "store/killpoint"}},
 	{"firmware/platform", []string{"store/seal", "store/killpoint"}},
 	{"firmware/reader", []string{"hal", "emvkernel/**", "store/**", "lan/**", "display", "firmware/payment", "firmware/platform"}},
@@ -32,6 +33,7 @@ var only = []struct {
 }{
 	{"github.com/dgraph-io/", []string{"store"}},
 	{"periph.io/x/host/", []string{"hal/board"}},
+	{"periph.io/x/devices/", []string{"hal/ssd1306"}},
 }
 
 // CheckImports returns every import that the rules forbid.

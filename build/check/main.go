@@ -6,6 +6,7 @@
 //	go run ./build/check -only vet,test   some steps
 //	go run ./build/check -list            the steps
 //	go run ./build/check -fuzz 1h         more fuzzing
+//	go run ./build/check -metal           images, QEMU and containers too; Debian packages: see CONTRIBUTING.md
 //
 // All steps run even when one fails; what failed is shown once more at the end,
 // and the exit code is 1. It needs Go and, for the race detector, a C compiler.
@@ -53,6 +54,7 @@ func check(ctx context.Context, args []string, out io.Writer) error {
 	short := flags.Bool("short", false, "quick: tests with -short and without race detector, no fuzzing")
 	fuzzing := flags.Duration("fuzz", 2*time.Minute, "how long to fuzz in all, shared by all targets; 0 for none")
 	only := flags.String("only", "", "run only these `steps`, separated by commas")
+	onMetal := flags.Bool("metal", false, "also the steps about devices: images, QEMU, containers")
 	list := flags.Bool("list", false, "list the steps and do nothing")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -64,13 +66,17 @@ func check(ctx context.Context, args []string, out io.Writer) error {
 		fmt.Fprintln(out, "check takes no arguments, and no negative durations; see -help")
 		return errUsage
 	}
+	all := slices.Concat(steps, metal)
 	if *list {
-		for _, s := range steps {
+		for _, s := range all {
 			fmt.Fprintf(out, "%-12s %s\n", s.name, s.what)
 		}
 		return nil
 	}
-	chosen, err := choose(steps, *only)
+	if *only == "" && !*onMetal {
+		all = steps
+	}
+	chosen, err := choose(all, *only)
 	if err != nil {
 		fmt.Fprintln(out, err)
 		return errUsage

@@ -1,3 +1,5 @@
+//go:build linux
+
 package board
 
 import (
@@ -181,7 +183,7 @@ func TestSettingsAreChecked(t *testing.T) {
 		}
 	}
 	for name, bad := range map[string]Settings{
-		"pn532": {PN532: "/dev/ttyUSB0"}, "screen": {Screen: "fb:fb0"}, "swipe": {Swipe: "0801:0001"}, "keys": {Keys: "yes"}, "tamper": {Tamper: "26"}, "ccid": {CCID: "a b"},
+		"pn532": {PN532: "/dev/ttyUSB0"}, "screen": {Screen: "fb:fb0"}, "swipe": {Swipe: "usb:801:1"}, "keys": {Keys: "yes"}, "tamper": {Tamper: "26"}, "ccid": {CCID: "a b"},
 	} {
 		if err := bad.Check(); err == nil || !strings.Contains(err.Error(), "devices."+name) {
 			t.Errorf("%+v: %v", bad, err)

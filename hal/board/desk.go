@@ -1,3 +1,5 @@
+//go:build linux
+
 package board
 
 // desk is a Linux computer with readers on USB. Keyboard and screen are its

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package board says what is wired where: one function per board, an explicit
 // switch on the name, no registry. It is the only package that starts periph's
 // host drivers and opens buses; drivers borrow them.

@@ -1,3 +1,5 @@
+//go:build linux
+
 package board
 
 import (
@@ -21,7 +23,7 @@ type Settings struct {
 	// monochrome OLED).
 	Screen string `json:"screen"`
 	// Swipe is a magnetic stripe reader that types like a keyboard:
-	// "usb:vvvv:pppp".
+	// "usb:vvvv:pppp", a part of its name, or its USB serial number.
 	Swipe string `json:"swipe"`
 	// Keys is "evdev" (keypads, keyboards and touch screens that Linux knows) or
 	// "gpio" (a matrix keypad on the board's lines).
@@ -45,7 +47,7 @@ var settingForms = []struct {
 	{"pn532", `"hsu:/dev/ttyUSB0", "hsu:usb:SERIAL", "i2c:/dev/i2c-1" or "spi:/dev/spidev0.0"`, func(s Settings) string { return s.PN532 },
 		regexp.MustCompile(`^(hsu:(/dev/\w+|usb:[!-~]{1,64})|i2c:/dev/i2c-\d+|spi:/dev/spidev\d+\.\d+)$`)},
 	{"screen", `"fb:/dev/fb0" or "ssd1306:/dev/i2c-1"`, func(s Settings) string { return s.Screen }, regexp.MustCompile(`^(fb:/dev/\w+|ssd1306:/dev/i2c-\d+)$`)},
-	{"swipe", `"usb:vvvv:pppp"`, func(s Settings) string { return s.Swipe }, regexp.MustCompile(`^usb:[0-9a-fA-F]{4}:[0-9a-fA-F]{4}$`)},
+	{"swipe", `"usb:vvvv:pppp", a part of its name or its USB serial number`, func(s Settings) string { return s.Swipe }, regexp.MustCompile(`^(usb:[0-9a-fA-F]{4}:[0-9a-fA-F]{4}|[^:\pC]{3,64})$`)},
 	{"keys", `"evdev" or "gpio"`, func(s Settings) string { return s.Keys }, regexp.MustCompile(`^(evdev|gpio)$`)},
 	{"tamper", `"gpio"`, func(s Settings) string { return s.Tamper }, regexp.MustCompile(`^gpio$`)},
 	{"signals", `"gpio"`, func(s Settings) string { return s.Signals }, regexp.MustCompile(`^gpio$`)},

@@ -1,8 +1,8 @@
+//go:build linux
+
 package board
 
 import (
-	"os"
-	"strconv"
 	"time"
 
 	"smartreader/hal"
@@ -12,14 +12,15 @@ import (
 // heartbeat adds the watchdog: the supervisor's, when there is one above this
 // process. It alone kicks the hardware's.
 func (a *assembly) heartbeat() {
-	fd, err := strconv.Atoi(os.Getenv("READER_HEARTBEAT"))
-	if err != nil {
+	pulse, err := watchdog.Supervisor()
+	switch {
+	case err != nil:
+		a.miss(watchdogTimer, hal.ErrNotFound, "%v", err)
+	case pulse == nil:
 		a.miss(watchdogTimer, hal.ErrNotFound, "nobody supervises this process; on the reader's own image the supervisor does")
-		return
+	default:
+		a.board.Watchdog = pulse
 	}
-	pipe := os.NewFile(uintptr(fd), "heartbeat")
-	a.keep(pipe)
-	a.board.Watchdog = watchdog.Heartbeat(pipe)
 }
 
 // hardwareWatchdog adds the machine's watchdog itself. Readers use heartbeat.

@@ -1,3 +1,5 @@
+//go:build linux
+
 package board
 
 // virt is QEMU's machine "virt" as build/qemu starts it: everything that is
