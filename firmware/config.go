@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+
+	"smartreader/firmware/boot"
+	"smartreader/hal/board"
 )
 
 // Config is the reader's whole configuration file. What belongs to the
@@ -16,6 +19,9 @@ type Config struct {
 	// Board is the wiring the reader runs on; an unknown one is refused with
 	// the list of known ones.
 	Board string `json:"board"`
+	// Devices choose where the board leaves a choice; see hal/board.Settings
+	// and docs/hardware.md.
+	Devices board.Settings `json:"devices"`
 	// DataDir holds ledger and keys. It must be on a local ext4 file system.
 	DataDir string `json:"dataDir"`
 	// Listen is the address POS connect to.
@@ -31,6 +37,12 @@ type Config struct {
 	RegistrationCode string `json:"registrationCode"`
 	// DeviceType is this kind of reader's name at the platform.
 	DeviceType string `json:"deviceType"`
+	// Network says how a device gets its address. Other computers' own systems
+	// see to that: there it is without effect, like TimeServers.
+	Network boot.Network `json:"network"`
+	// TimeServers are SNTP servers, as "host" or "host:port", for a device's
+	// clock. The first that answers counts.
+	TimeServers []string `json:"timeServers"`
 	// LogLevel is DEBUG, INFO, WARN or ERROR. No level logs card data.
 	LogLevel slog.Level `json:"logLevel"`
 }
@@ -40,6 +52,7 @@ func defaultConfig() Config {
 		Board: "desk", DataDir: "/var/lib/smartreader", Listen: ":4443", AllowedOrigins: []string{},
 		PlatformURL: "https://platform.example", PlatformCAFile: "/etc/smartreader/platform-ca.pem",
 		DeviceType: "smartreader_desk", LogLevel: slog.LevelInfo,
+		Network: boot.Network{Nameservers: []string{}}, TimeServers: []string{"time.cloudflare.com"},
 	}
 }
 
@@ -79,6 +92,9 @@ func parseConfig(data []byte) (Config, error) {
 		return Config{}, errors.New("platformUrl is empty")
 	case c.PlatformCAFile:
 		return Config{}, errors.New("platformCaFile is empty: without it the platform cannot be recognised")
+	}
+	if err := c.Network.Check(); err != nil {
+		return Config{}, err
 	}
 	return c, nil
 }

@@ -25,6 +25,7 @@ func TestConfigErrorsNameTheSetting(t *testing.T) {
 		"empty":      {`{"board": ""}`, "board"},
 		"no CA":      {`{"platformCaFile": ""}`, "platformCaFile"},
 		"two":        {`{} {}`, "after"},
+		"network":    {`{"network": {"address": "10.0.2.77"}}`, "10.0.2.77"},
 		"not JSON":   {`board = desk`, "invalid character"},
 	} {
 		if _, err := parseConfig([]byte(test.in)); err == nil || !strings.Contains(err.Error(), test.want) {

@@ -1,6 +1,9 @@
 // Command firmware is the production card reader: it opens the board it runs
 // on and serves the POS until it is told to stop.
 //
+// As the program /init of a device's initramfs it is the device's process 1 as
+// well, which starts the reader as a worker: see package boot.
+//
 // It contains no simulator and no test key.
 package main
 
@@ -16,12 +19,17 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	"time"
 
+	"smartreader/display"
 	"smartreader/firmware/reader"
+	"smartreader/hal"
 	"smartreader/hal/board"
+	"smartreader/hal/watchdog"
 )
 
 func main() {
+	stage()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil && !errors.Is(err, flag.ErrHelp) {
@@ -68,22 +76,39 @@ func start(ctx context.Context, c Config, acceptLoss string, stderr io.Writer) e
 		return fmt.Errorf("switch core dumps off: %w", err)
 	}
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: c.LogLevel}))
-	ca, err := os.ReadFile(c.PlatformCAFile)
-	if err != nil {
-		return fmt.Errorf("platformCaFile: %w", err)
-	}
-	b, err := board.Open(c.Board, c.DataDir, log)
+	b, err := board.Open(c.Board, c.DataDir, c.Devices, log)
 	if err != nil {
 		return err
 	}
 	if b.Close != nil {
 		defer b.Close()
 	}
-	return reader.Run(ctx, *b, reader.Options{
+	ca, err := os.ReadFile(c.PlatformCAFile)
+	if err != nil {
+		apologise(ctx, b.Screen)
+		return fmt.Errorf("platformCaFile: %w", err)
+	}
+	options := reader.Options{
 		Dir: c.DataDir, Listen: c.Listen, PlatformURL: c.PlatformURL, PlatformCA: ca,
 		RegistrationCode: c.RegistrationCode, DeviceType: c.DeviceType, AllowedOrigins: c.AllowedOrigins,
 		AcceptLoss: acceptLoss, Log: log,
-	})
+	}
+	if supervisor, ok := b.Watchdog.(*watchdog.Pulse); ok {
+		options.FloorRaised = func(t time.Time) {
+			if err := supervisor.Floor(t); err != nil {
+				log.Warn("time floor", "err", err)
+			}
+		}
+	}
+	return reader.Run(ctx, *b, options)
+}
+
+// apologise tells whoever stands before a reader that cannot start.
+func apologise(ctx context.Context, screen hal.Screen) {
+	if screen != nil {
+		// What is wrong is in the log; a screen that fails too changes nothing.
+		_ = screen.Show(ctx, display.Render(display.View{Kind: display.Error, Message: "Out of order"}, screen.Bounds().Size()))
+	}
 }
 
 // limitMemory keeps the reader small: readers have little memory, and the

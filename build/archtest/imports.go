@@ -22,7 +22,7 @@ var allowed = []struct {
 	{"firmware/payment", []string{"hal", "emvkernel/**", "store", "store/seal", "store/killpoint"}},
 	{"firmware/platform", []string{"store/seal", "store/killpoint"}},
 	{"firmware/reader", []string{"hal", "emvkernel/**", "store/**", "lan/**", "display", "firmware/payment", "firmware/platform"}},
-	{"firmware", []string{"hal", "hal/board", "firmware/**", "store", "lan", "display", "emvkernel"}},
+	{"firmware", []string{"hal", "hal/board", "hal/watchdog", "firmware/**", "store", "lan", "display", "emvkernel"}},
 	{"build/**", []string{"**"}},
 }
 

@@ -3,13 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
-	"strconv"
-	"syscall"
 
 	"acme.example/reader/acme100"
-	"smartreader/firmware/boot"
 	"smartreader/hal"
 	"smartreader/hal/fb"
 	"smartreader/hal/filekeys"
@@ -38,11 +34,15 @@ func open(c config) (*hal.Board, error) {
 	} else {
 		miss("screen", fmt.Errorf("%w: %w; check the setting screen", hal.ErrNotFound, err))
 	}
-	if pulse, err := supervisor(); err == nil {
+	// Process 1, when this program is its worker.
+	switch pulse, err := watchdog.Supervisor(); {
+	case err != nil:
+		miss("watchdog", fmt.Errorf("%w: %w", hal.ErrNotFound, err))
+	case pulse == nil:
+		miss("watchdog", fmt.Errorf("%w: nobody supervises this program", hal.ErrNotFound))
+	default:
 		b.Watchdog = pulse
 		closers = append(closers, pulse.Close)
-	} else {
-		miss("watchdog", fmt.Errorf("%w: %w", hal.ErrNotFound, err))
 	}
 	for _, device := range []string{
 		"contactless reader", "magnetic stripe reader", "PIN pad", "keys", "lights and beeper", "tamper switch",
@@ -58,17 +58,4 @@ func open(c config) (*hal.Board, error) {
 		return err
 	}
 	return b, nil
-}
-
-// supervisor is process 1, when this is its worker.
-func supervisor() (*watchdog.Pulse, error) {
-	fd, err := strconv.Atoi(os.Getenv(boot.HeartbeatVariable))
-	if err != nil {
-		return nil, errors.New("nobody supervises this program")
-	}
-	// A supervisor that hangs must not hang the reader.
-	if err := syscall.SetNonblock(fd, true); err != nil {
-		return nil, err
-	}
-	return watchdog.Heartbeat(os.NewFile(uintptr(fd), "heartbeat")), nil
 }

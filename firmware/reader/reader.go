@@ -23,9 +23,9 @@ import (
 // -ldflags "-X smartreader/firmware/reader.Version=...".
 var Version = "0.1.0-dev"
 
-// buildTime is a lower bound for the clock: no certificate check happens
-// before it. Raised with every release.
-var buildTime = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+// Released is a lower bound for the clock: no certificate check happens before
+// it. Raised with every release.
+var Released = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 
 // Options are what a reader needs besides its board.
 type Options struct {
@@ -47,6 +47,10 @@ type Options struct {
 	ConfirmTimeout   time.Duration
 	AuthorizeTimeout time.Duration
 	ConfigInterval   time.Duration // how often the configuration is read again; 0: 10 min
+
+	// FloorRaised, when not nil, is told the time floor: it is certainly later.
+	// Whoever sets the machine's clock must not set it below.
+	FloorRaised func(time.Time)
 
 	// AcceptLoss, when not empty, is the operator's reason for going on after
 	// the ledger was found damaged; see store.AcknowledgeLoss.
@@ -117,7 +121,7 @@ func (r *Reader) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := r.store.RaiseFloor(ctx, buildTime); err != nil { // it is not earlier than the release
+	if err := r.raiseFloor(ctx, Released); err != nil {
 		return fmt.Errorf("reader: time floor: %w", err)
 	}
 	if err := r.loadIdentity(signer); err != nil {
@@ -189,6 +193,15 @@ func (r *Reader) run(ctx context.Context) (err error) {
 		r.opt.Ready(listener.Addr(), r.readerID())
 	}
 	return group.end(nil)
+}
+
+// raiseFloor notes a time that is certainly past.
+func (r *Reader) raiseFloor(ctx context.Context, t time.Time) error {
+	err := r.store.RaiseFloor(ctx, t)
+	if r.opt.FloorRaised != nil {
+		r.opt.FloorRaised(r.store.TimeFloor())
+	}
+	return err
 }
 
 // settleDamage tells about a damaged ledger, and goes on past the damage if

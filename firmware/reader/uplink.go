@@ -37,14 +37,14 @@ func (r *Reader) newPlatform() error {
 // back, not even when the clock does.
 func (r *Reader) now() time.Time {
 	now := r.store.Now()
-	if now.Before(buildTime) {
-		return buildTime
+	if now.Before(Released) {
+		return Released
 	}
 	return now
 }
 
 // clockSet reports whether the clock shows a time that can be true.
-func (r *Reader) clockSet() bool { return time.Now().After(buildTime) }
+func (r *Reader) clockSet() bool { return time.Now().After(Released) }
 
 func (r *Reader) heartbeat() platform.HeartbeatRequest {
 	h := platform.HeartbeatRequest{SoftwareVersion: Version, Pending: r.store.Pending().Count}
@@ -62,7 +62,7 @@ func (r *Reader) platformTime(h platform.HeartbeatResponse) {
 	if told.Sub(r.store.TimeFloor()) < time.Hour {
 		return
 	}
-	if err := r.store.RaiseFloor(context.Background(), told); err != nil {
+	if err := r.raiseFloor(context.Background(), told); err != nil {
 		r.log.Error("the time floor was not raised", "err", err)
 	}
 }

@@ -53,6 +53,7 @@ func Open(name, dir string, s Settings, log *slog.Logger) (*hal.Board, error) {
 		return nil, fmt.Errorf("board: %s: %w", name, err)
 	}
 	assemble(a)
+	a.heartbeat()
 	return a.finish(), nil
 }
 

@@ -10,7 +10,6 @@ func desk(a *assembly) {
 	a.stripe()
 	a.picture()
 	a.pressed(nil)
-	a.heartbeat()
 }
 
 // none has no devices at all.

@@ -15,7 +15,6 @@ func pi(a *assembly) {
 	a.pressed(w, "evdev", "gpio")
 	a.signals(w)
 	a.tampers(w)
-	a.heartbeat()
 }
 
 func piWiring() *wired {

@@ -10,7 +10,6 @@ func virt(a *assembly) {
 	a.stripe()
 	a.picture("fb:/dev/fb0")
 	a.pressed(nil, "evdev")
-	a.heartbeat()
 }
 
 // raspi3b is QEMU's machine "raspi3b": the Pi's own peripherals as far as they
@@ -22,5 +21,4 @@ func raspi3b(a *assembly) {
 	a.picture("fb:/dev/fb0")
 	a.pressed(nil, "evdev")
 	a.signals(&wired{chips: []string{"pinctrl-bcm2835"}, leds: [4]int{5, 6, 13, 19}, beeper: 18})
-	a.heartbeat()
 }

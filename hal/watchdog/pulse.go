@@ -38,7 +38,9 @@ func Heartbeat(w io.Writer) *Pulse { return &Pulse{w: w} }
 
 // Kick implements hal.Watchdog. An error means that the supervisor does not
 // read (any more); the pipe holds thousands of lines before that is noticed.
-func (p *Pulse) Kick() error {
+func (p *Pulse) Kick() error { return p.write(Beat) }
+
+func (p *Pulse) write(line string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.halted {
@@ -49,11 +51,15 @@ func (p *Pulse) Kick() error {
 			return fmt.Errorf("watchdog: kick: %w", err)
 		}
 	}
-	if _, err := io.WriteString(p.w, Beat); err != nil {
+	if _, err := io.WriteString(p.w, line); err != nil {
 		return fmt.Errorf("watchdog: tell the supervisor: %w", err)
 	}
 	return nil
 }
+
+// Floor tells the supervisor that it is certainly later than t, so that it never
+// sets the clock below. It is a hint: a supervisor who does not read misses it.
+func (p *Pulse) Floor(t time.Time) error { return p.write(fmt.Sprintf("floor %d\n", t.Unix())) }
 
 // Close ends kicking: later kicks return hal.ErrHalted.
 func (p *Pulse) Close() error {

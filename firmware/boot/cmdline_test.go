@@ -1,0 +1,34 @@
+package boot
+
+import "testing"
+
+func TestCommandLine(t *testing.T) {
+	for line, want := range map[string]parameters{
+		"": {watchdog: true},
+		"console=ttyAMA0 quiet reader.disk=52454144\n":  {disk: 0x52454144, watchdog: true},
+		"reader.disk=00000001 reader.watchdog=off":      {disk: 1},
+		"reader.watchdog=off reader.watchdog=on":        {watchdog: true},
+		"reader.disk=11111111 reader.disk=deadBEEF x=y": {disk: 0xdeadbeef, watchdog: true},
+		"reader.diskette=1 xreader.disk=2 reader":       {watchdog: true},
+	} {
+		if got, err := parseCmdline(line); err != nil || got != want {
+			t.Errorf("%q: got %+v, %v; want %+v", line, got, err, want)
+		}
+	}
+	for _, line := range []string{"reader.disk=", "reader.disk", "reader.disk=123", "reader.disk=0x123456", "reader.disk=00000000", "reader.disk=zzzzzzzz", "reader.watchdog=no"} {
+		if _, err := parseCmdline(line); err == nil {
+			t.Errorf("%q was accepted", line)
+		}
+	}
+}
+
+func FuzzParseCmdline(f *testing.F) {
+	f.Add("console=ttyAMA0 reader.disk=52454144 reader.watchdog=off")
+	f.Add("reader.disk=\xff")
+	f.Fuzz(func(t *testing.T, line string) {
+		p, err := parseCmdline(line)
+		if again, err2 := parseCmdline(line + " other=1"); again != p || (err == nil) != (err2 == nil) {
+			t.Errorf("%q with one more word: %+v, %v instead of %+v, %v", line, again, err2, p, err)
+		}
+	})
+}

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package main
+
+// stage does nothing: devices run Linux.
+func stage() {}
