@@ -76,14 +76,14 @@ dtoverlay=dwc2,dr_mode=host
 		about: "QEMU -M raspi3b: a Raspberry Pi as far as QEMU knows one",
 		// QEMU's USB controller does not do what the driver's faster ways need,
 		// and its watchdog bites the moment it is armed.
-		cmdline: []string{"console=ttyAMA0,115200", "quiet", "panic=5", "dwc_otg.fiq_fsm_enable=0", "dwc_otg.lpm_enable=0", "reader.watchdog=off"},
+		cmdline: []string{"console=ttyAMA0,115200", "quiet", "vt.global_cursor_default=0", "panic=5", "dwc_otg.fiq_fsm_enable=0", "dwc_otg.lpm_enable=0", "reader.watchdog=off"},
 		trees:   []string{"bcm2710-rpi-zero-2-w.dtb", "overlays/disable-bt.dtbo"},
 		devices: `{"pn532": "hsu:usb:PN532-0001", "screen": "fb:/dev/fb0"}`,
 		level:   gzip.BestSpeed,
 	},
 	"virt": {
 		about:   "QEMU -M virt: the same kernel on a machine that does not exist",
-		cmdline: []string{"console=ttyAMA0", "quiet", "panic=5"},
+		cmdline: []string{"console=ttyAMA0", "quiet", "vt.global_cursor_default=0", "panic=5"},
 		devices: `{"pn532": "hsu:usb:PN532-0001", "screen": "fb:/dev/fb0"}`,
 		level:   gzip.BestSpeed,
 	},

@@ -10,12 +10,14 @@ import (
 	"os"
 	"os/exec"
 	"time"
+
+	"smartreader/build/bench"
 )
 
 // child is a simulator in a process of its own, so that it can be killed.
 type child struct {
 	cmd *exec.Cmd
-	at  endpoints
+	at  bench.Endpoints
 }
 
 // startChild starts this very program again and waits until it is ready.

@@ -16,7 +16,9 @@ import (
 	"testing"
 	"time"
 
+	"smartreader/build/bench"
 	"smartreader/build/sandbox"
+	"smartreader/build/story"
 	"smartreader/lan/client"
 	"smartreader/lan/wire"
 	"smartreader/store/killpoint"
@@ -131,8 +133,8 @@ type killShop struct {
 	stop     context.CancelFunc
 	ended    chan error
 
-	pos    *demoPOS
-	at     endpoints
+	pos    *story.POS
+	at     bench.Endpoints
 	reader *victim
 }
 
@@ -167,7 +169,7 @@ func newKillShop(ctx context.Context, t *testing.T, binary, point string) *killS
 		"-platform", "https://" + device.Addr().String(), "-platform-ca", ca,
 	}
 	k.at.Public, k.at.APIKey = "http://"+public.Addr().String(), sandbox.APIKey
-	k.pos, err = newDemoPOS()
+	k.pos, err = story.NewPOS("kill-loop")
 	k.must(err)
 	return k
 }
@@ -194,9 +196,7 @@ func (k *killShop) must(err error) {
 }
 
 func (k *killShop) close() {
-	if k.pos.conn != nil {
-		k.pos.conn.Close()
-	}
+	k.pos.Close()
 	if k.reader != nil {
 		_ = syscall.Kill(k.reader.pid, syscall.SIGKILL) // it may be gone
 		<-k.reader.dead
@@ -274,11 +274,11 @@ func (k *killShop) reconnect() {
 				k.reader = nil
 				continue
 			}
-			var at endpoints
+			var at bench.Endpoints
 			k.must(json.Unmarshal(line, &at))
 			k.at.POS, k.at.ReaderID = at.POS, at.ReaderID
 		}
-		_, err := k.pos.connect(k.ctx, k.at)
+		_, err := k.pos.Connect(k.ctx, k.at)
 		if err == nil {
 			return
 		}
@@ -295,7 +295,7 @@ func (k *killShop) reconnect() {
 func (k *killShop) ask(call func(context.Context, *client.Conn, string) (wire.PaymentIntent, error)) wire.PaymentIntent {
 	id := client.NewRequestID()
 	for {
-		p, err := call(k.ctx, k.pos.conn, id)
+		p, err := call(k.ctx, k.pos.Conn(), id)
 		if err == nil {
 			return p
 		}
@@ -305,8 +305,8 @@ func (k *killShop) ask(call func(context.Context, *client.Conn, string) (wire.Pa
 			id = client.NewRequestID()
 		case ok && refused.Code == wire.CodeUnexpectedOperation && refused.Retry == wire.RetrySame:
 			// The interrupted attempt is still being reversed.
-			k.await(func() bool {
-				p, ok := k.pos.books[refused.PaymentIntent.LocalID]
+			k.await(func(b *story.Books) bool {
+				p, ok := b.Payments[refused.PaymentIntent.LocalID]
 				return ok && p.OfflineDetails != nil && p.OfflineDetails.State == wire.OfflineInterrupted
 			})
 			id = client.NewRequestID()
@@ -321,9 +321,9 @@ func (k *killShop) ask(call func(context.Context, *client.Conn, string) (wire.Pa
 }
 
 // await waits for something the POS is told, however often it must reconnect.
-func (k *killShop) await(ok func() bool) {
+func (k *killShop) await(ok func(*story.Books) bool) {
 	for {
-		err := k.pos.await(k.ctx, time.Minute, ok)
+		err := k.pos.Await(k.ctx, time.Minute, ok)
 		if err == nil {
 			return
 		}
@@ -338,9 +338,7 @@ func (k *killShop) await(ok func() bool) {
 func (k *killShop) settle(localID string) {
 	k.t.Helper()
 	for {
-		k.pos.mu.Lock()
-		changed := k.pos.changed // before asking, so that no change is missed
-		k.pos.mu.Unlock()
+		changed := k.pos.Look(func(*story.Books) {}) // before asking, so that no change is missed
 		p := k.ask(func(ctx context.Context, c *client.Conn, _ string) (wire.PaymentIntent, error) {
 			return c.RetrievePaymentIntent(ctx, wire.RetrievePaymentIntentParams{LocalID: localID})
 		})

@@ -12,8 +12,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
+
+	"smartreader/build/bench"
 )
 
 const usage = `Usage:
@@ -35,23 +35,12 @@ Test cards and test mode only. Nothing here can charge a real card.
 Flags:
 `
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	var bad usageError
-	switch {
-	case err == nil, errors.Is(err, flag.ErrHelp):
-	case errors.As(err, &bad):
-		fmt.Fprintf(os.Stderr, "simulator: %v\nRun with -help for the ways to use it.\n", err)
-		os.Exit(2)
-	default:
-		fmt.Fprintf(os.Stderr, "simulator: %v\n", err)
-		os.Exit(1)
-	}
-}
+// startCommand is how people start this program.
+const startCommand = "go run ./build/simulator"
 
-type usageError struct{ error }
+func main() {
+	os.Exit(bench.Main("simulator", func(ctx context.Context) error { return run(ctx, os.Args[1:], os.Stdout, os.Stderr) }))
+}
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var o options
@@ -66,17 +55,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		if errors.Is(err, flag.ErrHelp) {
 			return err
 		}
-		return usageError{err}
+		return bench.UsageError{Problem: err}
 	}
 	switch {
 	case o.demo != "" && set.NArg() > 0:
-		return usageError{fmt.Errorf("-demo takes no further argument, got %q", set.Arg(0))}
+		return bench.Usagef("-demo takes no further argument, got %q", set.Arg(0))
 	case o.demo == "outage":
 		return demoOutage(ctx, o, stdout, stderr)
 	case o.demo != "":
-		return usageError{fmt.Errorf("there is no demo %q; there is: outage", o.demo)}
+		return bench.Usagef("there is no demo %q; there is: outage", o.demo)
 	case set.NArg() > 0:
-		return remote(ctx, o.control, set.Args(), stdout)
+		return bench.ClientAt(o.control, startCommand).Run(ctx, set.Args(), stdout)
 	}
 	return serve(ctx, o, stdout, stderr)
 }

@@ -1,12 +1,13 @@
 package main
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 	"time"
+
+	"smartreader/build/bench"
 )
 
 // options are the simulator's flags.
@@ -53,10 +54,10 @@ func (o *options) register(f *flag.FlagSet) {
 
 func (o *options) check() error {
 	if o.sandboxOnly && o.platformURL != "" {
-		return usageError{errors.New("-sandbox-only and -platform exclude each other")}
+		return bench.Usagef("-sandbox-only and -platform exclude each other")
 	}
 	if o.platformURL != "" && o.platformCA == "" {
-		return usageError{errors.New("-platform needs -platform-ca, or the reader could not recognise it")}
+		return bench.Usagef("-platform needs -platform-ca, or the reader could not recognise it")
 	}
 	abs, err := filepath.Abs(o.dir)
 	if err != nil {

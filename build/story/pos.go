@@ -1,4 +1,4 @@
-package main
+package story
 
 import (
 	"context"
@@ -16,13 +16,16 @@ import (
 	"sync"
 	"time"
 
+	"smartreader/build/bench"
 	"smartreader/lan/client"
 	"smartreader/lan/wire"
 )
 
-// demoPOS is the shop's point of sale in a demo: it keeps its own books, from
-// what it was told and nothing else.
-type demoPOS struct {
+// POS is the shop's point of sale in a story: it keeps its own books, from
+// what it was told and nothing else. Connect, Pay, Conn and Close belong to
+// one goroutine.
+type POS struct {
+	id         string
 	key        *ecdsa.PrivateKey
 	roots      *x509.CertPool
 	credential *wire.Credential
@@ -30,31 +33,46 @@ type demoPOS struct {
 
 	mu      sync.Mutex
 	lastSeq uint64
-	books   map[string]wire.PaymentIntent // by localId, as last told
-	told    map[string]int                // paymentIntentForwarded events by localId
-	reasons map[string]*wire.Error        // the error of those events
-	status  wire.OfflineStatus
-	removed int           // cards taken out
+	books   Books
 	changed chan struct{} // closed at every event
 }
 
-func newDemoPOS() (*demoPOS, error) {
+// Books are what a POS was told.
+type Books struct {
+	Payments map[string]wire.PaymentIntent // by localId, as last told
+	Told     map[string]int                // paymentIntentForwarded events by localId
+	Reasons  map[string]*wire.Error        // the error of those events
+	Status   wire.OfflineStatus
+	Removed  int // cards taken out
+}
+
+// NewPOS returns a POS with a key of its own. A reader knows a POS's id by its
+// key: no two may have the same.
+func NewPOS(id string) (*POS, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
 	}
-	return &demoPOS{
-		key: key, books: map[string]wire.PaymentIntent{}, told: map[string]int{}, reasons: map[string]*wire.Error{},
-		changed: make(chan struct{}),
+	return &POS{
+		id: id, key: key, changed: make(chan struct{}),
+		books: Books{Payments: map[string]wire.PaymentIntent{}, Told: map[string]int{}, Reasons: map[string]*wire.Error{}},
 	}, nil
 }
 
-// connect connects with a fresh token from the merchant's backend or, when
-// that cannot be reached, with the credential of an earlier connect.
-func (p *demoPOS) connect(ctx context.Context, at endpoints) (wire.ConnectReaderResult, error) {
+// Close ends the connection, if there is one.
+func (p *POS) Close() {
 	if p.conn != nil {
 		p.conn.Close()
 	}
+}
+
+// Conn is the connection made last.
+func (p *POS) Conn() *client.Conn { return p.conn }
+
+// Connect connects with a fresh token from the merchant's backend or, when
+// that cannot be reached, with the credential of an earlier connect.
+func (p *POS) Connect(ctx context.Context, at bench.Endpoints) (wire.ConnectReaderResult, error) {
+	p.Close()
 	if p.roots == nil {
 		ca, err := get(ctx, at.Public+"/ca.pem")
 		if err != nil {
@@ -68,7 +86,7 @@ func (p *demoPOS) connect(ctx context.Context, at endpoints) (wire.ConnectReader
 		return wire.ConnectReaderResult{}, err
 	}
 	conn, err := client.Dial(ctx, client.Options{
-		URL: at.POS, RootCAs: p.roots, ReaderID: at.ReaderID, POSID: "demo-pos", Key: p.key, Name: "simulator demo",
+		URL: at.POS, RootCAs: p.roots, ReaderID: at.ReaderID, POSID: p.id, Key: p.key, Name: p.id,
 		OnEvent: p.event, AutoAcknowledge: true, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -80,7 +98,7 @@ func (p *demoPOS) connect(ctx context.Context, at endpoints) (wire.ConnectReader
 		with.Credential = p.credential
 	}
 	p.mu.Lock()
-	p.status = wire.OfflineStatus{} // until told
+	p.books.Status = wire.OfflineStatus{} // until told
 	if p.lastSeq > 0 {
 		seq := p.lastSeq
 		with.LastSeq = &seq
@@ -92,14 +110,14 @@ func (p *demoPOS) connect(ctx context.Context, at endpoints) (wire.ConnectReader
 	}
 	p.credential = result.Credential
 	p.mu.Lock()
-	if p.status.Reader == nil { // else an event was faster, and is newer
-		p.status = result.OfflineStatus
+	if p.books.Status.Reader == nil { // else an event was faster, and is newer
+		p.books.Status = result.OfflineStatus
 	}
 	p.mu.Unlock()
 	return result, nil
 }
 
-func (p *demoPOS) event(e wire.Event) error {
+func (p *POS) event(e wire.Event) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if e.Seq > 0 {
@@ -109,17 +127,17 @@ func (p *demoPOS) event(e wire.Event) error {
 		p.lastSeq = e.Seq
 	}
 	if e.PaymentIntent != nil {
-		p.books[e.PaymentIntent.LocalID] = *e.PaymentIntent
+		p.books.Payments[e.PaymentIntent.LocalID] = *e.PaymentIntent
 	}
 	switch e.Type {
 	case wire.EventPaymentIntentForwarded:
-		p.told[e.PaymentIntent.LocalID]++
-		p.reasons[e.PaymentIntent.LocalID] = e.Error
+		p.books.Told[e.PaymentIntent.LocalID]++
+		p.books.Reasons[e.PaymentIntent.LocalID] = e.Error
 	case wire.EventOfflineStatusChange:
-		p.status = *e.OfflineStatus
+		p.books.Status = *e.OfflineStatus
 	case wire.EventReaderEvent:
 		if e.ReaderEvent == wire.ReaderCardRemoved {
-			p.removed++
+			p.books.Removed++
 		}
 	}
 	close(p.changed)
@@ -127,14 +145,22 @@ func (p *demoPOS) event(e wire.Event) error {
 	return nil
 }
 
-// await waits until what the POS was told satisfies ok.
-func (p *demoPOS) await(ctx context.Context, limit time.Duration, ok func() bool) error {
+// Look shows the books as they are now, and returns a channel that is closed
+// when they change.
+func (p *POS) Look(at func(*Books)) (changed <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	at(&p.books)
+	return p.changed
+}
+
+// Await waits until the books satisfy ok.
+func (p *POS) Await(ctx context.Context, limit time.Duration, ok func(*Books) bool) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for {
-		p.mu.Lock()
-		done, changed := ok(), p.changed
-		p.mu.Unlock()
+		done := false
+		changed := p.Look(func(b *Books) { done = ok(b) })
 		if done {
 			return nil
 		}
@@ -148,34 +174,38 @@ func (p *demoPOS) await(ctx context.Context, limit time.Duration, ok func() bool
 	}
 }
 
-// pay takes one payment with a card that is put in and taken out again.
-func (p *demoPOS) pay(ctx context.Context, control controlClient, amount int64, card string) (wire.PaymentIntent, error) {
+// Hand moves cards.
+type Hand interface {
+	Insert(ctx context.Context, card string) error
+	Remove(ctx context.Context) error
+}
+
+// Pay takes one payment in US dollars with a card that is put in and taken out
+// again.
+func (p *POS) Pay(ctx context.Context, hand Hand, amount int64, card string) (wire.PaymentIntent, error) {
 	created, err := p.conn.CreatePaymentIntent(ctx, wire.CreatePaymentIntentParams{RequestID: client.NewRequestID(), Amount: amount, Currency: "usd"})
 	if err != nil {
 		return created, err
 	}
-	if err := control.do(ctx, http.MethodPost, "card", map[string]string{"card": card}, nil); err != nil {
+	if err := hand.Insert(ctx, card); err != nil {
 		return created, err
 	}
-	p.mu.Lock()
-	removed := p.removed
-	p.mu.Unlock()
+	removed := 0
+	p.Look(func(b *Books) { removed = b.Removed })
 	paid, err := p.conn.ProcessPaymentIntent(ctx, wire.ProcessPaymentIntentParams{
 		RequestID: client.NewRequestID(), PaymentIntent: wire.IntentRef{LocalID: created.LocalID},
 	})
 	inserted := err == nil || wasRead(err)
-	if rerr := control.do(ctx, http.MethodDelete, "card", nil, nil); rerr != nil {
-		return paid, rerr
+	if rerr := hand.Remove(ctx); rerr != nil {
+		return paid, errors.Join(err, rerr)
 	}
 	if inserted {
-		if werr := p.await(ctx, 10*time.Second, func() bool { return p.removed > removed }); werr != nil {
+		if werr := p.Await(ctx, moved, func(b *Books) bool { return b.Removed > removed }); werr != nil {
 			return paid, errors.Join(err, werr)
 		}
 	}
 	if err == nil {
-		p.mu.Lock()
-		p.books[paid.LocalID] = paid
-		p.mu.Unlock()
+		p.Look(func(b *Books) { b.Payments[paid.LocalID] = paid })
 	}
 	return paid, err
 }
@@ -186,7 +216,7 @@ func wasRead(err error) bool {
 	return ok && e.Retry == wire.RetryCollectAgain
 }
 
-func connectionToken(ctx context.Context, at endpoints) (string, error) {
+func connectionToken(ctx context.Context, at bench.Endpoints) (string, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, at.Public+"/v1/terminal/connection_tokens", strings.NewReader(""))
 	if err != nil {
 		return "", err

@@ -1,0 +1,128 @@
+package bench
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"sync"
+
+	"smartreader/emvkernel/emvtest"
+	"smartreader/hal/sim"
+)
+
+// Slot is where a card can be put; sim.Tray is one. Insert fails with an error
+// that matches sim.ErrOccupied, Remove with one that matches sim.ErrEmpty.
+type Slot interface {
+	Insert(name string, chip sim.Chip) error
+	Remove() error
+	Inserted() string // the card's name, empty without one
+}
+
+// Cards are the software cards and what each remembers: its transaction
+// counter must go on after a restart, or the issuer would see a copied card.
+// Its methods may be called concurrently.
+type Cards struct {
+	file string
+
+	mu     sync.Mutex
+	states map[string]*emvtest.State
+}
+
+// OpenCards reads the cards' memory; a missing file means new cards.
+func OpenCards(file string) (*Cards, error) {
+	c := &Cards{file: file, states: map[string]*emvtest.State{}}
+	data, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return c, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the cards' memory: %w", err)
+	}
+	if err := json.Unmarshal(data, &c.states); err != nil {
+		return nil, fmt.Errorf("the cards' memory %s is damaged: %w; remove the file to start with new cards", file, err)
+	}
+	return c, nil
+}
+
+// Known tells whether there is a card of that name.
+func (c *Cards) Known(name string) bool { return slices.Contains(emvtest.Profiles(), name) }
+
+// Card returns a card as it was left. It writes down what it must remember
+// before it answers.
+func (c *Cards) Card(name string) (*emvtest.Card, error) {
+	if !c.Known(name) {
+		return nil, fmt.Errorf("there is no card %q; see: card list", name)
+	}
+	profile, err := emvtest.Load(name)
+	if err != nil {
+		return nil, err
+	}
+	state, err := c.memory(name)
+	if err != nil {
+		return nil, err
+	}
+	card := emvtest.NewCard(profile, state)
+	card.Keep(func(s emvtest.State) error { return c.keep(name, s) })
+	return card, nil
+}
+
+// memory returns a copy of what a card remembers: the card will own it.
+func (c *Cards) memory(name string) (*emvtest.State, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	state := &emvtest.State{}
+	kept, ok := c.states[name]
+	if !ok {
+		return state, nil
+	}
+	data, err := json.Marshal(kept)
+	if err != nil {
+		return nil, err
+	}
+	return state, json.Unmarshal(data, state)
+}
+
+// Insert puts a card into a slot.
+func (c *Cards) Insert(name string, into Slot) error {
+	card, err := c.Card(name)
+	if err != nil {
+		return err
+	}
+	return into.Insert(name, card)
+}
+
+// keep writes the file whole, so that a kill leaves the old or the new.
+func (c *Cards) keep(name string, state emvtest.State) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.states[name] = &state
+	data, err := json.MarshalIndent(c.states, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(c.file+".new", data, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(c.file+".new", c.file)
+}
+
+// cardInfo is one line of GET /control/cards.
+type cardInfo struct {
+	Name  string `json:"name"`
+	About string `json:"about"`
+}
+
+func cardList() []cardInfo {
+	list := []cardInfo{}
+	for _, name := range emvtest.Profiles() {
+		info := cardInfo{Name: name}
+		if p, err := emvtest.Load(name); err == nil {
+			info.About = p.About
+		}
+		list = append(list, info)
+	}
+	return list
+}

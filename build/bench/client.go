@@ -1,0 +1,145 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"smartreader/build/sandbox"
+)
+
+// Client calls the control API of a running program.
+type Client struct {
+	Base  string // URL, with a slash at the end: Endpoints.Control
+	Start string // how the program is started, to tell who forgot it
+}
+
+// ClientAt is a client for the control API at an address.
+func ClientAt(address, start string) Client {
+	return Client{Base: "http://" + address + "/control/", Start: start}
+}
+
+// Run carries out a command of the command line. What it does not know is a
+// UsageError.
+func (c Client) Run(ctx context.Context, args []string, stdout io.Writer) error {
+	switch command := strings.Join(args, " "); {
+	case command == "card list":
+		return c.listCards(ctx, stdout)
+	case command == "card remove":
+		return c.Remove(ctx)
+	case len(args) == 3 && args[0] == "card" && args[1] == "insert":
+		return c.Insert(ctx, args[2])
+	case command == "net cut", command == "net restore":
+		return c.Unreachable(ctx, command == "net cut")
+	case command == "fault lose-next-answer":
+		return c.LoseNextAnswer(ctx)
+	case len(args) == 2 && args[0] == "screen":
+		return c.screenshot(ctx, args[1])
+	case command == "status":
+		var status json.RawMessage
+		if err := c.Do(ctx, http.MethodGet, "status", nil, &status); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintf(stdout, "%s\n", bytes.TrimSpace(status))
+		return err
+	default:
+		return Usagef("there is no command %q", command)
+	}
+}
+
+// Insert puts a card into the slot.
+func (c Client) Insert(ctx context.Context, card string) error {
+	return c.Do(ctx, http.MethodPost, "card", map[string]string{"card": card}, nil)
+}
+
+// Remove takes it out.
+func (c Client) Remove(ctx context.Context) error {
+	return c.Do(ctx, http.MethodDelete, "card", nil, nil)
+}
+
+// Unreachable cuts the internet of reader and shop, or restores it.
+func (c Client) Unreachable(ctx context.Context, on bool) error {
+	return c.Do(ctx, http.MethodPost, "platform/unreachable", map[string]bool{"on": on}, nil)
+}
+
+// LoseNextAnswer has the next payment request decided, and its answer lost.
+func (c Client) LoseNextAnswer(ctx context.Context) error {
+	return c.Do(ctx, http.MethodPost, "platform/lose_next_answer", struct{}{}, nil)
+}
+
+// Platform returns the platform's status.
+func (c Client) Platform(ctx context.Context) (status sandbox.Status, err error) {
+	err = c.Do(ctx, http.MethodGet, "platform", nil, &status)
+	return status, err
+}
+
+func (c Client) listCards(ctx context.Context, stdout io.Writer) error {
+	var list []cardInfo
+	if err := c.Do(ctx, http.MethodGet, "cards", nil, &list); err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
+	for _, card := range list {
+		fmt.Fprintf(w, "%s\t%s\n", card.Name, card.About)
+	}
+	return w.Flush()
+}
+
+func (c Client) screenshot(ctx context.Context, file string) error {
+	var picture []byte
+	if err := c.Do(ctx, http.MethodGet, "screen.png", nil, &picture); err != nil {
+		return err
+	}
+	return os.WriteFile(file, picture, 0o644)
+}
+
+// Do sends one request. The answer goes into out: as it is for *[]byte, else
+// as JSON.
+func (c Client) Do(ctx context.Context, method, path string, in, out any) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	var body io.Reader
+	if in != nil {
+		data, err := json.Marshal(in)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(data)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, c.Base+path, body)
+	if err != nil {
+		return UsageError{err}
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("nothing answers at %s: start it with %s, or name its address with -control: %w", c.Base, c.Start, err)
+	}
+	defer response.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(response.Body, 16<<20))
+	if err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusOK {
+		var failed struct{ Error any }
+		if json.Unmarshal(data, &failed) == nil && failed.Error != nil {
+			return fmt.Errorf("%v", failed.Error)
+		}
+		return errors.New(response.Status)
+	}
+	switch out := out.(type) {
+	case nil:
+		return nil
+	case *[]byte:
+		*out = data
+		return nil
+	}
+	return json.Unmarshal(data, out)
+}

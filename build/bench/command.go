@@ -1,0 +1,42 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// UsageError is wrong input: exit code 2, with a pointer to the help.
+type UsageError struct{ Problem error }
+
+// Error says what was wrong.
+func (e UsageError) Error() string { return e.Problem.Error() }
+
+// Unwrap returns what was wrong.
+func (e UsageError) Unwrap() error { return e.Problem }
+
+// Usagef is a UsageError with a text.
+func Usagef(format string, args ...any) error { return UsageError{fmt.Errorf(format, args...)} }
+
+// Main runs a command until it ends or somebody asks it to stop, and returns
+// the exit code.
+func Main(name string, run func(context.Context) error) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // who asks a second time is not kept waiting
+	err := run(ctx)
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+		return 0
+	case errors.As(err, new(UsageError)):
+		fmt.Fprintf(os.Stderr, "%s: %v\nRun with -help for the ways to use it.\n", name, err)
+		return 2
+	default:
+		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
+		return 1
+	}
+}

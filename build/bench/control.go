@@ -1,0 +1,133 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"strings"
+
+	"smartreader/build/sandbox"
+)
+
+// Control is the control API: what a person at the desk would do with their
+// hands, and what goes wrong in a network, on demand. docs/simulator.md
+// describes it.
+type Control struct {
+	Endpoints func() Endpoints
+	Cards     *Cards // nil without a reader
+	Slot      Slot   // nil without a reader
+
+	// Screen returns a PNG of what the reader shows; nil without a screen.
+	Screen func(context.Context) ([]byte, error)
+
+	Platform *sandbox.Sandbox // nil with a platform elsewhere
+
+	// More are further things to do, by pattern ("POST /control/..."). An
+	// error is answered with its text, success with the status.
+	More map[string]func(*http.Request) error
+}
+
+// Status is the answer of GET /control/status.
+type Status struct {
+	Endpoints Endpoints       `json:"endpoints"`
+	Card      string          `json:"card"` // in the slot; empty: none
+	Platform  *sandbox.Status `json:"platform,omitempty"`
+}
+
+// Handler serves the API to programs on this computer, and to nothing else.
+func (c Control) Handler() http.Handler {
+	mux := http.NewServeMux()
+	do := func(pattern string, act func(*http.Request) error) {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			if err := act(r); err != nil {
+				fail(w, http.StatusConflict, err.Error())
+				return
+			}
+			reply(w, c.status())
+		})
+	}
+	mux.HandleFunc("GET /control/status", func(w http.ResponseWriter, _ *http.Request) { reply(w, c.status()) })
+	if c.Slot != nil {
+		mux.HandleFunc("GET /control/cards", func(w http.ResponseWriter, _ *http.Request) { reply(w, cardList()) })
+		mux.HandleFunc("POST /control/card", func(w http.ResponseWriter, r *http.Request) {
+			var body struct{ Card string }
+			if err := ReadBody(r, &body); err != nil || body.Card == "" {
+				fail(w, http.StatusBadRequest, `the body must be {"card": NAME}`)
+				return
+			}
+			if err := c.Cards.Insert(body.Card, c.Slot); err != nil {
+				fail(w, http.StatusConflict, err.Error())
+				return
+			}
+			reply(w, c.status())
+		})
+		do("DELETE /control/card", func(*http.Request) error { return c.Slot.Remove() })
+	}
+	if c.Screen != nil {
+		mux.HandleFunc("GET /control/screen.png", func(w http.ResponseWriter, r *http.Request) {
+			picture, err := c.Screen(r.Context())
+			if err != nil {
+				fail(w, http.StatusConflict, err.Error())
+				return
+			}
+			w.Header().Set("Content-Type", "image/png")
+			_, _ = w.Write(picture) // the client has gone: nothing to tell it
+		})
+	}
+	for pattern, act := range c.More {
+		do(pattern, act)
+	}
+	if c.Platform != nil {
+		mux.Handle("/control/platform", c.Platform.ControlHandler())
+		mux.Handle("/control/platform/", c.Platform.ControlHandler())
+	}
+	return guard(mux)
+}
+
+func (c Control) status() Status {
+	s := Status{Endpoints: c.Endpoints()}
+	if c.Slot != nil {
+		s.Card = c.Slot.Inserted()
+	}
+	if c.Platform != nil {
+		p := c.Platform.Status()
+		s.Platform = &p
+	}
+	return s
+}
+
+// guard keeps web pages out: a page open in the developer's browser could
+// otherwise reach this address.
+func guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := r.Host
+		if h, _, err := net.SplitHostPort(host); err == nil {
+			host = h
+		}
+		ip := net.ParseIP(strings.Trim(host, "[]"))
+		if r.Header.Get("Origin") != "" || host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			fail(w, http.StatusForbidden, "the control API does not answer web pages or foreign host names")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// ReadBody reads a small JSON body.
+func ReadBody(r *http.Request, into any) error {
+	return json.NewDecoder(http.MaxBytesReader(nil, r.Body, 4096)).Decode(into)
+}
+
+func reply(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	_ = enc.Encode(v) // the client has gone: nothing to tell it
+}
+
+func fail(w http.ResponseWriter, status int, message string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]string{"error": message})
+}

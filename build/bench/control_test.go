@@ -1,0 +1,214 @@
+package bench_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"smartreader/build/bench"
+	"smartreader/emvkernel"
+	"smartreader/emvkernel/emvtest"
+	"smartreader/hal/sim"
+)
+
+func newControl(t *testing.T) (*httptest.Server, *sim.Board) {
+	t.Helper()
+	board, err := sim.Open(sim.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cards, err := bench.OpenCards(filepath.Join(t.TempDir(), "cards.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	control := bench.Control{
+		Endpoints: func() bench.Endpoints { return bench.Endpoints{ReaderID: "tmr_1"} },
+		Cards:     cards, Slot: board.Tray,
+		Screen: func(context.Context) ([]byte, error) { return []byte("\x89PNG"), nil },
+		More: map[string]func(*http.Request) error{
+			"POST /control/power": func(r *http.Request) error {
+				var body struct{ On bool }
+				if err := bench.ReadBody(r, &body); err != nil || !body.On {
+					return errors.New("no power")
+				}
+				return nil
+			},
+		},
+	}
+	server := httptest.NewServer(control.Handler())
+	t.Cleanup(server.Close)
+	return server, board
+}
+
+func TestControlAPI(t *testing.T) {
+	server, board := newControl(t)
+	address := strings.TrimPrefix(server.URL, "http://")
+	command := func(args ...string) error {
+		return bench.ClientAt(address, "start it").Run(t.Context(), args, io.Discard)
+	}
+	if err := command("card", "insert", "visa"); err != nil || board.Tray.Inserted() != "visa" {
+		t.Errorf("insert: %v, %q is in", err, board.Tray.Inserted())
+	}
+	if err := command("card", "insert", "visa"); err == nil {
+		t.Error("a second card went in")
+	}
+	if err := command("card", "remove"); err != nil || board.Tray.Inserted() != "" {
+		t.Errorf("remove: %v, %q is in", err, board.Tray.Inserted())
+	}
+	if err := command("card", "remove"); err == nil {
+		t.Error("a card came out of an empty slot")
+	}
+	if err := command("card", "insert", "../../etc/passwd"); err == nil || !strings.Contains(err.Error(), "card list") {
+		t.Errorf("unknown card: %v", err)
+	}
+	file := filepath.Join(t.TempDir(), "screen.png")
+	if err := command("screen", file); err != nil {
+		t.Error(err)
+	}
+	if data, err := os.ReadFile(file); err != nil || !bytes.HasPrefix(data, []byte("\x89PNG")) {
+		t.Errorf("screen: %v, %d bytes", err, len(data))
+	}
+	var list bytes.Buffer
+	if err := bench.ClientAt(address, "").Run(t.Context(), []string{"card", "list"}, &list); err != nil || strings.Count(list.String(), "\n") != len(emvtest.Profiles()) {
+		t.Errorf("list: %v\n%s", err, &list)
+	}
+}
+
+func TestStatusAndMore(t *testing.T) {
+	server, _ := newControl(t)
+	client := bench.Client{Base: server.URL + "/control/", Start: "start it"}
+	var status bench.Status
+	if err := client.Do(t.Context(), http.MethodPost, "power", map[string]bool{"on": true}, &status); err != nil || status.Endpoints.ReaderID != "tmr_1" {
+		t.Errorf("got %+v, %v", status, err)
+	}
+	if err := client.Do(t.Context(), http.MethodPost, "power", map[string]bool{}, nil); err == nil || err.Error() != "no power" {
+		t.Errorf("got %v", err)
+	}
+	if err := client.Run(t.Context(), []string{"card", "juggle"}, io.Discard); !errors.As(err, new(bench.UsageError)) {
+		t.Errorf("got %v, want a usage error", err)
+	}
+	server.Close()
+	if err := client.Run(t.Context(), []string{"status"}, io.Discard); err == nil || !strings.Contains(err.Error(), "start it") {
+		t.Errorf("got %v, want the remedy", err)
+	}
+}
+
+func TestControlAPIRefusesWebPages(t *testing.T) {
+	server, _ := newControl(t)
+	for name, change := range map[string]func(*http.Request){
+		"a page's script": func(r *http.Request) { r.Header.Set("Origin", "https://evil.example") },
+		"DNS rebinding":   func(r *http.Request) { r.Host = "evil.example" },
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/control/status", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(request)
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if response.StatusCode != http.StatusForbidden {
+			t.Errorf("%s got %s", name, response.Status)
+		}
+	}
+}
+
+// A card's transaction counter goes on after a restart of the simulator.
+func TestCardsRemember(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "cards.json")
+	counters := []uint16{}
+	for range 2 {
+		board, err := sim.Open(sim.Options{Dir: t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cards, err := bench.OpenCards(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cards.Insert("visa", board.Tray); err != nil {
+			t.Fatal(err)
+		}
+		card, err := board.Tray.Activate(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		config := emvtest.TerminalConfig()
+		transaction, err := emvkernel.NewTransaction(&config, emvkernel.Params{
+			Amount: 100, Currency: 840, Exponent: 2, Time: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC),
+		}, card, nil, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if outcome, err := transaction.Collect(t.Context()); err != nil || outcome.Kind != emvkernel.OnlineRequest {
+			t.Fatalf("got %+v, %v", outcome, err)
+		}
+		memory, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var states map[string]*emvtest.State
+		if err := json.Unmarshal(memory, &states); err != nil {
+			t.Fatal(err)
+		}
+		for _, app := range states["visa"].Applications {
+			counters = append(counters, app.ATC)
+		}
+		board.HAL.Close()
+	}
+	if !slices.Equal(counters, []uint16{1, 2}) {
+		t.Errorf("the counter went %v", counters)
+	}
+	if err := os.WriteFile(file, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bench.OpenCards(file); err == nil || !strings.Contains(err.Error(), file) {
+		t.Errorf("damaged memory: got %v, want an error naming the file", err)
+	}
+}
+
+// One part that fails ends all; having been asked to stop is no failure.
+func TestParts(t *testing.T) {
+	broken := errors.New("broken")
+	for _, test := range []struct{ end, want error }{{broken, broken}, {nil, nil}} {
+		ctx, parts := bench.NewParts(t.Context())
+		parts.Run("waiting", func() error { <-ctx.Done(); return ctx.Err() })
+		parts.Run("ending", func() error { return test.end })
+		if err := parts.Wait(ctx); !errors.Is(err, test.want) || (err == nil) != (test.want == nil) {
+			t.Errorf("got %v, want %v", err, test.want)
+		}
+	}
+	ctx, parts := bench.NewParts(t.Context())
+	parts.Run("waiting", func() error { <-ctx.Done(); return nil })
+	parts.Stop(broken)
+	if err := parts.Wait(ctx); !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestListenersStayOnLoopback(t *testing.T) {
+	if _, err := bench.ListenLoopback(":0", "-public"); !errors.As(err, new(bench.UsageError)) {
+		t.Errorf("got %v, want a usage error", err)
+	}
+	l, err := bench.ListenLoopback("127.0.0.1:0", "-public")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if _, err := bench.Listen(l.Addr().String(), "-device"); err == nil || !strings.Contains(err.Error(), "-device") {
+		t.Errorf("got %v, want the flag named", err)
+	}
+}
