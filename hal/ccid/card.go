@@ -13,7 +13,6 @@ import (
 // card is a card under power: one Activate to the next, or to Close.
 type card struct {
 	reader  *Reader
-	link    *link
 	session *session
 	dead    error // why it can be used no more; nil: it can. The turn guards it.
 }
@@ -68,18 +67,14 @@ func (c *card) fail(err error) {
 // ATR implements hal.Card.
 func (c *card) ATR() []byte { return bytes.Clone(c.session.raw) }
 
-// Close implements hal.Card. It waits for the reader, at most a few seconds.
+// Close implements hal.Card. It waits for a call in flight, and then for the
+// reader, a second or so at most.
 func (c *card) Close() error {
 	r := c.reader
 	r.turn <- struct{}{}
 	defer func() { <-r.turn }()
-	if r.card == c && r.link == c.link {
-		r.card = nil
-		if c.dead == nil || !errors.Is(c.dead, hal.ErrCardRemoved) {
-			// A card that keeps its power is reset by the next activation.
-			_ = r.link.powerOff(context.Background())
-			r.settle()
-		}
+	if r.card == c {
+		r.power()
 	}
 	c.over(hal.ErrHalted)
 	return nil

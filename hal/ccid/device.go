@@ -21,7 +21,6 @@ type Device interface {
 	Transfer(ctx context.Context, e usbfs.Endpoint, data []byte) (int, error)
 	// Control sends a control request; see usbfs.Device.
 	Control(ctx context.Context, requestType, request byte, value, index uint16, data []byte) (int, error)
-	ClearHalt(e usbfs.Endpoint) error
 	Reset() error
 	Close() error
 }

@@ -108,9 +108,8 @@ func (w *wild) Transfer(ctx context.Context, e usbfs.Endpoint, data []byte) (int
 func (w *wild) Control(ctx context.Context, _, _ byte, _, _ uint16, data []byte) (int, error) {
 	return int(w.next()) % (len(data) + 1), ctx.Err()
 }
-func (w *wild) ClearHalt(usbfs.Endpoint) error { return nil }
-func (w *wild) Reset() error                   { return nil }
-func (w *wild) Close() error                   { return nil }
+func (w *wild) Reset() error { return nil }
+func (w *wild) Close() error { return nil }
 
 // FuzzDevice lets the whole driver run on a device gone mad: it must not panic,
 // must end with its context and must return errors of the contract only.

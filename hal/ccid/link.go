@@ -14,8 +14,8 @@ import (
 // How long things may take. sendTime, grace and abortTime together keep the
 // promise that a cancelled call ends within a second.
 const (
-	sendTime   = 300 * time.Millisecond // for the reader to take a message
-	quick      = 2 * time.Second        // for an answer that needs no card
+	quick      = 2 * time.Second        // to take a message; to answer what needs no card
+	sendTime   = 300 * time.Millisecond // to take a message after the context ended
 	grace      = 250 * time.Millisecond // for an answer after the context ended
 	abortTime  = 400 * time.Millisecond // for an abort to be acknowledged
 	busyPause  = 50 * time.Millisecond  // before a busy slot is asked again
@@ -86,8 +86,9 @@ func (l *link) once(ctx context.Context, kind byte, param [3]byte, data []byte, 
 	}
 	// Half a message would bring the reader out of step, so it does not end
 	// with ctx.
-	sending, cancel := context.WithTimeout(context.Background(), sendTime)
+	sending, cancel := context.WithTimeout(context.WithoutCancel(ctx), quick)
 	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(sendTime, cancel) })()
 	if err := l.send(sending, kind, param, data); err != nil {
 		return response{}, err
 	}
@@ -217,11 +218,8 @@ func (l *link) late(ctx context.Context, wait time.Duration, got int, err error)
 }
 
 // fault gives a transfer's error a meaning for the caller: only an unplugged
-// device is hal.ErrNotFound, the others can be mended.
+// device is hal.ErrNotFound, the others are mended by a reset over USB.
 func (l *link) fault(ctx context.Context, what string, err error) error {
-	if errors.Is(err, usbfs.ErrStall) {
-		err = errors.Join(err, l.device.ClearHalt(l.in), l.device.ClearHalt(l.out))
-	}
 	if errors.Is(err, hal.ErrNotFound) {
 		l.gone = true
 		return err
@@ -240,28 +238,31 @@ func (l *link) abort() {
 	defer cancel()
 	first, stop := context.WithTimeout(ctx, grace)
 	defer stop()
-	abandoned := l.seq
-	if l.seen(first, abandoned, 0) {
+	if l.seen(first, false) || l.broken {
 		return
 	}
 	// A reader that does not know the request stalls it; the bulk message alone
 	// may help with others.
 	_, _ = l.device.Control(ctx, toInterface, controlAbort, uint16(l.seq+1)<<8|uint16(l.slot), l.iface, nil)
-	if err := l.send(ctx, bulkAbort, [3]byte{}, nil); err != nil || !l.seen(ctx, abandoned, l.seq) {
+	if err := l.send(ctx, bulkAbort, [3]byte{}, nil); err != nil || !l.seen(ctx, true) {
 		l.broken = true
 	}
 }
 
-// seen reads until the answer to the abandoned command or a successful one to
-// abort has come.
-func (l *link) seen(ctx context.Context, abandoned, abort byte) bool {
+// seen reads until the answer to the command sent last has come. If that is an
+// abort, which must succeed, the answer to the command before it will do too.
+func (l *link) seen(ctx context.Context, aborting bool) bool {
 	for range strays {
 		r, err := l.receive(ctx, grace+abortTime)
+		var late *lateError
 		switch {
-		case err != nil:
+		case errors.As(err, &late):
+			return false
+		case err != nil: // half a message, say: nothing behind it makes sense
+			l.broken = true
 			return false
 		case r.command == timeExtension:
-		case r.seq == abandoned, abort != 0 && r.seq == abort && r.command != commandFailed:
+		case r.seq == l.seq && !(aborting && r.command == commandFailed), aborting && r.seq == l.seq-1:
 			return true
 		}
 	}

@@ -25,8 +25,8 @@ type session struct {
 
 // activate resets the card and gets it ready for commands: a cold reset, one
 // warm reset when the answer is not acceptable, protocol and parameters. Errors
-// match hal.ErrMute or are the link's. On an error the card has no power,
-// unless the link is broken.
+// match hal.ErrMute or are the link's. On an error the card has no power, unless
+// ctx ended or the link is broken; then the next activation takes it first.
 func (l *link) activate(ctx context.Context, emv bool) (*session, error) {
 	s, err := l.reset(ctx, emv)
 	if err == nil {
@@ -184,9 +184,9 @@ func (l *link) can(ctx context.Context, fidi byte) bool {
 		return true // any rate up to the highest
 	}
 	list := make([]byte, 4*l.descriptor.rates)
-	timed, cancel := context.WithTimeout(ctx, sendTime)
+	timed, cancel := context.WithTimeout(ctx, quick)
 	defer cancel()
-	n, err := l.device.Control(timed, fromInterface, controlDataRates, uint16(l.slot), l.iface, list)
+	n, err := l.device.Control(timed, fromInterface, controlDataRates, 0, l.iface, list)
 	if err != nil {
 		return false
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"smartreader/hal"
 	"smartreader/hal/iso7816"
@@ -69,8 +70,10 @@ func (r *Reader) Close() error {
 	if r.link == nil {
 		return nil
 	}
-	r.power(context.Background())
-	r.card = nil
+	r.power()
+	if r.link == nil {
+		return nil // it did not answer any more
+	}
 	err := r.link.device.Close()
 	r.link = nil
 	if err != nil && !errors.Is(err, hal.ErrNotFound) {
@@ -95,7 +98,7 @@ func (r *Reader) Activate(ctx context.Context) (hal.Card, error) {
 			return false, err
 		}
 		r.log.Debug("card activated", "reader", l.name, "protocol", s.protocol)
-		c = &card{reader: r, link: l, session: s}
+		c = &card{reader: r, session: s}
 		r.card = c
 		return true, nil
 	})
@@ -107,12 +110,7 @@ func (r *Reader) Activate(ctx context.Context) (hal.Card, error) {
 
 // WaitRemoval implements hal.ContactReader.
 func (r *Reader) WaitRemoval(ctx context.Context) error {
-	err := r.wait(ctx, func(_ context.Context, _ *link, state icc) (bool, error) {
-		if state == absent && r.card != nil {
-			r.card.over(hal.ErrCardRemoved)
-		}
-		return state == absent, nil
-	})
+	err := r.wait(ctx, func(_ context.Context, _ *link, state icc) (bool, error) { return state == absent, nil })
 	if err != nil {
 		return fmt.Errorf("ccid: wait for removal: %w", err)
 	}
@@ -122,10 +120,9 @@ func (r *Reader) WaitRemoval(ctx context.Context) error {
 // Present implements hal.ContactReader.
 func (r *Reader) Present(ctx context.Context) (bool, error) {
 	present := false
-	err := r.do(ctx, func(ctx context.Context, l *link) error {
-		state, err := l.status(ctx)
+	err := r.wait(ctx, func(_ context.Context, _ *link, state icc) (bool, error) {
 		present = state != absent
-		return err
+		return true, nil
 	})
 	if err != nil {
 		return false, fmt.Errorf("ccid: present: %w", err)
@@ -133,29 +130,51 @@ func (r *Reader) Present(ctx context.Context) (bool, error) {
 	return present, nil
 }
 
+// lostAnswers is how many answers about the slot's state may be lost in a row:
+// readers lose one when the card leaves at that moment. Nothing is lost with it,
+// unlike with an answer of the card.
+const lostAnswers = 3
+
 // wait calls f with the state of the slot until f is done, whenever something
 // may have changed.
 func (r *Reader) wait(ctx context.Context, f func(ctx context.Context, l *link, state icc) (done bool, err error)) error {
-	for {
+	for lost := 0; ; {
 		var l *link
-		done := false
+		done, known := false, false
 		err := r.do(ctx, func(ctx context.Context, open *link) error {
 			l = open
-			state, err := l.status(ctx)
+			state, err := r.look(ctx, l)
 			if err != nil {
 				return err
 			}
+			known = true
 			done, err = f(ctx, l, state)
 			return err
 		})
+		if !known && errors.Is(err, hal.ErrMute) && lost < lostAnswers {
+			lost++ // the reader is opened anew, if it had to be closed
+			continue
+		}
 		if done || err != nil {
 			return err
 		}
+		lost = 0
 		// The reader is free meanwhile, so that Present can be asked.
 		if err := r.idle(ctx, l); err != nil {
 			return err
 		}
 	}
+}
+
+// look asks what is in the slot. A card that was taken out stays dead when it is
+// put in again, even in a reader that gives power to every card by itself. The
+// caller holds the turn.
+func (r *Reader) look(ctx context.Context, l *link) (icc, error) {
+	state, err := l.status(ctx)
+	if err == nil && state == absent && r.card != nil {
+		r.card.over(hal.ErrCardRemoved)
+	}
+	return state, err
 }
 
 func (r *Reader) idle(ctx context.Context, l *link) error {
@@ -267,13 +286,18 @@ func (r *Reader) retire() {
 	r.card = nil
 }
 
-// power takes the power from the card. The caller holds the turn.
-func (r *Reader) power(ctx context.Context) {
-	if r.card == nil || r.card.dead != nil {
-		return
+// power takes the power from the card activated last, which is over then. The
+// caller holds the turn.
+func (r *Reader) power() {
+	const enough = 500 * time.Millisecond
+	if r.card != nil && !errors.Is(r.card.dead, hal.ErrCardRemoved) {
+		ctx, cancel := context.WithTimeout(context.Background(), enough)
+		defer cancel()
+		// A card that keeps its power is reset by the next activation.
+		_ = r.link.powerOff(ctx)
 	}
-	r.card.over(hal.ErrHalted)
-	_ = r.link.powerOff(ctx) // the reader is closed next, which does the same
+	r.retire()
+	r.settle()
 }
 
 // verdict gives an error of an exchange with the card its meaning by the

@@ -614,6 +614,111 @@ func TestPresentBesideActivate(t *testing.T) {
 	})
 }
 
+// TestCardPutBack checks that a card is dead once it was seen missing, though one
+// is in the slot again.
+func TestCardPutBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, ccidtest.Options{})
+		c := newChip(atrT0)
+		card := b.activate(c)
+		if err := b.usb.Remove(); err != nil {
+			t.Fatal(err)
+		}
+		if present, err := b.reader.Present(t.Context()); present || err != nil {
+			t.Errorf("Present = %v, %v", present, err)
+		}
+		b.insert(c)
+		if _, err := card.Transceive(t.Context(), read); !errors.Is(err, hal.ErrCardRemoved) {
+			t.Errorf("got %v, want hal.ErrCardRemoved", err)
+		}
+	})
+}
+
+// TestLostState checks that an answer about the slot that gets lost loses
+// nothing: neither the card's removal, nor the next card.
+func TestLostState(t *testing.T) {
+	for name, o := range map[string]ccidtest.Options{"aborts": {}, "must be reset": {NoAbort: true}, "polled": {Quiet: true, NoAbort: true}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, o)
+				b.activate(newChip(atrT0))
+				b.usb.Swallow(2)
+				if err := b.usb.Remove(); err != nil {
+					t.Fatal(err)
+				}
+				if err := b.reader.WaitRemoval(t.Context()); err != nil {
+					t.Fatalf("WaitRemoval: %v", err)
+				}
+				b.usb.Swallow(1)
+				if present, err := b.reader.Present(t.Context()); present || err != nil {
+					t.Errorf("Present = %v, %v", present, err)
+				}
+				b.usb.Swallow(1)
+				b.activate(newChip(atrT0))
+				b.usb.Swallow(1 << 30)
+				if _, err := b.reader.Present(t.Context()); !errors.Is(err, hal.ErrMute) {
+					t.Errorf("a reader that never answers: got %v, want hal.ErrMute", err)
+				}
+				b.usb.Swallow(0)
+			})
+		})
+	}
+}
+
+// TestCloseOfHungReader checks that a reader that answers nothing any more does
+// not keep those who give it up.
+func TestCloseOfHungReader(t *testing.T) {
+	for name, give := range map[string]func(hal.Card, *ccid.Reader) error{
+		"card":   func(card hal.Card, _ *ccid.Reader) error { return card.Close() },
+		"reader": func(_ hal.Card, r *ccid.Reader) error { return r.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				usb := ccidtest.New(ccidtest.Options{})
+				d := &deaf{}
+				r := ccid.New(ccid.Options{Open: func(ctx context.Context, match string) (ccid.Device, usbfs.Info, error) {
+					var i usbfs.Info
+					var err error
+					d.Device, i, err = usb.Open(ctx, match)
+					return d, i, err
+				}})
+				defer r.Close()
+				if err := usb.Insert(newChip(atrT0)); err != nil {
+					t.Fatal(err)
+				}
+				card, err := r.Activate(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				d.hung = true
+				start := time.Now()
+				if err := give(card, r); err != nil {
+					t.Error(err)
+				}
+				if took := time.Since(start); took > 1500*time.Millisecond {
+					t.Errorf("closed after %v", took)
+				}
+				if _, err := card.Transceive(t.Context(), read); !errors.Is(err, hal.ErrHalted) {
+					t.Errorf("got %v, want hal.ErrHalted", err)
+				}
+			})
+		})
+	}
+}
+
+// deaf is a device that takes messages and does nothing, once it hangs.
+type deaf struct {
+	ccid.Device
+	hung bool
+}
+
+func (d *deaf) Transfer(ctx context.Context, e usbfs.Endpoint, data []byte) (int, error) {
+	if d.hung && !e.In() {
+		return len(data), nil
+	}
+	return d.Device.Transfer(ctx, e, data)
+}
+
 // TestIdle checks that waiting costs next to nothing: a reader that tells of
 // changes is asked once a second only.
 func TestIdle(t *testing.T) {

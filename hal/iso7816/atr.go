@@ -162,7 +162,7 @@ func (a *ATR) WaitingTime(t, kilohertz int) time.Duration {
 		}
 		cycles = 960 * f * int(a.WaitingInteger())
 	}
-	return time.Duration(cycles) * time.Second / time.Duration(kilohertz*1000)
+	return time.Duration(cycles) * time.Millisecond / time.Duration(kilohertz)
 }
 
 // group returns group n, counted from one as in the names TA1, TA2.

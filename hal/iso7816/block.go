@@ -45,6 +45,7 @@ type block struct {
 func (b block) isI() bool      { return b.pcb&0x80 == 0 }
 func (b block) isR() bool      { return b.pcb&0xC0 == blockR }
 func (b block) more() bool     { return b.pcb&moreI != 0 }
+func (b block) isError() bool  { return b.pcb&0x0F != 0 } // of an R-block
 func (b block) nextR() byte    { return b.pcb & sequenceR >> 4 }
 func (b block) sentI() byte    { return b.pcb & sequenceI >> 6 }
 func blockI(n byte) byte       { return n << 6 }

@@ -9,7 +9,7 @@ import (
 // Limits on what a T=1 card may draw out in one exchange.
 const (
 	attempts = 3   // blocks in succession without a valid answer
-	maxS     = 600 // requests of the card for time or another block size
+	maxIdle  = 600 // blocks of the card that bring the exchange no further: requests, empty ones
 )
 
 // T1 carries command APDUs by the block protocol T=1. It is for one goroutine
@@ -41,7 +41,7 @@ func (t *T1) Announce(ctx context.Context, ifsd int) error {
 	ifsd = min(max(ifsd, 1), maxField)
 	request := block{pcb: requestIFS, inf: []byte{byte(ifsd)}}
 	for range attempts {
-		answer, err := t.transmit(ctx, request, 1)
+		answer, err := t.transmit(ctx, request)
 		if err == nil && answer.pcb == requestIFS|responseS && len(answer.inf) == 1 && answer.inf[0] == byte(ifsd) {
 			t.ifsd = ifsd
 			return nil
@@ -90,6 +90,7 @@ type exchange struct {
 	*T1
 	rest      []byte // of the command, from the block that is not acknowledged yet
 	sent      block  // the I-block sent last; the card may change IFSC after it
+	grant     block  // what the card was granted since; without PCB: nothing
 	receiving bool   // the card has begun its answer
 	response  []byte
 	limit     int // bytes of response
@@ -97,12 +98,16 @@ type exchange struct {
 }
 
 func (e *exchange) run(ctx context.Context) ([]byte, error) {
-	out, wait := e.current(), 1
-	for requests := 0; ; {
-		in, err := e.transmit(ctx, out, wait)
-		wait = 1
+	out := e.current()
+	for idle := 0; ; {
+		in, err := e.transmit(ctx, out)
 		if err != nil && !repairable(err) {
 			return nil, err
+		}
+		if err == nil && !in.isR() && (!in.isI() || len(in.inf) == 0) {
+			if idle++; idle > maxIdle {
+				return nil, fmt.Errorf("%w: the card keeps the terminal waiting without end", ErrProtocol)
+			}
 		}
 		switch {
 		case err != nil:
@@ -115,10 +120,7 @@ func (e *exchange) run(ctx context.Context) ([]byte, error) {
 		case in.isR():
 			out, err = e.acknowledged(in)
 		default:
-			if requests++; requests > maxS {
-				return nil, fmt.Errorf("%w: the card asks for time without end", ErrProtocol)
-			}
-			out, wait, err = e.granted(in)
+			out, err = e.granted(in)
 		}
 		if err != nil {
 			return nil, err
@@ -133,7 +135,7 @@ func (e *exchange) current() block {
 		b.pcb |= moreI
 		b.inf = e.rest[:e.ifsc]
 	}
-	e.sent = b
+	e.sent, e.grant = b, block{}
 	return b
 }
 
@@ -141,7 +143,7 @@ func (e *exchange) current() block {
 // card's answer.
 func (e *exchange) took(in block) (out block, done bool, err error) {
 	unasked := !e.receiving && e.sent.more()
-	if in.sentI() != e.want || unasked || len(in.inf) > e.ifsd || in.more() && len(in.inf) == 0 {
+	if in.sentI() != e.want || unasked || len(in.inf) > e.ifsd {
 		out, err = e.complain(errBlock)
 		return out, false, err
 	}
@@ -149,6 +151,7 @@ func (e *exchange) took(in block) (out block, done bool, err error) {
 		return block{}, false, fmt.Errorf("%w: the answer does not end", ErrProtocol)
 	}
 	e.failures = 0
+	e.grant = block{}
 	e.want ^= 1
 	if !e.receiving {
 		e.receiving = true
@@ -162,6 +165,8 @@ func (e *exchange) took(in block) (out block, done bool, err error) {
 // last one again.
 func (e *exchange) acknowledged(in block) (out block, err error) {
 	switch {
+	case e.unheard(in):
+		return e.grant, e.failed()
 	case e.receiving && in.nextR() == e.send: // our last R-block got lost
 		return block{pcb: blockRFor(e.want, 0)}, e.failed()
 	case !e.receiving && in.nextR() == e.send: // our last I-block got lost
@@ -175,24 +180,34 @@ func (e *exchange) acknowledged(in block) (out block, err error) {
 	return e.complain(errBlock)
 }
 
+// unheard says whether an R-block asks for what the card was granted. A card that
+// asked for time has the command and works on it: it must not get it twice,
+// whatever the R-block says.
+func (e *exchange) unheard(in block) bool {
+	switch e.grant.pcb {
+	case requestWTX | responseS:
+		return in.isError() || in.nextR() == e.send
+	case requestIFS | responseS:
+		return in.isError()
+	}
+	return false
+}
+
 // granted handles a request of the card for time or another block size.
-func (e *exchange) granted(in block) (out block, wait int, err error) {
+func (e *exchange) granted(in block) (out block, err error) {
 	known := len(in.inf) == 1 && in.inf[0] != 0 && (in.pcb == requestWTX || in.pcb == requestIFS)
 	switch {
 	case in.pcb&responseS == 0 && in.pcb != requestWTX && in.pcb != requestIFS:
 		// S(ABORT) and S(RESYNCH) are not for an EMV card to ask.
-		return block{}, 0, fmt.Errorf("%w: request %02X", ErrProtocol, in.pcb)
+		return block{}, fmt.Errorf("%w: request %02X", ErrProtocol, in.pcb)
 	case !known || in.pcb == requestIFS && in.inf[0] > maxField:
-		out, err = e.complain(errBlock)
-		return out, 1, err
+		return e.complain(errBlock)
 	}
-	wait = 1
-	if in.pcb == requestWTX {
-		wait = int(in.inf[0])
-	} else {
+	if in.pcb == requestIFS {
 		e.ifsc = int(in.inf[0])
 	}
-	return block{pcb: in.pcb | responseS, inf: in.inf}, wait, nil
+	e.grant = block{pcb: in.pcb | responseS, inf: in.inf}
+	return e.grant, nil
 }
 
 // complain asks for the card's last block again.
@@ -211,8 +226,13 @@ func (e *exchange) failed() error {
 	return nil
 }
 
-// transmit sends a block and returns the one that came back.
-func (t *T1) transmit(ctx context.Context, out block, wait int) (block, error) {
+// transmit sends a block and returns the one that came back, for which a card
+// that asked for time has as many waiting times.
+func (t *T1) transmit(ctx context.Context, out block) (block, error) {
+	wait := 1
+	if out.pcb == requestWTX|responseS {
+		wait = int(out.inf[0])
+	}
 	raw, err := t.link.Exchange(ctx, out.append(make([]byte, 0, len(out.inf)+5), t.crc), wait)
 	if err != nil {
 		return block{}, err

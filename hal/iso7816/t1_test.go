@@ -99,9 +99,37 @@ func TestT1(t *testing.T) {
 			{send: askI0, receive: "12 00 02 90 00"},
 			{send: "00 82 00", receive: okI0},
 		}, ok, nil},
-		{"empty chain", ask, []step{
-			{send: askI0, receive: "00 20 00"},
-			{send: "00 82 00", receive: okI0},
+		{"empty block in a chain", ask, []step{
+			{send: askI0, receive: "00 20 01 01"},
+			{send: "00 90 00", receive: "00 60 00"},
+			{send: "00 80 00", receive: okI0},
+		}, "01 90 00", nil},
+		{"grant of time garbled on its way", ask, []step{
+			{send: askI0, receive: "00 C3 01 05"},
+			{send: "00 E3 01 05", receive: "00 81 00", wait: 5},
+			{send: "00 E3 01 05", receive: okI0, wait: 5},
+		}, ok, nil},
+		{"grant of time garbled, the card counts on", ask, []step{
+			{send: askI0, receive: "00 C3 01 05"},
+			{send: "00 E3 01 05", receive: "00 92 00", wait: 5},
+			{send: "00 E3 01 05", receive: okI0, wait: 5},
+		}, ok, nil},
+		{"grant of time garbled for ever", ask, []step{
+			{send: askI0, receive: "00 C3 01 05"},
+			{send: "00 E3 01 05", receive: "00 81 00", wait: 5},
+			{send: "00 E3 01 05", receive: "00 81 00", wait: 5},
+			{send: "00 E3 01 05", receive: "00 81 00", wait: 5},
+		}, "", ErrProtocol},
+		{"block size garbled on its way", long, []step{
+			{send: longI0, receive: "00 C1 01 20"},
+			{send: "00 E1 01 20", receive: "00 91 00"},
+			{send: "00 E1 01 20", receive: "00 90 00"},
+			{send: longI1, receive: okI0},
+		}, ok, nil},
+		{"time within a chain", long, []step{
+			{send: longI0, receive: "00 C3 01 02"},
+			{send: "00 E3 01 02", receive: "00 90 00", wait: 2},
+			{send: longI1, receive: okI0},
 		}, ok, nil},
 		{"longer than announced", ask, []step{
 			{send: askI0, receive: "00 00 21 55*31 90 00"},
@@ -167,6 +195,17 @@ func TestT1Announce(t *testing.T) {
 
 func TestT1EndlessWaiting(t *testing.T) {
 	card := newT1(transport(func([]byte) ([]byte, error) { return block{pcb: requestWTX, inf: []byte{1}}.append(nil, false), nil }))
+	if _, err := card.Exchange(t.Context(), []byte{0, 0x82, 0, 0}); !errors.Is(err, ErrProtocol) {
+		t.Errorf("got %v, want ErrProtocol", err)
+	}
+}
+
+func TestT1EndlessEmptyChain(t *testing.T) {
+	n := byte(1)
+	card := newT1(transport(func([]byte) ([]byte, error) {
+		n ^= 1
+		return block{pcb: blockI(n) | moreI}.append(nil, false), nil
+	}))
 	if _, err := card.Exchange(t.Context(), []byte{0, 0x82, 0, 0}); !errors.Is(err, ErrProtocol) {
 		t.Errorf("got %v, want ErrProtocol", err)
 	}

@@ -110,14 +110,8 @@ func (d *Device) Control(ctx context.Context, requestType, request byte, value, 
 	return n, err
 }
 
-// ClearHalt makes a stalled endpoint work again.
-func (d *Device) ClearHalt(e Endpoint) error {
-	address := uint32(e.Address)
-	return d.control("clear halt", ioctlClearHalt, unsafe.Pointer(&address))
-}
-
 // Reset resets the port, which is like unplugging the device for a moment, and
-// claims the interface again. No transfer may be in flight. The device may come
+// claims the interface again; stalled endpoints work again then. No transfer may be in flight. The device may come
 // back under another number: hal.ErrNotFound.
 func (d *Device) Reset() error {
 	// The kernel takes claims away in a reset; given back before, the interface

@@ -30,7 +30,6 @@ func TestLayout(t *testing.T) {
 		"REAPURBNDELAY":    {ioctlReap, 0x4008550D},
 		"RELEASEINTERFACE": {ioctlRelease, 0x80045510},
 		"RESET":            {ioctlReset, 0x5514},
-		"CLEAR_HALT":       {ioctlClearHalt, 0x80045515},
 		"DISCONNECT_CLAIM": {ioctlDisconnectClaim, 0x8108551B},
 	} {
 		if got[0] != got[1] {

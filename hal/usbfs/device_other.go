@@ -28,8 +28,5 @@ func (*Device) Control(context.Context, byte, byte, uint16, uint16, []byte) (int
 	return 0, errSystem
 }
 
-// ClearHalt fails with hal.ErrUnsupported.
-func (*Device) ClearHalt(Endpoint) error { return errSystem }
-
 // Reset fails with hal.ErrUnsupported.
 func (*Device) Reset() error { return errSystem }

@@ -47,7 +47,6 @@ const (
 	ioctlReap            = toKernel | unsafe.Sizeof(uintptr(0))<<16 | 'U'<<8 | 13
 	ioctlRelease         = fromKernel | 4<<16 | 'U'<<8 | 16
 	ioctlReset           = 'U'<<8 | 20
-	ioctlClearHalt       = fromKernel | 4<<16 | 'U'<<8 | 21
 	ioctlDisconnectClaim = fromKernel | unsafe.Sizeof(disconnectClaim{})<<16 | 'U'<<8 | 27
 )
 

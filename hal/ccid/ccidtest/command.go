@@ -47,6 +47,10 @@ func (d *device) command(m []byte) {
 	}
 	switch m[0] {
 	case getSlotStatus:
+		if r.swallow > 0 {
+			r.swallow--
+			return
+		}
 		d.reply(m, slotStatus, 0, 0, 0, nil)
 	case powerOff:
 		r.powerOff()

@@ -64,14 +64,6 @@ func (d *device) Close() error {
 	return nil
 }
 
-// ClearHalt implements ccid.Device.
-func (d *device) ClearHalt(usbfs.Endpoint) error {
-	d.reader.mu.Lock()
-	defer d.reader.mu.Unlock()
-	d.stalled = false
-	return d.dead()
-}
-
 // Reset implements ccid.Device.
 func (d *device) Reset() error {
 	r := d.reader

@@ -83,6 +83,7 @@ type Reader struct {
 	chip    Chip
 	card    *card // nil: no power
 	faults  []Fault
+	swallow int           // answers about the slot's state to lose
 	changed chan struct{} // closed and renewed when anything changes
 	notice  bool          // slot change that was not told yet
 	cold    int           // resets by kind
@@ -196,6 +197,14 @@ func (r *Reader) Fail(f ...Fault) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.faults = append(r.faults, f...)
+}
+
+// Swallow loses the answers to the next n questions about the slot's state, as
+// QEMU's reader does when the card leaves at that moment.
+func (r *Reader) Swallow(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.swallow = n
 }
 
 // Counts is what happened to a reader.
