@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command conformance checks the hardware of a card reader against the
 // contracts of package hal: the wiring of a whole board, or one driver with its
 // device. It tells what was expected, what came, and what to look at.

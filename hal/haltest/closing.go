@@ -47,7 +47,10 @@ func Closing(t T, device any, close func() error) {
 		t.Errorf("Close: got %v, want nil", err)
 	}
 	for _, f := range flights {
-		if <-f.done; !errors.Is(f.err, hal.ErrHalted) {
+		if !f.after(long) {
+			t.Fatalf("%T: the call in flight is still waiting %v after Close, want hal.ErrHalted", f.device, long)
+		}
+		if !errors.Is(f.err, hal.ErrHalted) {
 			t.Errorf("%T: the call in flight: got %v, want hal.ErrHalted", f.device, f.err)
 		}
 	}

@@ -93,10 +93,14 @@ func ContactlessReader(t T, r hal.ContactlessReader, hand Hand) {
 	if err := r.WaitRemoval(ctx); err != nil {
 		t.Fatalf("WaitRemoval after that: got %v, want nil", err)
 	}
+	if err := card.Close(); err != nil {
+		t.Errorf("Close of a card taken away: got %v, want nil", err)
+	}
 
 	if two, ok := hand.(TwoCards); ok {
-		check(t, "two cards are refused", "hold two cards side by side; more than one answer is ErrCollision, never a choice")
+		check(t, "two cards are refused", "hold two cards side by side, within five seconds; more than one answer is ErrCollision, never a choice")
 		two.InsertBoth()
+		pause(t, reaction) // one of them is the first
 		if err := activate(ctx); !errors.Is(err, hal.ErrCollision) {
 			t.Errorf("Activate with two cards: got %v, want hal.ErrCollision", err)
 		}

@@ -57,6 +57,7 @@ func TestSuitesNoticeBadDevices(t *testing.T) {
 		"slot sees a card that is not there":   {contact(func(s *slot) { s.always = true }), "Present"},
 		"slot ends its waits by itself":        {contact(func(s *slot) { s.hasty = true }), "%s: got"},
 		"slot does not look at the context":    {contact(func(s *slot) { s.deaf = true }), "%s with a cancelled"},
+		"slot is slow to give up":              {contact(func(s *slot) { s.slow = true }), "after its context"},
 		"slot does not close the card before":  {contact(func(s *slot) { s.card.lively = true }), "activated again since"},
 		"slot lets a closed card live":         {contact(func(s *slot) { s.card.unclosed = true }), "on a closed card"},
 		"slot says mute instead of removed":    {contact(func(s *slot) { s.card.mute = true }), "taken out"},
@@ -91,6 +92,7 @@ func TestSuitesNoticeBadDevices(t *testing.T) {
 		"key store has one key for all":        {keyStore(func(k *keys) { k.same = true }), "the same key"},
 		"key store comes back after erasure":   {keyStore(func(k *keys) { k.undead = true }), "erased store"},
 		"board does not end a call in flight":  {closing(func(b *hal.Board) { b.Input = sleeper{} }), "the call in flight"},
+		"board never ends a call in flight":    {closing(func(b *hal.Board) { b.Input = stone{} }), "the call in flight is still"},
 		"board works on after it was closed":   {closing(func(b *hal.Board) { b.Signals = lamp{} }), "a call after Close"},
 		"board that is closed before its time": {closing(func(b *hal.Board) { b.Tamper = alarm{wolf: true} }), "before it was closed"},
 	} {
@@ -168,8 +170,8 @@ func (c *badCard) Close() error {
 
 type slot struct {
 	hal.ContactReader
-	card                flaws
-	always, hasty, deaf bool
+	card                      flaws
+	always, hasty, deaf, slow bool
 }
 
 func (s *slot) Present(ctx context.Context) (bool, error) {
@@ -185,6 +187,9 @@ func (s *slot) Activate(ctx context.Context) (hal.Card, error) {
 		return nil, errors.New("busy")
 	}
 	card, err := s.ContactReader.Activate(ctx)
+	if s.slow && ctx.Err() != nil {
+		time.Sleep(10 * time.Second) // an exchange on the wire, not interrupted
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -462,10 +467,48 @@ func (sleeper) Next(ctx context.Context) (hal.InputEvent, error) {
 	return hal.InputEvent{}, ctx.Err()
 }
 
+// stone does not even look at its context.
+type stone struct{}
+
+func (stone) Next(context.Context) (hal.InputEvent, error) {
+	time.Sleep(hang)
+	return hal.InputEvent{}, nil
+}
+
 func closing(spoil func(*hal.Board)) func(haltest.T, *sim.Board) {
 	return func(t haltest.T, b *sim.Board) {
 		spoil(b.HAL)
 		haltest.Closing(t, b.HAL, b.HAL.Close)
+	}
+}
+
+// A person does what was asked for a while after it was asked. That is no fault
+// of the device.
+func TestSuitesWaitForAHand(t *testing.T) {
+	const reaction = 100 * time.Millisecond
+	for name, suite := range map[string]func(haltest.T, *sim.Board){
+		"keys": func(t haltest.T, b *sim.Board) {
+			haltest.Input(t, b.HAL.Input, haltest.Finger{Keys: []hal.Key{hal.Key5, hal.KeyEnter}, Press: func(key hal.Key) {
+				time.AfterFunc(reaction, func() { b.Keys.Press(key) })
+			}})
+		},
+		"two cards, one after the other": func(t haltest.T, b *sim.Board) {
+			tap := func() { b.Field.Tap("card", chip{}) }
+			later := func(do func()) { time.AfterFunc(reaction, do) }
+			haltest.ContactlessReader(t, b.HAL.Contactless, hand{
+				func() { later(tap) }, func() { later(func() { b.Field.Take() }) },
+				func() { later(tap); time.AfterFunc(2*time.Second, tap) },
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := open(t)
+				if found := findings(t, func(t haltest.T) { suite(t, b) }); len(found) > 0 {
+					t.Errorf("found %q", found)
+				}
+			})
+		})
 	}
 }
 

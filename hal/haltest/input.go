@@ -61,6 +61,7 @@ func keys(ctx context.Context, t T, in hal.Input, finger Finger) {
 	}
 	check(t, "keys are not queued", "drop what was pressed before Next was called")
 	finger.Press(finger.Keys[0])
+	pause(t, reaction)
 	if _, err := quiet(ctx, in); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Next after a key was pressed and nobody waited: got %v, want context.DeadlineExceeded", err)
 	}

@@ -59,13 +59,3 @@ func Signals(t T, s hal.Signals) {
 		t.Errorf("LEDs(0): got %v, want nil", err)
 	}
 }
-
-// pause lets a person see and hear.
-func pause(t T, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-t.Context().Done():
-	}
-}

@@ -12,6 +12,11 @@ import (
 const (
 	// short is how long a check looks on to see that nothing happens.
 	short = 200 * time.Millisecond
+	// soon is how long a call may go on after its context's end. The contract
+	// says a second.
+	soon = 5 * time.Second
+	// reaction is how long a hand takes where nothing tells that it has acted.
+	reaction = 5 * time.Second
 	// long is how long something may take that must happen by itself.
 	long = 30 * time.Second
 	// patience is how long a hand may take.
@@ -40,8 +45,12 @@ func endsWithContext(t T, what string, call func(context.Context) error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), short)
 	defer cancel()
+	end := time.Now().Add(short)
 	if err := bounded(t, what, func() error { return call(ctx) }); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("%s: got %v, want context.DeadlineExceeded", what, err)
+	}
+	if late := time.Since(end); late > soon {
+		t.Errorf("%s: returned %v after its context had ended, want a second at most", what, late.Round(time.Second))
 	}
 	refusesCancelled(t, what, call)
 }
@@ -103,4 +112,14 @@ func only(call func() error) func() (none, error) {
 // dead says whether err is what a card says that is no longer in use.
 func dead(err error) bool {
 	return errors.Is(err, hal.ErrHalted) || errors.Is(err, hal.ErrCardRemoved)
+}
+
+// pause gives a person time: to see, to hear, to act.
+func pause(t T, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-t.Context().Done():
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"smartreader/hal"
 )
@@ -82,7 +83,10 @@ func (c *card) exchange(ctx context.Context, command []byte) (response []byte, e
 		if err != nil {
 			return nil, err
 		}
-		response = append(response, data...)
+		longer := slices.Concat(response, data)
+		clear(response)
+		clear(data) // the link has no use for it any more
+		response = longer
 		switch {
 		case len(response) > maxResponse || more && len(data) == 0:
 			return nil, fmt.Errorf("%w: its answer does not end", hal.ErrMute)
@@ -99,6 +103,7 @@ func (c *card) exchange(ctx context.Context, command []byte) (response []byte, e
 func (c *card) piece(ctx context.Context, target byte, data []byte) (more bool, answer []byte, err error) {
 	params := append([]byte{target}, data...)
 	answer, err = c.reader.dev.once(ctx, exchangeTime, cmdInDataExchange, params...)
+	clear(params)
 	switch {
 	case err != nil:
 		return false, nil, err
@@ -111,30 +116,34 @@ func (c *card) piece(ctx context.Context, target byte, data []byte) (more bool, 
 	return answer[0]&moreInformation != 0, answer[1:], nil
 }
 
-// settle finds out what a failed exchange means for the card, which cannot be
-// used any more after it.
+// settle ends a card whose exchange failed: what it did is not known. It gets no
+// power until the next activation.
 func (c *card) settle(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
-	r := c.reader
-	if ctx.Err() != nil {
-		r.end(hal.ErrHalted)
-		return ctx.Err()
+	c.reader.end(hal.ErrHalted)
+	err = c.reader.judge(ctx, err)
+	if errors.Is(err, hal.ErrCardRemoved) {
+		c.ended = hal.ErrCardRemoved
 	}
-	if silent(err) {
+	return errors.Join(err, c.reader.off(ctx))
+}
+
+// judge finds out why an exchange failed.
+func (r *Reader) judge(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case silent(err):
 		// Was it one frame that got lost, or is it the chip?
 		if _, dead := r.dev.command(ctx, cmdGetFirmwareVersion); dead != nil {
 			return r.lost(dead)
 		}
-		r.end(hal.ErrHalted)
 		return fmt.Errorf("%w: an exchange got lost between host and chip: %w", hal.ErrMute, err)
-	}
-	if errors.Is(err, hal.ErrNotFound) {
+	case errors.Is(err, hal.ErrNotFound):
 		return r.lost(err)
-	}
-	r.end(hal.ErrHalted)
-	if errors.Is(err, hal.ErrMute) {
+	case errors.Is(err, hal.ErrMute):
 		return err
 	}
 	// A card that answers after a reset was mute; one that does not has gone.
@@ -149,6 +158,5 @@ func (c *card) settle(ctx context.Context, err error) error {
 			return fmt.Errorf("%w: %w", hal.ErrMute, err)
 		}
 	}
-	c.ended = hal.ErrCardRemoved
 	return fmt.Errorf("%w: %w", hal.ErrCardRemoved, err)
 }

@@ -73,7 +73,12 @@ func (d *device) command(ctx context.Context, code byte, params ...byte) ([]byte
 // once runs a command (User Manual, "Dialog structure"): command, ACK, answer.
 // When ctx or the time ends, the command is cancelled and the chip ready again.
 func (d *device) once(ctx context.Context, limit time.Duration, code byte, params ...byte) ([]byte, error) {
-	if err := d.link.send(ctx, encode(append([]byte{code}, params...))); err != nil {
+	data := append([]byte{code}, params...)
+	frame := encode(data)
+	err := d.link.send(ctx, frame)
+	clear(data) // it may be an APDU
+	clear(frame)
+	if err != nil {
 		return nil, err
 	}
 	answer, err := d.await(ctx, limit, code)
@@ -95,10 +100,13 @@ func (d *device) await(ctx context.Context, limit time.Duration, code byte) ([]b
 	defer done()
 	for damaged := 0; ; {
 		f, err := d.link.receive(within, usualAnswer)
+		answers := len(f.data) > 0 && f.data[0] == code+1
 		switch {
 		case within.Err() != nil && err != nil:
 			return nil, fmt.Errorf("%w (command %02X, %v)", errNoAnswer, code, limit)
-		case errors.Is(err, errDamaged) && damaged < retransmissions:
+		// Only what was an answer is asked for again: a chip that is still at work
+		// might repeat the one before, which may have the same code.
+		case errors.Is(err, errDamaged) && answers && damaged < retransmissions:
 			damaged++
 			if err := d.link.send(ctx, nack[:]); err != nil {
 				return nil, err
@@ -109,7 +117,7 @@ func (d *device) await(ctx context.Context, limit time.Duration, code byte) ([]b
 			return nil, err
 		case f.kind == refusal:
 			return nil, fmt.Errorf("%w (command %02X)", errRefused, code)
-		case f.kind == information && len(f.data) > 0 && f.data[0] == code+1:
+		case f.kind == information && answers:
 			return f.data[1:], nil
 		}
 		// Anything else belongs to an earlier command.
@@ -159,6 +167,7 @@ const (
 const (
 	rfField   = 0x01
 	rfTimings = 0x02
+	rfRepeats = 0x04
 	rfRetries = 0x05
 )
 
@@ -186,6 +195,8 @@ func (d *device) setUp(ctx context.Context, rate int) error {
 		{cmdSetParameters, automaticATR | automaticRATS},
 		// Timings as after power on: 102.4 ms for ATR_RES, 51.2 ms for retries.
 		{cmdRFConfiguration, rfTimings, 0x00, 0x0B, 0x0A},
+		// What was sent to a card is not sent again when it is mute.
+		{cmdRFConfiguration, rfRepeats, 0x00},
 		// No endless retries: polling must end so that its caller can.
 		{cmdRFConfiguration, rfRetries, 0x00, 0x00, 0x01},
 		{cmdRFConfiguration, rfField, 0x00},

@@ -19,10 +19,11 @@
 // # Robustness
 //
 // Every wait ends. A command that is not acknowledged is sent once more after
-// the chip was woken; an answer that arrives damaged is asked for again (NACK);
-// a chip that stays silent, or an adapter that was unplugged, is hal.ErrNotFound
-// and is opened anew at the next call. An APDU is never sent twice: whether the
-// card has seen it is not known, so a lost exchange is an error of that card.
+// the chip was woken; an answer that arrives damaged is asked for again (NACK),
+// if it can be told for one; a chip that stays silent, or an adapter that was
+// unplugged, is hal.ErrNotFound and is opened anew at the next call. An APDU is
+// never sent twice: whether the card has seen it is not known, so a lost exchange
+// is an error of that card, and the field goes off.
 //
 // # Baud rate
 //

@@ -68,7 +68,8 @@ func encode(data []byte) []byte {
 
 // decode looks for the first frame in b. Used is how many bytes the caller
 // drops: up to the end of the frame, or bytes that are part of none. With
-// errShort, what is left may be the start of a frame. The data is not copied.
+// errShort, what is left may be the start of a frame. The data is not copied;
+// with an error, it is what a frame says whose header is correct.
 func decode(b []byte) (f frame, used int, err error) {
 	start := bytes.Index(b, []byte{0x00, 0xFF})
 	if start < 0 {
@@ -103,7 +104,7 @@ func decode(b []byte) (f frame, used int, err error) {
 		return frame{}, start + 2, errDamaged
 	}
 	if len(header) < at+length+2 {
-		return frame{}, start, errShort
+		return claim(header[at:]), start, errShort
 	}
 	body, end := header[at:at+length], start+2+at+length+2
 	switch {
@@ -112,13 +113,21 @@ func decode(b []byte) (f frame, used int, err error) {
 	// postamble behind it gives it away.
 	case sum(body)+header[at+length] != 0 || header[at+length+1] != 0:
 		// The whole frame goes: what is inside it must not be taken for frames.
-		return frame{}, end, errDamaged
+		return claim(body), end, errDamaged
 	case length == 1:
 		return frame{kind: refusal}, end, nil
 	case body[0] != fromChip:
 		return frame{}, end, errDamaged
 	}
 	return frame{information, body[1:]}, end, nil
+}
+
+// claim is what a frame says that is not complete or not correct.
+func claim(body []byte) frame {
+	if len(body) < 2 || body[0] != fromChip {
+		return frame{}
+	}
+	return frame{information, body[1:]}
 }
 
 func sum(b []byte) (s byte) {

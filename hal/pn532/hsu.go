@@ -30,6 +30,9 @@ const (
 	gap = 100 * time.Millisecond
 	// quiet is a silence after which the chip is taken to have nothing to say.
 	quiet = 30 * time.Millisecond
+	// babble is how long a chip is listened to that is not quiet: the longest
+	// frame takes 24 ms.
+	babble = 100 * time.Millisecond
 )
 
 type hsu struct {
@@ -89,6 +92,7 @@ func (h *hsu) send(ctx context.Context, frame []byte) error {
 
 func (h *hsu) receive(ctx context.Context, _ int) (frame, error) {
 	said, heard := spoken(h.buf), time.Now()
+	var begun frame
 	for {
 		if len(h.buf) > 0 {
 			f, used, err := decode(h.buf)
@@ -96,6 +100,7 @@ func (h *hsu) receive(ctx context.Context, _ int) (frame, error) {
 			if !errors.Is(err, errShort) {
 				return f, err
 			}
+			begun = f
 		}
 		news, err := h.fill(ctx)
 		switch {
@@ -105,7 +110,7 @@ func (h *hsu) receive(ctx context.Context, _ int) (frame, error) {
 			said, heard = said || spoken(news), time.Now()
 		case said && time.Since(heard) >= gap:
 			h.buf = nil
-			return frame{}, errDamaged
+			return begun, errDamaged
 		}
 	}
 }
@@ -128,20 +133,27 @@ func (h *hsu) fill(ctx context.Context) (news []byte, err error) {
 	if err := h.port.SetReadDeadline(until); err != nil {
 		return nil, gone(h, err)
 	}
-	// A new array each time: frames given out before stay as they are.
 	chunk := make([]byte, maxFrame)
 	n, err := h.port.Read(chunk)
-	h.buf = append(slices.Clip(h.buf), chunk[:n]...)
 	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 		return nil, gone(h, err)
 	}
-	return chunk[:n], nil
+	if n == 0 {
+		return nil, nil
+	}
+	// A new array each time: frames given out before stay as they are. No card
+	// data stays in the old ones.
+	old := h.buf
+	h.buf = slices.Concat(old, chunk[:n])
+	clear(old)
+	clear(chunk)
+	return h.buf[len(old):], nil
 }
 
 func (h *hsu) settle(ctx context.Context) error {
+	clear(h.buf)
 	h.buf = nil
-	// A chip that never stops talking is not listened to for ever.
-	for range 10 {
+	for end := time.Now().Add(babble); time.Now().Before(end); {
 		if err := h.port.SetReadDeadline(time.Now().Add(quiet)); err != nil {
 			return gone(h, err)
 		}

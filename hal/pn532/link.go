@@ -28,8 +28,9 @@ type Link interface {
 
 	// receive waits for the next frame. Expected is how long it will be if all
 	// is well: on a bus, that much is read at first. It returns errDamaged for a
-	// frame that cannot be read, the context's error when that ends first, and
-	// anything else when the link is of no use any more.
+	// frame that cannot be read, with its data as far as it makes sense; the
+	// context's error when that ends first; and anything else when the link is of
+	// no use any more. The caller owns the data.
 	receive(ctx context.Context, expected int) (frame, error)
 
 	// settle throws away what the chip still says.

@@ -53,6 +53,7 @@ func (p polled) receive(ctx context.Context, expected int) (frame, error) {
 		return frame{}, errDamaged // a late answer in the place of an ACK
 	}
 	// The rest of a frame that was not read whole is lost, but the chip repeats it.
+	clear(b)
 	if err := p.send(ctx, nack[:]); err != nil {
 		return frame{}, err
 	}

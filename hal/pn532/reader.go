@@ -258,7 +258,11 @@ func (r *Reader) off(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), offTime)
 	defer cancel()
-	return r.lost(r.dev.field(ctx, false))
+	err := r.dev.field(ctx, false)
+	if ctx.Err() != nil && err != nil {
+		err = fmt.Errorf("%w: the field may be on", errNoAnswer)
+	}
+	return r.lost(err)
 }
 
 // reset takes the power away from all cards and gives it back.
@@ -291,6 +295,7 @@ func (r *Reader) poll(ctx context.Context) (*card, error) {
 		if found != nil || err != nil {
 			return found, err
 		}
+		mute = 0 // that card has gone
 		if err := pause(ctx, pollTime); err != nil {
 			return nil, err
 		}
@@ -300,11 +305,11 @@ func (r *Reader) poll(ctx context.Context) (*card, error) {
 // look makes one round: type A, then type B. It returns nil when nobody is
 // there.
 func (r *Reader) look(ctx context.Context) (*card, error) {
-	a, err := r.dev.list(ctx, typeA)
+	a, err := r.list(ctx, typeA)
 	if err != nil {
 		return nil, err
 	}
-	b, err := r.dev.list(ctx, typeB)
+	b, err := r.list(ctx, typeB)
 	if err != nil {
 		return nil, err
 	}
@@ -321,7 +326,7 @@ func (r *Reader) look(ctx context.Context) (*card, error) {
 	if err := r.reset(ctx); err != nil {
 		return nil, err
 	}
-	if a, err = r.dev.list(ctx, typeA); err != nil {
+	if a, err = r.list(ctx, typeA); err != nil {
 		return nil, err
 	}
 	switch len(a) {
@@ -331,6 +336,21 @@ func (r *Reader) look(ctx context.Context) (*card, error) {
 		return r.accept(a[0])
 	}
 	return nil, hal.ErrCollision
+}
+
+// list looks for cards of one kind, and once more when that got lost. The cards
+// it may have found are deaf until a reset: without one, a third card would look
+// like the only one.
+func (r *Reader) list(ctx context.Context, m modulation) ([]target, error) {
+	found, err := r.dev.list(ctx, m)
+	if !silent(err) {
+		return found, err
+	}
+	r.log.Warn("looking for cards again", "error", err)
+	if err := r.reset(ctx); err != nil {
+		return nil, err
+	}
+	return r.dev.list(ctx, m)
 }
 
 func (r *Reader) accept(t target) (*card, error) {
@@ -370,7 +390,7 @@ func (r *Reader) anybody(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	for _, m := range []modulation{typeA, typeB} {
-		found, err := r.dev.list(ctx, m)
+		found, err := r.list(ctx, m)
 		if err != nil || len(found) > 0 {
 			return err == nil, err
 		}

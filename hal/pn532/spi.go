@@ -65,7 +65,9 @@ func (t *spiTransport) exchange(operation byte, out []byte) ([]byte, error) {
 	w := append([]byte{operation}, out...)
 	turn(w)
 	r := make([]byte, len(w))
-	if err := t.conn.Tx(w, r); err != nil {
+	err := t.conn.Tx(w, r)
+	clear(w)
+	if err != nil {
 		return nil, err
 	}
 	turn(r)

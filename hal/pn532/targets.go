@@ -29,13 +29,14 @@ func (t target) activated() bool { return t.smart && len(t.answer) > 0 }
 const maxTargets = 2
 
 // list looks for cards of one kind and activates what it finds, two at most.
-// It ends all activations before. The field is switched on if it is off.
+// It ends all activations before. The field is switched on if it is off. It must
+// not be repeated without a reset: the cards it has found are deaf to it.
 func (d *device) list(ctx context.Context, m modulation) ([]target, error) {
 	params := []byte{maxTargets, byte(m)}
 	if m == typeB {
 		params = append(params, 0x00) // AFI: cards of every kind
 	}
-	answer, err := d.command(ctx, cmdInListPassiveTarget, params...)
+	answer, err := d.once(ctx, answerTime, cmdInListPassiveTarget, params...)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +57,8 @@ var errTargets = errors.New("a list of cards that cannot be read")
 //
 // The ATS is there only if the card speaks ISO/IEC 14443-4, and its length
 // byte belongs to it. An answer that ends before it means that the card gave
-// none. Of two cards only the number matters: neither will be used.
+// none. Of two cards only the number matters: neither will be used. A card that
+// says of itself what cannot be is there, and not activated.
 func parseTargets(m modulation, b []byte) ([]target, error) {
 	if len(b) < 1 || b[0] > maxTargets {
 		return nil, errTargets
@@ -81,8 +83,11 @@ func parseTargets(m modulation, b []byte) ([]target, error) {
 		t.answer = r.take(12)
 		r.take(int(r.one()))
 	}
-	if r.failed || len(r.b) > 0 || t.number == 0 || t.number > maxTargets {
+	if t.number == 0 || t.number > maxTargets {
 		return nil, errTargets
+	}
+	if r.failed || len(r.b) > 0 {
+		t.answer = nil
 	}
 	return []target{t}, nil
 }

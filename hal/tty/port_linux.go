@@ -31,7 +31,7 @@ func Open(path string, baud int) (*Port, error) {
 	}
 	p := &Port{file: os.NewFile(uintptr(fd), path)}
 	if err := errors.Join(p.exclusive(), p.configure(unix.TCSETS2, raw(baud)), p.flush()); err != nil {
-		return nil, errors.Join(failure("open "+path, err), p.file.Close())
+		return nil, errors.Join(failure("open "+path, err), p.Close())
 	}
 	return p, nil
 }
@@ -67,7 +67,12 @@ func (p *Port) SetBaud(baud int) error {
 }
 
 // Close closes the port and ends reads and writes in progress.
-func (p *Port) Close() error { return failure("close", p.file.Close()) }
+func (p *Port) Close() error {
+	// The mark stays on a port that another program has open too. An unplugged
+	// adapter has none.
+	_ = p.control(func(fd int) error { return unix.IoctlSetInt(fd, unix.TIOCNXCL, 0) })
+	return failure("close", p.file.Close())
+}
 
 // String returns the path the port was opened by.
 func (p *Port) String() string { return p.file.Name() }

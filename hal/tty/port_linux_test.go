@@ -168,6 +168,37 @@ func TestOpenThrowsAwayWhatWasReceived(t *testing.T) {
 	}
 }
 
+// TestCloseGivesThePortBack: exclusiveness is a mark on the port, which outlives
+// this process's use of it while another one has the port open, and would keep
+// the next Open out.
+func TestCloseGivesThePortBack(t *testing.T) {
+	_, path := pty(t)
+	other, err := unix.Open(path, unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(other)
+	exclusive := func(what string, want int) {
+		t.Helper()
+		if got, err := unix.IoctlGetInt(other, unix.TIOCGEXCL); err != nil || got != want {
+			t.Errorf("%s: exclusive is %d, %v; want %d", what, got, err, want)
+		}
+	}
+	port, err := Open(path, 9600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	exclusive("open", 1)
+	if err := port.Close(); err != nil {
+		t.Error(err)
+	}
+	exclusive("closed", 0)
+	if _, err := Open(path, -1); err == nil {
+		t.Error("a rate of -1 was accepted")
+	}
+	exclusive("not opened", 0)
+}
+
 func TestNoPort(t *testing.T) {
 	if _, err := Open("/dev/ttyNONE99", 9600); !errors.Is(err, hal.ErrNotFound) {
 		t.Errorf("no such path: got %v, want hal.ErrNotFound", err)

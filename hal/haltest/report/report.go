@@ -78,7 +78,11 @@ func (r *Report) WriteSummary(w io.Writer) error {
 			}
 		}
 	}
-	_, err := fmt.Fprintf(w, "board %s, serial number %s: %d passed, %d failed, %d absent, %d skipped\nCONFORMANCE: %s\n",
-		r.Board, r.Serial, r.count(Pass), r.count(Fail), r.count(Absent), r.count(Skipped), r.Verdict())
+	board := r.Board
+	if r.Serial != "" {
+		board += ", serial number " + r.Serial
+	}
+	_, err := fmt.Fprintf(w, "board %s: %d passed, %d failed, %d absent, %d skipped\nCONFORMANCE: %s\n",
+		board, r.count(Pass), r.count(Fail), r.count(Absent), r.count(Skipped), r.Verdict())
 	return err
 }

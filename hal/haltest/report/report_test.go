@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"smartreader/hal"
 	"smartreader/hal/filekeys"
@@ -233,6 +234,52 @@ func TestWithoutHands(t *testing.T) {
 			t.Errorf("got  %v\nwant %v", v, want)
 		}
 	})
+}
+
+// stuckDog never comes back from a kick, until it is let go.
+type stuckDog struct{ let chan struct{} }
+
+func (d stuckDog) Kick() error {
+	<-d.let
+	return nil
+}
+
+// A watchdog that hangs is a failure, and not the end of the report.
+func TestStuckWatchdog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, _, opt := setup(t)
+		dog := stuckDog{make(chan struct{})}
+		b.HAL.Watchdog = dog
+		opt.Only, opt.Close = []string{"watchdog", "screen"}, false
+		ended := make(chan *report.Report)
+		go func() {
+			r, _ := report.Run(t.Context(), b.HAL, opt)
+			ended <- r
+		}()
+		select {
+		case got := <-ended:
+			if v := verdicts(got); v["watchdog"] != report.Fail || v["screen"] != report.Pass {
+				t.Errorf("got %v", v)
+			}
+			close(dog.let)
+		case <-time.After(10 * time.Minute):
+			t.Error("the run hangs")
+			close(dog.let)
+			<-ended
+		}
+	})
+}
+
+func TestSummaryNamesTheBoard(t *testing.T) {
+	for want, r := range map[string]report.Report{
+		"board desk, serial number D-1: 0 passed": {Board: "desk", Serial: "D-1"},
+		"board ccid: 0 passed":                    {Board: "ccid"}, // one device, to try its driver
+	} {
+		var out strings.Builder
+		if err := r.WriteSummary(&out); err != nil || !strings.HasPrefix(out.String(), want) {
+			t.Errorf("got %q, want %q", out.String(), want)
+		}
+	}
 }
 
 // unpluggedSlot is supported and not plugged in.

@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"smartreader/hal"
@@ -86,7 +85,7 @@ func Run(ctx context.Context, b *hal.Board, opt Options) (*Report, error) {
 	}
 	guarded := *b
 	if b.Watchdog != nil {
-		guarded.Watchdog = &sharedWatchdog{Watchdog: b.Watchdog}
+		guarded.Watchdog = &sharedWatchdog{b.Watchdog, make(chan struct{}, 1)}
 	}
 	r := &run{board: &guarded, opt: opt, report: &Report{Board: b.Name, Serial: b.Serial, Checks: []Check{}}}
 	stop := keepKicking(guarded.Watchdog)
@@ -276,14 +275,17 @@ func (r *run) input() (func(haltest.T), string) {
 // sharedWatchdog is kicked by who keeps it quiet and by the suite.
 type sharedWatchdog struct {
 	hal.Watchdog
-	mu sync.Mutex
+	turn chan struct{} // held by a kick
 }
 
 func (w *sharedWatchdog) Kick() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	w.turn <- struct{}{}
+	defer func() { <-w.turn }()
 	return w.Watchdog.Kick()
 }
+
+// stuck is when a kick is taken to be one that never returns.
+const stuck = 10 * time.Second
 
 // keepKicking kicks a watchdog until stop is called. Errors are for the suite
 // to report.
@@ -305,5 +307,13 @@ func keepKicking(w hal.Watchdog) (stop func()) {
 			}
 		}
 	}()
-	return func() { close(quit); <-ended }
+	return func() {
+		close(quit)
+		timer := time.NewTimer(stuck)
+		defer timer.Stop()
+		select {
+		case <-ended:
+		case <-timer.C: // in a kick that does not return, as the suite has found
+		}
+	}
 }

@@ -227,10 +227,11 @@ func (e *Emulator) react(ctx context.Context, line io.Writer, work *job, in inpu
 		}
 		return nil, nil
 	case hostNack:
-		// While a command is at work there is nothing to repeat. [unverified]
-		if work == nil && e.last != nil {
+		// The manual does not say what a chip at work does: the worst, to see
+		// that the host does not fall for it. [unverified]
+		if e.last != nil {
 			_, err := line.Write(e.last)
-			return nil, err
+			return work, err
 		}
 		return work, nil
 	}
@@ -246,6 +247,8 @@ func (e *Emulator) react(ctx context.Context, line io.Writer, work *job, in inpu
 		hello[4] ^= 0x01
 	case Noise:
 		hello = append([]byte{0x00, 0xFF, 0x77, 0x5A}, hello...)
+	case Crosstalk:
+		hello = append(hello, 0x00, 0xFF, 0x77, 0x5A)
 	}
 	if _, err := line.Write(hello); err != nil {
 		return nil, err

@@ -20,6 +20,8 @@ const (
 	// Noise: there are bytes on the line before the acknowledgement and before
 	// the answer.
 	Noise
+	// Crosstalk: there are bytes on the line while the command is at work.
+	Crosstalk
 	// Refuse: the chip answers with a syntax error.
 	Refuse
 	// PowerLoss: the chip loses power and comes back asleep before it answers.
