@@ -75,7 +75,7 @@ func TestImageBoots(t *testing.T) {
 	if b.Slot != 2 {
 		t.Errorf("slot %d", b.Slot)
 	}
-	if want := "console=ttyAMA0 quiet panic=5 reader.disk=52445231 panic=1 more"; b.Cmdline != want {
+	if want := "console=ttyAMA0 quiet vt.global_cursor_default=0 panic=5 reader.disk=52445231 panic=1 more"; b.Cmdline != want {
 		t.Errorf("command line %q, want %q", b.Cmdline, want)
 	}
 	// Linux kernel documentation, "Booting AArch64 Linux": magic at byte 56.

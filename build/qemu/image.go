@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -119,7 +121,7 @@ func table(disk io.ReaderAt) (layout, error) {
 // load reads what a boot ROM would read from the disk, into files beside it.
 func load(ctx context.Context, disk, lane string) (loaded, error) {
 	dir := filepath.Dir(disk)
-	l := loaded{disk: disk, kernel: filepath.Join(dir, "kernel"), initramfs: filepath.Join(dir, "initramfs.gz")}
+	l := loaded{disk: disk, kernel: filepath.Join(dir, "kernel"), initramfs: filepath.Join(dir, "initramfs")}
 	f, err := os.Open(disk)
 	if err != nil {
 		return l, err
@@ -130,7 +132,12 @@ func load(ctx context.Context, disk, lane string) (loaded, error) {
 		return l, err
 	}
 	l.cmdline = b.Cmdline
-	if err := errors.Join(os.WriteFile(l.kernel, b.Kernel, 0o600), os.WriteFile(l.initramfs, b.Initramfs, 0o600)); err != nil {
+	// Unpacked here, because an emulated processor takes a second for it.
+	root, err := unpack(b.Initramfs)
+	if err != nil {
+		return l, err
+	}
+	if err := errors.Join(os.WriteFile(l.kernel, b.Kernel, 0o600), os.WriteFile(l.initramfs, root, 0o600)); err != nil {
 		return l, err
 	}
 	if lane == machine.Raspi3b {
@@ -138,6 +145,14 @@ func load(ctx context.Context, disk, lane string) (loaded, error) {
 		err = deviceTree(ctx, b, l.dtb)
 	}
 	return l, err
+}
+
+func unpack(initramfs []byte) ([]byte, error) {
+	packed, err := gzip.NewReader(bytes.NewReader(initramfs))
+	if err != nil {
+		return nil, fmt.Errorf("initramfs: %w", err)
+	}
+	return io.ReadAll(packed)
 }
 
 // deviceTree does to the Zero 2 W's device tree what the Raspberry Pi's

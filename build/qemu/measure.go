@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"smartreader/build/qemu/machine"
@@ -23,6 +24,7 @@ type measurement struct {
 	ready  time.Duration // from the start of QEMU
 	load   float64       // share of one of this computer's cores while idle
 	memory int64         // of QEMU, bytes
+	worker string        // what process 1 says of the reader, last
 }
 
 // measure boots the reader and an empty init on the same machine with the same
@@ -53,6 +55,7 @@ func measure(ctx context.Context, o options, stdout, stderr io.Writer) error {
 			return err
 		}
 		reader := r.image
+		r.words = " reader.report=10" // often enough to be told while it idles
 		var empty, full []measurement
 		for n := range o.rounds {
 			r.progress.step(fmt.Sprintf("round %d of %d: an empty init", n+1, o.rounds))
@@ -105,6 +108,11 @@ func (r *rig) measureReader(ctx context.Context) (measurement, error) {
 	if err != nil {
 		return result, err
 	}
+	for line := range strings.Lines(m.Console.Tail(100)) {
+		if _, told, ok := strings.Cut(line, "boot: worker: "); ok {
+			result.worker = strings.TrimSpace(told)
+		}
+	}
 	return result, r.switchOff(ctx)
 }
 
@@ -125,7 +133,7 @@ func watch(ctx context.Context, m *machine.Machine, ready time.Duration) (measur
 	if err != nil {
 		return measurement{}, err
 	}
-	return measurement{ready, (after - before).Seconds() / time.Since(began).Seconds(), memory}, ctx.Err()
+	return measurement{ready: ready, load: (after - before).Seconds() / time.Since(began).Seconds(), memory: memory}, ctx.Err()
 }
 
 func report(w io.Writer, lane string, empty, full []measurement) error {
@@ -145,8 +153,9 @@ func report(w io.Writer, lane string, empty, full []measurement) error {
 boot, until it says so / first POS      %8.2f s  %8.2f s   %5.2f
 idle, share of one core of this host    %8.1f %%  %8.1f %%
 memory of QEMU                          %6.0f MiB  %6.0f MiB
+The reader by its own kernel: %s
 `, lane, len(full),
 		middle(empty, boot), middle(full, boot), middle(full, boot)/middle(empty, boot),
-		middle(empty, load), middle(full, load), middle(empty, memory), middle(full, memory))
+		middle(empty, load), middle(full, load), middle(empty, memory), middle(full, memory), full[len(full)-1].worker)
 	return err
 }

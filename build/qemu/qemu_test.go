@@ -230,12 +230,12 @@ func TestReaderConfig(t *testing.T) {
 func TestReport(t *testing.T) {
 	var out strings.Builder
 	m := func(seconds, load float64) measurement {
-		return measurement{time.Duration(seconds * float64(time.Second)), load, 256 << 20}
+		return measurement{ready: time.Duration(seconds * float64(time.Second)), load: load, memory: 256 << 20, worker: "40 MiB resident"}
 	}
 	if err := report(&out, "virt", []measurement{m(2, 0.01), m(9, 0.02), m(1, 0.03)}, []measurement{m(3, 0.1), m(30, 0.2), m(1, 0.1)}); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"2.00 s", "3.00 s", "1.50", "2.0 %", "10.0 %", "256 MiB"} {
+	for _, want := range []string{"2.00 s", "3.00 s", "1.50", "2.0 %", "10.0 %", "256 MiB", "40 MiB resident"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, &out)
 		}

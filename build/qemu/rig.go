@@ -44,6 +44,7 @@ type rig struct {
 	console  *os.File
 	echo     io.Writer // the console as it comes; nil: not shown
 	image    loaded
+	words    string         // more for the kernel command line
 	pos      netip.AddrPort // where POS connect, on this computer
 	at       bench.Endpoints
 	devices  int // port of the platform's reader face
@@ -171,7 +172,7 @@ func (r *rig) options(i loaded) machine.Options {
 		out = io.MultiWriter(r.console, r.echo)
 	}
 	return machine.Options{
-		Lane: r.o.lane, Kernel: i.kernel, Initrd: i.initramfs, DTB: i.dtb, Cmdline: i.cmdline, Disk: i.disk,
+		Lane: r.o.lane, Kernel: i.kernel, Initrd: i.initramfs, DTB: i.dtb, Cmdline: i.cmdline + r.words, Disk: i.disk,
 		POS: r.pos, GuestPort: posPort, PN532: pn532Serial, Console: out,
 	}
 }

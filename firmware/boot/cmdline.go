@@ -4,18 +4,20 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // parameters are ours on the kernel command line.
 type parameters struct {
-	disk     uint32 // disk signature; 0: none given
-	watchdog bool   // the hardware watchdog may be used
+	disk     uint32        // disk signature; 0: none given
+	watchdog bool          // the hardware watchdog may be used
+	report   time.Duration // how often the worker's load is printed
 }
 
 // parseCmdline reads the kernel command line. Of a setting given twice the last
 // counts, as it does for the kernel.
 func parseCmdline(line string) (parameters, error) {
-	p := parameters{watchdog: true}
+	p := parameters{watchdog: true, report: time.Hour}
 	for _, word := range strings.Fields(line) {
 		name, value, _ := strings.Cut(word, "=")
 		switch name {
@@ -30,6 +32,12 @@ func parseCmdline(line string) (parameters, error) {
 				return p, fmt.Errorf("kernel command line: reader.watchdog=%q is neither on nor off", value)
 			}
 			p.watchdog = value == "on"
+		case "reader.report":
+			seconds, err := strconv.ParseUint(value, 10, 31)
+			if err != nil || seconds == 0 {
+				return p, fmt.Errorf("kernel command line: reader.report=%q is not a number of seconds", value)
+			}
+			p.report = time.Duration(seconds) * time.Second
 		}
 	}
 	return p, nil

@@ -39,6 +39,8 @@
 //	reader.disk=XXXXXXXX   disk signature: bytes 440 to 443 of its first
 //	                       sector as a little-endian number, in hexadecimal
 //	reader.watchdog=off    leaves the hardware watchdog alone
+//	reader.report=SECONDS  how often to print what the worker takes of memory
+//	                       and processor; an hour by itself
 //
 // # References
 //

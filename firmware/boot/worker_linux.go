@@ -67,6 +67,7 @@ func (m *machine) runWorker(ctx context.Context) error {
 	}
 	m.say("worker started pid %d", pid)
 	defer hideText()()
+	go func() { _ = m.guard("load", func() error { return m.tellLoad(work, pid) }) }()
 	status, killed := m.watch(ctx, w)
 	switch {
 	case killed && ctx.Err() != nil:
