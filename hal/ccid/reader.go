@@ -310,7 +310,14 @@ func (r *Reader) verdict(ctx context.Context, l *link, err error) error {
 	case errors.As(err, &failed) && failed.icc == absent:
 		return fmt.Errorf("%w: %w", hal.ErrCardRemoved, err)
 	}
-	// A reader that lost the card in the middle may know so only when asked.
+	// A reader that lost the card in the middle may know so only when asked, and
+	// one that is out of step only after a reset.
+	if l.broken {
+		r.settle()
+		if r.open(ctx) == nil {
+			l = r.link
+		}
+	}
 	if !l.broken {
 		state, asked := l.status(ctx)
 		switch {

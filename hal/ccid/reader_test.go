@@ -634,6 +634,26 @@ func TestCardPutBack(t *testing.T) {
 	})
 }
 
+// TestPulledSilently checks that a card that leaves together with the answer is
+// known to have left, not to be mute: the customer is told so.
+func TestPulledSilently(t *testing.T) {
+	for name, o := range map[string]ccidtest.Options{"aborts": {}, "must be reset": {NoAbort: true}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, o)
+				card := b.activate(newChip(atrT0))
+				b.usb.Fail(ccidtest.PullSilently)
+				for range 2 {
+					if _, err := card.Transceive(t.Context(), read); !errors.Is(err, hal.ErrCardRemoved) {
+						t.Errorf("got %v, want hal.ErrCardRemoved", err)
+					}
+				}
+				b.activate(newChip(atrT0))
+			})
+		})
+	}
+}
+
 // TestLostState checks that an answer about the slot that gets lost loses
 // nothing: neither the card's removal, nor the next card.
 func TestLostState(t *testing.T) {

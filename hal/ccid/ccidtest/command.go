@@ -164,6 +164,10 @@ func (d *device) transfer(m []byte) {
 		r.pull()
 		d.fail(m, dataBlock, errMute)
 		return
+	case PullSilently:
+		r.pull()
+		d.hung, d.current = true, m
+		return
 	case Vanish:
 		r.vanish()
 		return

@@ -59,17 +59,18 @@ type Fault int
 
 // Faults.
 const (
-	Mute    Fault = iota + 1 // the card says nothing
-	Garble                   // parity error in the card's answer
-	Corrupt                  // a T=1 block with a wrong check byte
-	Extend                   // three time extensions before the answer
-	Hang                     // the reader says nothing until it is aborted
-	Garbage                  // the reader's answer makes no sense
-	Stale                    // an answer to an earlier command comes first
-	Stall                    // the bulk-IN endpoint stalls
-	Busy                     // the slot is busy twice
-	Pull                     // the card is taken out
-	Vanish                   // the reader is unplugged
+	Mute         Fault = iota + 1 // the card says nothing
+	Garble                        // parity error in the card's answer
+	Corrupt                       // a T=1 block with a wrong check byte
+	Extend                        // three time extensions before the answer
+	Hang                          // the reader says nothing until it is aborted
+	Garbage                       // the reader's answer makes no sense
+	Stale                         // an answer to an earlier command comes first
+	Stall                         // the bulk-IN endpoint stalls
+	Busy                          // the slot is busy twice
+	Pull                          // the card is taken out
+	PullSilently                  // the card is taken out, and the answer never comes
+	Vanish                        // the reader is unplugged
 )
 
 // Reader is the emulated reader and the hands around it. All methods are safe
