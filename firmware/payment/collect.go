@@ -1,6 +1,7 @@
 package payment
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -166,19 +167,19 @@ type cardRead struct {
 }
 
 func (m *Machine) collecting(ctx context.Context, s *session) (Phase, error) {
-	timeout := s.command.collect.CardTimeout
-	if timeout == 0 {
-		timeout = m.opt.CardTimeout
-	}
 	work, stop := context.WithCancel(ctx)
 	defer stop()
 	canceled := []command(nil)
-	read := attend(m, func() cardRead { return m.readCard(work, timeout, s) }, func(c command) {
+	read := attend(m, func() cardRead { return m.readCard(work, m.cardTimeout(s), s) }, func(c command) {
 		if c.kind != commandCancel {
 			m.busy(c, "")
 			return
 		}
-		if c.by == byCardholder && !s.command.collect.CardholderMayCancel {
+		switch {
+		case c.by == byCardholder && c.localID != s.payment.LocalID: // pressed for the payment before
+			c.reply <- reply{end: EndAlreadyCompleted}
+			return
+		case c.by == byCardholder && !s.command.collect.CardholderMayCancel:
 			c.reply <- reply{end: EndTooLate}
 			return
 		}
@@ -207,6 +208,10 @@ func (m *Machine) collecting(ctx context.Context, s *session) (Phase, error) {
 		return next, err
 	}
 	return m.keep(ctx, s)
+}
+
+func (m *Machine) cardTimeout(s *session) time.Duration {
+	return cmp.Or(s.command.collect.CardTimeout, m.opt.CardTimeout)
 }
 
 var errCardTimeout = errors.New("payment: no card in time")

@@ -38,10 +38,17 @@ func (m *Machine) CancelCollect(ctx context.Context) (CancelEnd, store.Payment, 
 }
 
 // CancelByCardholder stops collecting because the cardholder pressed the cancel
-// key, where the POS allows it and the card has not been read yet.
+// key, where the POS allows it and the card has not been read yet. The key means
+// the payment that is being collected when it is pressed: never the next one.
 func (m *Machine) CancelByCardholder(ctx context.Context) (CancelEnd, error) {
-	r, err := m.send(ctx, command{kind: commandCancel, by: byCardholder})
-	return r.end, errors.Join(err, r.err)
+	switch phase, localID := m.Current(); phase {
+	case Collecting:
+		r, err := m.send(ctx, command{kind: commandCancel, by: byCardholder, localID: localID})
+		return r.end, errors.Join(err, r.err)
+	case Collected, Confirming:
+		return EndTooLate, nil
+	}
+	return EndAlreadyCompleted, nil
 }
 
 // collected keeps the card powered until the POS confirms, cancels, or lets

@@ -336,3 +336,32 @@ func TestRecoverAfterALossUndoesNothing(t *testing.T) {
 	}
 	b.state(open, store.Interrupted)
 }
+
+func TestAKeyPressedBeforeTheCardIsAskedForIsLost(t *testing.T) {
+	pressed := make(chan payment.CancelEnd, 1)
+	var p store.Payment
+	b := newBench(t, func(b *bench, o *payment.Options) {
+		known := o.Settings
+		o.Settings = func() (payment.Settings, bool) {
+			if p.LocalID != "" { // in the middle of beginning to collect
+				ctx, stop := context.WithTimeout(t.Context(), time.Second)
+				defer stop()
+				end, err := b.machine.CancelByCardholder(ctx)
+				if err != nil {
+					t.Errorf("the key waits for the machine: %v", err)
+				}
+				pressed <- end
+			}
+			return known()
+		}
+	})
+	b.insert("visa")
+	p = b.create(100, payment.PreferOnline)
+	if _, err := b.machine.Process(t.Context(), p.LocalID, payment.CollectParams{CardholderMayCancel: true}, store.Request{}); err != nil {
+		t.Fatal(err)
+	}
+	if end := <-pressed; end != payment.EndAlreadyCompleted {
+		t.Errorf("got %s", end)
+	}
+	b.state(p, store.Approved)
+}

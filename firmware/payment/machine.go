@@ -3,6 +3,7 @@ package payment
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"io"
 	"log/slog"
 	"sync"
@@ -99,7 +100,8 @@ type Machine struct {
 
 	mu      sync.Mutex
 	phase   Phase
-	current string // localId of the payment being collected or confirmed
+	current string    // localId of the payment being collected or confirmed
+	due     time.Time // the phase must be over by then; zero: it waits for people
 }
 
 // New returns a Machine. It starts nothing.
@@ -116,12 +118,23 @@ func (m *Machine) Current() (Phase, string) {
 	return m.phase, m.current
 }
 
-func (m *Machine) enter(p Phase, localID string) {
+func (m *Machine) enter(p Phase, s *session) {
+	due := time.Time{}
+	switch p {
+	case Collecting:
+		due = time.Now().Add(m.cardTimeout(s) + workTime)
+	case Confirming:
+		due = time.Now().Add(m.opt.AuthorizeTimeout + m.opt.CardEndTimeout + workTime)
+	}
 	m.mu.Lock()
-	m.phase, m.current = p, localID
+	m.phase, m.current, m.due = p, s.payment.LocalID, due
 	m.mu.Unlock()
-	m.opt.Step(Step{Kind: StepPhase, Phase: p, LocalID: localID})
+	m.opt.Step(Step{Kind: StepPhase, Phase: p, LocalID: s.payment.LocalID})
 }
+
+// workTime is more than a card that can be read and a disk that works need in
+// one phase.
+const workTime = 2 * time.Minute
 
 // command is what a POS wants of the loop.
 type command struct {
@@ -160,12 +173,18 @@ type reply struct {
 func (c command) answer(p store.Payment, err error) { c.reply <- reply{payment: p, err: err} }
 func (c command) fail(e *Error)                     { c.reply <- reply{err: e} }
 
-// Ping returns nil when the loop answers: payments are not stuck. Before the
-// loop has begun, which a full disk or much to settle may delay, it returns nil
-// at once.
+// Ping returns nil when the loop answers and its work comes to an end in time:
+// payments are not stuck. Before the loop has begun, which a full disk or much
+// to settle may delay, it returns nil at once.
 func (m *Machine) Ping(ctx context.Context) error {
 	if !m.looping.Load() {
 		return nil
+	}
+	m.mu.Lock()
+	phase, due := m.phase, m.due
+	m.mu.Unlock()
+	if !due.IsZero() && time.Now().After(due) {
+		return fmt.Errorf("payment: %s should have ended %v ago", phase, time.Since(due).Round(time.Second))
 	}
 	_, err := m.send(ctx, command{kind: commandPing})
 	return err

@@ -58,7 +58,7 @@ func (m *Machine) Run(ctx context.Context) error {
 	phase := Removing
 	m.looping.Store(true)
 	for {
-		m.enter(phase, s.payment.LocalID)
+		m.enter(phase, s)
 		s.deliver()
 		var err error
 		switch phase {

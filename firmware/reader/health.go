@@ -42,10 +42,13 @@ func within(ctx context.Context, d time.Duration, call func(context.Context) err
 	return call(ctx)
 }
 
-// watchSlot notices when the chip card reader is unplugged, and when it is back.
+// watchSlot notices when the chip card reader is unplugged or of no use, and
+// when it is back.
 func (r *Reader) watchSlot(ctx context.Context) error {
 	for {
-		r.noteSlot(r.findSlot(ctx))
+		if fault, known := r.findSlot(ctx); known {
+			r.noteSlot(fault)
+		}
 		if err := pause(ctx, healthPeriod); err != nil {
 			return err
 		}
@@ -62,21 +65,21 @@ func (r *Reader) noteSlot(fault error) {
 		r.log.Error("no chip card can be read", "err", fault)
 	case was != nil && fault == nil:
 		r.log.Info("the chip card reader is there again")
-	default:
-		return
+	case errors.Is(was, hal.ErrNotFound) == errors.Is(fault, hal.ErrNotFound):
+		return // the screen says the same
 	}
-	r.screen.slot(fault == nil)
+	r.screen.slot(fault)
 }
 
-func (r *Reader) findSlot(ctx context.Context) error {
+// findSlot says what is wrong with the slot, nil for nothing. While it is busy
+// with a card nobody knows.
+func (r *Reader) findSlot(ctx context.Context) (fault error, known bool) {
 	err := within(ctx, healthPeriod, func(ctx context.Context) error {
 		_, err := r.board.Contact.Present(ctx)
 		return err
 	})
-	// Only a reader that is not there is news: one that is slow or busy with a
-	// card shows it by itself.
-	if errors.Is(err, hal.ErrNotFound) {
-		return err
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return nil, false
 	}
-	return nil
+	return err, true
 }

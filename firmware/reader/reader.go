@@ -106,6 +106,11 @@ func Run(ctx context.Context, board hal.Board, opt Options) error {
 }
 
 func (r *Reader) run(ctx context.Context) (err error) {
+	defer func() {
+		if err != nil {
+			r.screen.outOfOrder(ctx, "Out of order")
+		}
+	}()
 	ledger := filepath.Join(r.opt.Dir, "ledger")
 	signer, err := identityKey(ctx, r.board.Keys, ledger)
 	if err != nil {
@@ -113,7 +118,6 @@ func (r *Reader) run(ctx context.Context) (err error) {
 	}
 	r.store, err = store.Open(ctx, store.Options{Dir: ledger, Signer: signer, Log: r.log})
 	if err != nil {
-		r.screen.outOfOrder(ctx, "Out of order")
 		return fmt.Errorf("reader: open the ledger in %s: %w", r.opt.Dir, err)
 	}
 	defer func() { err = errors.Join(err, r.store.Close()) }()
@@ -153,6 +157,10 @@ func (r *Reader) run(ctx context.Context) (err error) {
 	if r.board.Contact != nil {
 		group.run(work, "card slot", r.watchSlot)
 	}
+	// Activation may wait for hours; a case opened meanwhile counts as well.
+	if r.board.Tamper != nil {
+		group.run(work, "tamper", r.watchTamper)
+	}
 	if err := r.activate(work, signer); err != nil {
 		return group.end(err)
 	}
@@ -178,9 +186,6 @@ func (r *Reader) run(ctx context.Context) (err error) {
 	group.run(work, "lan", func(ctx context.Context) error { return r.lan.Serve(ctx, listener) })
 	if r.board.Input != nil {
 		group.run(work, "keys", r.watchKeys)
-	}
-	if r.board.Tamper != nil {
-		group.run(work, "tamper", r.watchTamper)
 	}
 	// Without a configuration nothing new is taken, but what is stored is
 	// forwarded and POS are answered: only being ready waits for it.
@@ -241,7 +246,7 @@ func (r *Reader) watchTamper(ctx context.Context) error {
 		return fmt.Errorf("reader: tamper detection: %w", err)
 	}
 	// The ledger stays readable: its payments were made honestly.
-	if err := r.board.Keys.Erase(ctx); err != nil {
+	if err := r.board.Keys.Erase(context.WithoutCancel(ctx)); err != nil { // switching it off does not save the keys
 		return fmt.Errorf("reader: tampered (%s), and erasing the keys failed: %w", reason, err)
 	}
 	return fmt.Errorf("reader: tampered (%s): keys erased, the reader must be inspected", reason)

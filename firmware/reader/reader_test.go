@@ -412,8 +412,23 @@ func TestTamperErasesKeysAndStops(t *testing.T) {
 	if err := s.open(); !errors.Is(err, hal.ErrErased) {
 		t.Errorf("started again with %v, want ErrErased", err)
 	}
+	if s.board.Screen.Revision() != 1 {
+		t.Error("nothing on the screen says that the reader is out of order")
+	}
 	if len(files(t, s.ledger())) == 0 {
 		t.Error("the ledger is gone")
+	}
+}
+
+// A reader that waits for the platform, perhaps for hours, has its key already.
+func TestTamperCountsBeforeActivation(t *testing.T) {
+	s := openShop(t)
+	s.must(s.platform.SetUnreachable(true))
+	if err := s.open(func(*reader.Options) { s.board.Tamper.Trigger("case opened") }); err == nil || !strings.Contains(err.Error(), "case opened") {
+		t.Errorf("ended with %v", err)
+	}
+	if err := s.open(); !errors.Is(err, hal.ErrErased) {
+		t.Errorf("started again with %v, want ErrErased", err)
 	}
 }
 

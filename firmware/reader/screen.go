@@ -2,6 +2,7 @@ package reader
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -21,13 +22,15 @@ type screen struct {
 	log     *slog.Logger
 	wake    chan struct{}
 
-	mu       sync.Mutex
-	now      payment.Face
-	started  bool   // a first face arrived; until then notice is shown
-	notice   string // why the reader is not ready
-	shop     string
-	noSlot   bool // no chip card reader is plugged in
-	revision int
+	mu        sync.Mutex
+	now       payment.Face
+	started   bool   // a first face arrived; until then notice is shown
+	notice    string // why the reader is not ready
+	shop      string
+	slotFault error // of the chip card reader, nil: none
+	revision  int
+
+	dark bool // the last picture could not be shown
 }
 
 func newScreen(board hal.Board, log *slog.Logger) *screen {
@@ -51,13 +54,16 @@ func (s *screen) change(f func()) {
 
 func (s *screen) face(f payment.Face)  { s.change(func() { s.now, s.started = f, true }) }
 func (s *screen) merchant(name string) { s.change(func() { s.shop = name }) }
+func (s *screen) slot(fault error)     { s.change(func() { s.slotFault = fault }) }
 
-func (s *screen) slot(there bool) { s.change(func() { s.noSlot = !there }) }
-
-// outOfOrder says that the reader cannot work, and why in few words.
+// outOfOrder says that the reader could not start, and why in few words. What a
+// payment has shown since is left alone: it may be an outcome. Run must not be
+// running.
 func (s *screen) outOfOrder(ctx context.Context, why string) {
-	s.change(func() { s.notice, s.started = why, false })
-	s.show(ctx, s.view(0, false))
+	s.change(func() { s.notice = why })
+	if v := s.view(0, false); v.Kind == display.NotReady {
+		s.show(ctx, v)
+	}
 }
 
 const (
@@ -117,9 +123,14 @@ func (s *screen) show(ctx context.Context, v display.View) {
 		return
 	}
 	frame := display.Render(v, s.hal.Bounds().Size())
-	if err := s.hal.Show(ctx, frame); err != nil && ctx.Err() == nil {
+	err := s.hal.Show(ctx, frame)
+	if ctx.Err() != nil {
+		return
+	}
+	if err != nil && !s.dark { // once: there are five pictures a second
 		s.log.Warn("screen", "err", err)
 	}
+	s.dark = err != nil
 }
 
 // view is the picture of the moment.
@@ -142,10 +153,13 @@ func (s *screen) view(step int, remind bool) display.View {
 		return v
 	}
 	switch s.now.Kind {
-	case payment.FaceIdle:
+	case payment.FaceIdle, payment.FaceCanceled:
 		v.Kind = display.Idle
-		if s.noSlot {
+		switch {
+		case errors.Is(s.slotFault, hal.ErrNotFound):
 			v.Kind, v.Message = display.NotReady, "Chip card reader not found. Plug it in."
+		case s.slotFault != nil:
+			v.Kind, v.Message = display.NotReady, "Chip card reader does not work."
 		}
 	case payment.FacePresentCard:
 		v.Kind = display.PresentCard
@@ -159,8 +173,6 @@ func (s *screen) view(step int, remind bool) display.View {
 		v.Kind = display.Declined
 	case payment.FaceTryAgain:
 		v.Kind = display.TryAgain
-	case payment.FaceCanceled:
-		v.Kind = display.Idle
 	case payment.FaceError:
 		v.Kind = display.Error
 	}

@@ -47,20 +47,27 @@ func (a *assembly) keep(c io.Closer) { a.closers = append(a.closers, c) }
 // finish returns the board, with a word about every device it does not have.
 func (a *assembly) finish() *hal.Board {
 	for _, d := range []struct {
-		there bool
-		name  string
+		there         bool
+		name          string
+		setting, want string // what the settings say of it
 	}{
-		{a.board.Contact != nil, chipSlot},
-		{a.board.Contactless != nil, antenna},
-		{a.board.Swipe != nil, stripeReader},
-		{a.board.PINPad != nil, pinPad},
-		{a.board.Screen != nil, screen},
-		{a.board.Input != nil, keys},
-		{a.board.Signals != nil, lights},
-		{a.board.Tamper != nil, tamperSwitch},
-		{a.board.Watchdog != nil, watchdogTimer},
+		{a.board.Contact != nil, chipSlot, "ccid", a.settings.CCID},
+		{a.board.Contactless != nil, antenna, "pn532", a.settings.PN532},
+		{a.board.Swipe != nil, stripeReader, "swipe", a.settings.Swipe},
+		{a.board.PINPad != nil, pinPad, "", ""},
+		{a.board.Screen != nil, screen, "screen", a.settings.Screen},
+		{a.board.Input != nil, keys, "keys", a.settings.Keys},
+		{a.board.Signals != nil, lights, "signals", a.settings.Signals},
+		{a.board.Tamper != nil, tamperSwitch, "tamper", a.settings.Tamper},
+		{a.board.Watchdog != nil, watchdogTimer, "", ""},
 	} {
-		if !d.there && !a.spokenOf(d.name) {
+		switch {
+		case d.there, a.spokenOf(d.name):
+		case d.want == off:
+			a.off(d.name, d.setting)
+		case d.want != "":
+			a.miss(d.name, hal.ErrUnsupported, "devices.%s is %q, which the board %q has no place for", d.setting, d.want, a.board.Name)
+		default:
 			a.miss(d.name, hal.ErrNotFound, "the board %q has none", a.board.Name)
 		}
 	}

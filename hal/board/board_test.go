@@ -8,13 +8,17 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
 	"testing/synctest"
 
+	"golang.org/x/sys/unix"
+
 	"smartreader/hal"
 	"smartreader/hal/haltest"
+	"smartreader/hal/watchdog"
 )
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
@@ -173,6 +177,65 @@ func TestSwitchedOffIsLeftOut(t *testing.T) {
 	}
 }
 
+// "off" is no part of a name: an "Office Keyboard" stays one.
+func TestNoStripeReaderExcludesNoKeyboard(t *testing.T) {
+	for setting, want := range map[string]string{"": "", off: "", "usb:0801:0001": "usb:0801:0001"} {
+		a := newAssembly("test", t.TempDir(), Settings{Swipe: setting}, quiet())
+		if got := a.swipeMatch(); got != want {
+			t.Errorf("devices.swipe %q: keys leave out %q", setting, got)
+		}
+	}
+}
+
+func TestASettingTheBoardCannotFollowIsSaid(t *testing.T) {
+	all := Settings{CCID: "08e6:3437", PN532: "i2c:/dev/i2c-1", Screen: "fb:/dev/fb0", Swipe: "usb:0801:0001", Keys: "evdev", Tamper: "gpio", Signals: "gpio"}
+	b, _ := assembled(t, fstest.MapFS{}, all, none)
+	for device, setting := range map[string]string{
+		chipSlot: "ccid", antenna: "pn532", screen: "screen", stripeReader: "swipe", keys: "keys", tamperSwitch: "tamper", lights: "signals",
+	} {
+		if got := missing(b, device); !strings.Contains(got, "devices."+setting) {
+			t.Errorf("%s: %q does not name the setting", device, got)
+		}
+	}
+	b, _ = assembled(t, fstest.MapFS{}, Settings{Tamper: off, Keys: off}, desk)
+	for _, device := range []string{tamperSwitch, keys} {
+		if got := missing(b, device); !strings.Contains(got, "switched off by") {
+			t.Errorf("%s: %q", device, got)
+		}
+	}
+}
+
+func TestTheHeartbeatEndsWithTheBoard(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	// The board's own copy: it is closed when nobody has the board any more.
+	fd, err := unix.FcntlInt(w.Fd(), unix.F_DUPFD, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(watchdog.Variable, strconv.Itoa(fd))
+	b, err := Open("none", t.TempDir(), Settings{}, quiet())
+	if err != nil || b.Watchdog == nil {
+		t.Fatalf("no heartbeat: %v, %v", err, missing(b, watchdogTimer))
+	}
+	if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
+		t.Errorf("children would keep the supervisor's pipe open: flags %#x, %v", flags, err)
+	}
+	if err := b.Watchdog.Kick(); err != nil {
+		t.Error(err)
+	}
+	if err := b.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := b.Watchdog.Kick(); !errors.Is(err, hal.ErrHalted) {
+		t.Errorf("after Close: got %v, want hal.ErrHalted", err)
+	}
+}
+
 func TestSettingsAreChecked(t *testing.T) {
 	for _, good := range []Settings{
 		{}, {CCID: "08e6:3437", PN532: "hsu:/dev/ttyUSB0", Screen: "fb:/dev/fb0", Swipe: "usb:0801:0001", Keys: "gpio", Tamper: "gpio", Signals: "gpio"},
@@ -229,16 +292,25 @@ func (i input) Next(ctx context.Context) (hal.InputEvent, error) {
 
 func TestTwoInputsAreOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var log strings.Builder
 		first, second := make(input, 1), make(input, 1)
-		both := either{first, second}
+		both := &either{inputs: []hal.Input{first, second}, log: slog.New(slog.NewTextHandler(&log, nil))}
 		second <- hal.Key7
 		if e, err := both.Next(t.Context()); err != nil || e.Key != hal.Key7 {
 			t.Errorf("got %v, %v", e.Key, err)
 		}
 		close(first) // unplugged: the other still works
-		second <- hal.KeyCancel
-		if e, err := both.Next(t.Context()); err != nil || e.Key != hal.KeyCancel {
-			t.Errorf("got %v, %v", e.Key, err)
+		for range 2 {
+			go func() {
+				synctest.Wait()
+				second <- hal.KeyCancel
+			}()
+			if e, err := both.Next(t.Context()); err != nil || e.Key != hal.KeyCancel {
+				t.Errorf("got %v, %v", e.Key, err)
+			}
+		}
+		if n := strings.Count(log.String(), "some keys do not work"); n != 1 {
+			t.Errorf("told %d times that one of two inputs fails, want once", n)
 		}
 		close(second)
 		if _, err := both.Next(t.Context()); !errors.Is(err, hal.ErrNotFound) {
@@ -246,7 +318,8 @@ func TestTwoInputsAreOne(t *testing.T) {
 		}
 		ctx, stop := context.WithCancel(t.Context())
 		stop()
-		if _, err := (either{make(input), make(input)}).Next(ctx); !errors.Is(err, context.Canceled) {
+		both = &either{inputs: []hal.Input{make(input), make(input)}, log: quiet()}
+		if _, err := both.Next(ctx); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v, want context.Canceled", err)
 		}
 	})

@@ -109,6 +109,14 @@ func (a *assembly) stripe() {
 	}
 }
 
+// swipeMatch says which device is the magnetic stripe reader, "" for none.
+func (a *assembly) swipeMatch() string {
+	if a.settings.Swipe == off {
+		return ""
+	}
+	return a.settings.Swipe
+}
+
 // candidates names what a device could be, among what Linux has found.
 func (a *assembly) candidates(patterns ...string) string {
 	if found := nodes(a.root, patterns...); len(found) > 0 {
@@ -124,7 +132,7 @@ func i2cBus(path string) (*sysfs.I2C, error) {
 	}
 	bus, err := sysfs.NewI2C(number)
 	if err != nil {
-		return nil, fmt.Errorf("board: %s: %w: %w", path, hal.ErrNotFound, err)
+		return nil, fmt.Errorf("board: %s: %w; on a Raspberry Pi config.txt switches it on (dtparam=i2c_arm=on): %w", path, hal.ErrNotFound, err)
 	}
 	return bus, nil
 }
@@ -136,7 +144,7 @@ func spiPort(path string) (*sysfs.SPI, error) {
 	}
 	port, err := sysfs.NewSPI(bus, select_)
 	if err != nil {
-		return nil, fmt.Errorf("board: %s: %w: %w", path, hal.ErrNotFound, err)
+		return nil, fmt.Errorf("board: %s: %w; on a Raspberry Pi config.txt switches it on (dtparam=spi=on): %w", path, hal.ErrNotFound, err)
 	}
 	return port, nil
 }

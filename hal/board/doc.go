@@ -6,8 +6,11 @@
 //
 // Boards:
 //
-//	desk  a Linux PC or a small computer with whatever is plugged into it
-//	none  no devices at all: the payment and network parts can be tried alone
+//	pi       a Raspberry Pi Zero 2 W, 3, 4 or CM4, wired as docs/hardware.md shows
+//	desk     a Linux PC or a small computer with whatever is plugged into it
+//	virt     QEMU's machine of that name, as build/qemu starts it
+//	raspi3b  another one
+//	none     no devices at all: the payment and network parts can be tried alone
 //
 // A device that is not there, or that this build has no driver for, does not
 // stop a board from opening. It is nil, and the board's list of missing devices

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"periph.io/x/conn/v3/driver/driverreg"
 	"periph.io/x/conn/v3/gpio"
@@ -34,7 +35,8 @@ func (a *assembly) line(w *wired, number int) (gpio.PinIO, error) {
 		}
 		i := slices.IndexFunc(gpioioctl.Chips, func(c *gpioioctl.GPIOChip) bool { return slices.Contains(w.chips, c.Label()) })
 		if i < 0 {
-			return nil, fmt.Errorf("no GPIO chip %v", w.chips)
+			return nil, fmt.Errorf("no GPIO chip %s%s; it is a Raspberry Pi's, and this user must be able to open its /dev/gpiochip file",
+				strings.Join(w.chips, " or "), a.candidates("dev/gpiochip*"))
 		}
 		a.gpio = gpioioctl.Chips[i]
 	}

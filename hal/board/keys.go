@@ -4,23 +4,26 @@ package board
 
 import (
 	"context"
+	"errors"
 	"image"
+	"log/slog"
 
 	"smartreader/hal"
 	"smartreader/hal/evdev"
 )
 
-// pressed adds what can be pressed: own is "evdev",
-// "gpio" or both; w may be nil on a board without lines.
+// pressed adds what can be pressed: own is "evdev", "gpio" or both; w may be nil
+// on a board without lines.
 func (a *assembly) pressed(w *wired, own ...string) {
 	switch a.settings.Keys {
 	case "":
 	case off:
-		own = nil
+		a.off(keys, "keys")
+		return
 	default:
 		own = []string{a.settings.Keys}
 	}
-	var found either
+	var found []hal.Input
 	for _, kind := range own {
 		switch kind {
 		case "evdev":
@@ -28,7 +31,7 @@ func (a *assembly) pressed(w *wired, own ...string) {
 			if a.board.Screen != nil {
 				size = a.board.Screen.Bounds().Size()
 			}
-			input := evdev.NewInput(evdev.Options{Screen: size, Exclude: a.settings.Swipe, Log: a.log})
+			input := evdev.NewInput(evdev.Options{Screen: size, Exclude: a.swipeMatch(), Log: a.log})
 			a.keep(input)
 			found = append(found, input)
 		case "gpio":
@@ -51,23 +54,27 @@ func (a *assembly) pressed(w *wired, own ...string) {
 	case 1:
 		a.board.Input = found[0]
 	default:
-		a.board.Input = found
+		a.board.Input = &either{inputs: found, log: a.log}
 	}
 }
 
 // either is several inputs as one. A second key pressed at the very moment of
 // the first is lost, as the contract allows.
-type either []hal.Input
+type either struct {
+	inputs []hal.Input
+	log    *slog.Logger
+	told   bool // that one failed while another works, which nobody else tells
+}
 
-func (e either) Next(ctx context.Context) (hal.InputEvent, error) {
+func (e *either) Next(ctx context.Context) (hal.InputEvent, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	type result struct {
 		event hal.InputEvent
 		err   error
 	}
-	results := make(chan result, len(e))
-	for _, input := range e {
+	results := make(chan result, len(e.inputs))
+	for _, input := range e.inputs {
 		go func() {
 			event, err := input.Next(ctx)
 			results <- result{event, err}
@@ -75,10 +82,15 @@ func (e either) Next(ctx context.Context) (hal.InputEvent, error) {
 	}
 	var first *result
 	var failed error
-	for range e {
+	for range e.inputs {
 		r := <-results
 		if r.err != nil {
 			failed = r.err
+			over := errors.Is(r.err, hal.ErrHalted) || errors.Is(r.err, context.Canceled) || errors.Is(r.err, context.DeadlineExceeded)
+			if !over && !e.told {
+				e.told = true
+				e.log.Warn("some keys do not work", "err", r.err)
+			}
 			continue
 		}
 		if first == nil {

@@ -93,16 +93,20 @@ func drawWiring(t *testing.T, w *wired) string {
 	wires := map[int]wire{
 		14: {"PN532 RXD", pn532}, 15: {"PN532 TXD", pn532},
 		2: {"OLED SDA", oled}, 3: {"OLED SCL", oled},
-		w.beeper: {"buzzer +", sound}, w.tamper: {"tamper switch to GND", tamper},
+		w.beeper: {"buzzer +", sound}, w.tamper: {"tamper switch", tamper},
 	}
 	for i, n := range w.leds {
-		wires[n] = wire{fmt.Sprintf("LED %d, 330 Ω, GND", i+1), led}
+		wires[n] = wire{fmt.Sprintf("LED %d, 330 Ω", i+1), led}
 	}
 	for i, n := range w.rows {
 		wires[n] = wire{fmt.Sprintf("keypad row %d", i+1), keypad}
 	}
 	for i, n := range w.columns {
 		wires[n] = wire{fmt.Sprintf("keypad column %d", i+1), keypad}
+	}
+	power := map[int]wire{ // by the header's pins
+		1: {"PN532 VCC", pn532}, 6: {"PN532 GND", pn532}, 17: {"OLED VCC", oled}, 9: {"OLED GND", oled},
+		14: {"buzzer −", sound}, 30: {"LEDs, GND", led}, 39: {"tamper switch", tamper},
 	}
 	if len(wires) != 6+len(w.leds)+len(w.rows)+len(w.columns) {
 		t.Fatal("two parts share a line")
@@ -136,11 +140,11 @@ func drawWiring(t *testing.T, w *wired) string {
 		fmt.Fprintf(&b, `<circle cx="%d" cy="%d" r="8" fill="%s"/><text x="%d" y="%d" text-anchor="middle" font-size="9">%d</text>`, x, y, fill, x, y+3, i+1)
 		fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="%s" fill="#5a6068">%s</text>`, text, y+4, anchor, name)
 		wired, used := wires[g]
-		switch i + 1 {
-		case 1:
-			wired, used = wire{"PN532 and OLED VCC", pn532}, true
-		case 6:
-			wired, used = wire{"PN532 and OLED GND", pn532}, true
+		if supply, ok := power[i+1]; ok {
+			if g > 0 {
+				t.Fatalf("pin %d gives no power", i+1)
+			}
+			wired, used = supply, true
 		}
 		if used {
 			from, to := middle+side*104, middle+side*130

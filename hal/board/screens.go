@@ -5,6 +5,7 @@ package board
 import (
 	"errors"
 	"io"
+	"strings"
 
 	"smartreader/hal"
 	"smartreader/hal/fb"
@@ -21,7 +22,7 @@ func (a *assembly) picture(own ...string) {
 	if a.settings.Screen != "" {
 		own = []string{a.settings.Screen}
 	}
-	var reasons []error
+	var reasons []string
 	for _, setting := range own {
 		s, err := openScreen(setting)
 		if err == nil {
@@ -30,13 +31,13 @@ func (a *assembly) picture(own ...string) {
 			a.log.Info("screen", "device", setting, "size", s.Bounds().Size().String())
 			return
 		}
-		reasons = append(reasons, err)
+		reasons = append(reasons, err.Error())
 	}
 	if len(own) == 0 {
 		a.miss(screen, hal.ErrNotFound, "none is named%s; set devices.screen, for example to %q", a.candidates("dev/fb*"), "fb:/dev/fb0")
 		return
 	}
-	a.miss(screen, hal.ErrNotFound, "%v; connect a display and restart", reasons)
+	a.miss(screen, hal.ErrNotFound, "%s; connect a display and restart", strings.Join(reasons, "; and "))
 }
 
 type closableScreen interface {

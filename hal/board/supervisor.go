@@ -19,6 +19,7 @@ func (a *assembly) heartbeat() {
 	case pulse == nil:
 		a.miss(watchdogTimer, hal.ErrNotFound, "nobody supervises this process; on the reader's own image the supervisor does")
 	default:
+		a.keep(pulse)
 		a.board.Watchdog = pulse
 	}
 }

@@ -13,7 +13,7 @@ func virt(a *assembly) {
 }
 
 // raspi3b is QEMU's machine "raspi3b": the Pi's own peripherals as far as they
-// are emulated. Lights and tamper switch can be driven, but nobody sees them.
+// are emulated. Lights can be driven, but nobody sees them.
 func raspi3b(a *assembly) {
 	a.chips()
 	a.taps("hsu:usb:PN532-0001")

@@ -213,6 +213,26 @@ func TestLayoutOf(t *testing.T) {
 	}
 }
 
+// FuzzLayoutOf: whatever the kernel says, drawing stays within the memory.
+func FuzzLayoutOf(f *testing.F) {
+	f.Add(uint32(800), uint32(480), uint32(800), uint32(960), uint32(0), uint32(480), uint32(32), uint32(3200), uint32(800*960*4), uint32(0), uint32(8), uint32(24))
+	f.Add(uint32(8), uint32(1), uint32(8), uint32(1), uint32(0), uint32(0), uint32(16), uint32(16), uint32(16), uint32(11), uint32(5), uint32(0))
+	f.Fuzz(func(t *testing.T, w, h, vw, vh, x, y, bits, line, length, red, size, blue uint32) {
+		fix := fixed{Length: length, Visual: trueColor, LineLength: line}
+		l, start, err := layoutOf(fix, variable{XRes: w, YRes: h, XVirtual: vw, YVirtual: vh, XOffset: x, YOffset: y, BitsPerPixel: bits,
+			Red: bitfield{red, size, 0}, Green: bitfield{8, size, 0}, Blue: bitfield{blue, size, 0}})
+		if err != nil {
+			return
+		}
+		if start < 0 || start+l.length() > int(length) {
+			t.Fatalf("%v at byte %d of %d", l, start, length)
+		}
+		if length < 1<<20 {
+			l.draw(make([]byte, length)[start:], image.NewGray(image.Rectangle{Max: l.Size}))
+		}
+	})
+}
+
 func memoryScreen(l Layout) *Screen {
 	return &Screen{layout: l, memory: make([]byte, l.length()), release: func() error { return nil }}
 }

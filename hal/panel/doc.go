@@ -14,9 +14,10 @@
 // a cut mesh; the pin's pull-up resistor makes it high then. So a cut wire is
 // noticed as well. Where the pin has no pull-up of its own the board has one.
 //
-// Keypad: rows and columns of switches. Columns are pulled up, rows are pulled
-// low one after the other and float otherwise, so that two keys pressed
-// together connect no two outputs.
+// Keypad: rows and columns of switches. Columns and rows are pulled up, and rows
+// driven low one after the other, so that two keys pressed together connect no
+// two outputs. A row on a pin that can only be an output is driven high instead,
+// and needs a diode or a resistor.
 //
 // EMV Contactless Book A, sections on the user interface, say what lights and
 // tones mean [unverified]; package hal has their names.

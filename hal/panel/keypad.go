@@ -140,10 +140,12 @@ func (k *Keypad) scan() (down uint64, err error) {
 	return down, nil
 }
 
-// release lets a row float, or where it can only be an output sets it high.
+// release lets a row go, or where it can only be an output sets it high. It is
+// pulled up, not left to float: half of a Raspberry Pi's pins are pulled down
+// from power on, and would take a column with them through a key.
 func release(row gpio.PinOut) error {
 	if pin, ok := row.(gpio.PinIn); ok {
-		return pin.In(gpio.Float, gpio.NoEdge)
+		return pin.In(gpio.PullUp, gpio.NoEdge)
 	}
 	return row.Out(gpio.High)
 }

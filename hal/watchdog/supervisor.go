@@ -26,6 +26,9 @@ func Supervisor() (*Pulse, error) {
 	if err := syscall.SetNonblock(int(fd), true); err != nil {
 		return nil, fmt.Errorf("watchdog: %s: file %d: %w", Variable, fd, err)
 	}
+	// For this program only: who else held it would keep the pipe open after its
+	// end.
+	syscall.CloseOnExec(int(fd))
 	pulse := Heartbeat(os.NewFile(uintptr(fd), "heartbeat"))
 	if err := pulse.Kick(); err != nil {
 		return nil, fmt.Errorf("watchdog: %s: %w", Variable, err)
