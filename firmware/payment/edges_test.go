@@ -151,6 +151,45 @@ func TestCancelEndsACollectThatWaitsForTheSlot(t *testing.T) {
 	b.state(next, store.Created)
 }
 
+// pulledOut is a slot that is unplugged with the card in it.
+type pulledOut struct {
+	hal.ContactReader
+	out atomic.Bool
+}
+
+func (p *pulledOut) WaitRemoval(ctx context.Context) error {
+	if p.out.Load() {
+		return hal.ErrNotFound
+	}
+	return p.ContactReader.WaitRemoval(ctx)
+}
+
+func (p *pulledOut) Present(ctx context.Context) (bool, error) {
+	if p.out.Load() {
+		return false, hal.ErrNotFound
+	}
+	return p.ContactReader.Present(ctx)
+}
+
+// Whoever waits for the card to be taken must not wait for ever.
+func TestSlotUnpluggedWithTheCardIsACardTaken(t *testing.T) {
+	slot := &pulledOut{}
+	b := newBench(t, func(b *bench, o *payment.Options) { slot.ContactReader = b.tray; o.Contact = slot })
+	p := b.create(100, payment.PreferOnline)
+	b.insert("visa")
+	slot.out.Store(true)
+	_, err := b.process(p)
+	b.must(err)
+	<-b.removed
+	b.must(b.tray.Remove())
+	slot.out.Store(false)
+	next := b.create(200, payment.PreferOnline)
+	b.insert("visa")
+	_, err = b.process(next)
+	b.must(err)
+	b.state(next, store.Approved)
+}
+
 func TestCancelAtTheMomentOfCollect(t *testing.T) {
 	var hook atomic.Pointer[func()]
 	b := newBench(t, func(_ *bench, o *payment.Options) {

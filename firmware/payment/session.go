@@ -208,9 +208,8 @@ func (m *Machine) removing(ctx context.Context, s *session) (Phase, error) {
 			if here, _ := m.opt.Contact.Present(ctx); here {
 				return Removing, pause(ctx, time.Second) // never take this card for the next customer's
 			}
-		} else {
-			m.opt.Step(Step{Kind: StepCardRemoved, LocalID: s.payment.LocalID})
 		}
+		m.opt.Step(Step{Kind: StepCardRemoved, LocalID: s.payment.LocalID})
 		s.face.RemoveCard = false
 		m.opt.Face(s.face)
 	}
