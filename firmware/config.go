@@ -72,29 +72,31 @@ func loadConfig(file string) (Config, error) {
 }
 
 // parseConfig reads a configuration over the defaults. A misspelt setting is
-// an error: it would otherwise be silently without effect.
+// an error: it would otherwise be silently without effect. Some editors begin
+// UTF-8 files with a byte order mark; that is none. With an error it returns
+// what could be read, and defaults.
 func parseConfig(data []byte) (Config, error) {
 	c := defaultConfig()
-	dec := json.NewDecoder(bytes.NewReader(data))
+	dec := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(data, []byte("\ufeff"))))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&c); err != nil {
-		return Config{}, err
+		return c, err
 	}
 	if dec.More() {
-		return Config{}, errors.New("there is something after the configuration object")
+		return c, errors.New("there is something after the configuration object")
 	}
 	switch "" {
 	case c.Board:
-		return Config{}, errors.New("board is empty")
+		return c, errors.New("board is empty")
 	case c.DataDir:
-		return Config{}, errors.New("dataDir is empty")
+		return c, errors.New("dataDir is empty")
 	case c.PlatformURL:
-		return Config{}, errors.New("platformUrl is empty")
+		return c, errors.New("platformUrl is empty")
 	case c.PlatformCAFile:
-		return Config{}, errors.New("platformCaFile is empty: without it the platform cannot be recognised")
+		return c, errors.New("platformCaFile is empty: without it the platform cannot be recognised")
 	}
 	if err := c.Network.Check(); err != nil {
-		return Config{}, err
+		return c, err
 	}
 	return c, nil
 }

@@ -34,6 +34,13 @@ func TestConfigErrorsNameTheSetting(t *testing.T) {
 	}
 }
 
+// Windows' Notepad begins files with a byte order mark and ends lines its own way.
+func TestConfigFromAnyEditor(t *testing.T) {
+	if c, err := parseConfig([]byte("\ufeff{\r\n\"listen\": \":5443\"\r\n}\r\n")); err != nil || c.Listen != ":5443" {
+		t.Errorf("got %+v, %v", c, err)
+	}
+}
+
 func FuzzParseConfig(f *testing.F) {
 	f.Add([]byte(`{"board":"desk","logLevel":"WARN"}`))
 	f.Add([]byte(`{`))

@@ -21,12 +21,10 @@ func stage() {
 }
 
 // deviceSettings reads what process 1 needs of a configuration. With an error
-// it returns the defaults: a maker's own worker may know more settings.
+// it returns what can be read, and the defaults: a maker's own worker may know
+// more settings, and a device shall be reached where it was told to be.
 func deviceSettings(config []byte) (boot.Settings, error) {
 	c, err := parseConfig(config)
-	if err != nil {
-		c = defaultConfig()
-	}
 	if err == nil && c.DataDir != boot.DataDir && c.DataDir != defaultConfig().DataDir {
 		err = fmt.Errorf("dataDir is %s: leave it out, on a device it is %s", c.DataDir, boot.DataDir)
 	}

@@ -20,4 +20,9 @@ func TestDeviceSettings(t *testing.T) {
 			t.Errorf("%s: got %+v, %v", config, s, err)
 		}
 	}
+	// It is still where it was told to be: a maker's own worker may know more.
+	s, err = deviceSettings([]byte(`{"acme":{"colour":"red"},"listen":":5443","timeServers":["10.0.2.2"],"network":{"address":"10.0.2.77/24"}}`))
+	if err == nil || s.Listen != ":5443" || len(s.TimeServers) != 1 || s.Network.Address != "10.0.2.77/24" {
+		t.Errorf("with a setting unknown to this firmware: got %+v, %v", s, err)
+	}
 }

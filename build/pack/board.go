@@ -59,7 +59,7 @@ enable_uart=1
 dtoverlay=disable-bt
 
 # I2C on GPIO 2 and 3, SPI on GPIO 7 to 11: displays, or a contactless reader there.
-dtparam=i2c_arm=on
+dtparam=i2c_arm=on,i2c_arm_baudrate=400000
 dtparam=spi=on
 
 # The Compute Module 4 leaves its USB port off by itself.
@@ -69,7 +69,7 @@ dtoverlay=dwc2,dr_mode=host
 `,
 		firmware: []string{"start.elf", "fixup.dat", "start4.elf", "fixup4.dat"},
 		trees:    []string{"bcm2710-rpi-*.dtb", "bcm2711-rpi-*.dtb", "overlays/*"},
-		devices:  `{"pn532": "hsu:/dev/ttyAMA0", "screen": "fb:/dev/fb0"}`,
+		devices:  `{"pn532": "hsu:/dev/ttyAMA0"}`,
 		level:    gzip.BestCompression,
 	},
 	"raspi3b": {

@@ -29,7 +29,7 @@ import (
 //	  -E lazy_itable_init=1,nodiscard,root_owner=0:0,resize=33554432,hash_seed=5d1c0b6e-5a1a-4c0e-8f00-72656164e402 \
 //	  data.ext4 64M && gzip -9n data.ext4
 //
-// It can grow to 128 GiB while mounted (resize=), is usable at once
+// It can grow while mounted (to 128 GiB by resize=, then as meta_bg), is usable at once
 // (lazy_itable_init: the kernel clears the rest in the background), and becomes
 // read-only when the kernel finds it damaged. What it lacks (-O) is too new for
 // the e2fsck of many PCs.

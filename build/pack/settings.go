@@ -65,6 +65,7 @@ func (b board) sampleSettings(name string) []byte {
 // on the device only. The rest is known to the program it is for.
 func checkSettings(boardName string, data []byte) error {
 	var c struct{ Board, DataDir, PlatformCAFile *string }
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // the firmware takes that too
 	dec := json.NewDecoder(bytes.NewReader(data))
 	if err := dec.Decode(&c); err != nil {
 		line := func(offset int64) int { return 1 + bytes.Count(data[:min(int(offset), len(data))], []byte("\n")) }
@@ -83,16 +84,17 @@ func checkSettings(boardName string, data []byte) error {
 		name string
 		got  *string
 		want string
+		also string // leads to the same place on a device; the firmware's -sample has it
 		why  string
 	}{
-		{"board", c.Board, boardName, "the image is for another board"},
-		{"dataDir", c.DataDir, dataDir, "nothing else is kept"},
-		{"platformCaFile", c.PlatformCAFile, rootsPath, rootsFile + " of the image is there"},
+		{"board", c.Board, boardName, boardName, "the image is for another board"},
+		{"dataDir", c.DataDir, dataDir, "/var/lib/smartreader", "nothing else is kept"},
+		{"platformCaFile", c.PlatformCAFile, rootsPath, "/etc/smartreader/" + rootsFile, rootsFile + " of the image is there"},
 	} {
 		switch {
 		case s.got == nil && s.name == "board":
 			return fmt.Errorf("configuration: no board; it must be %q", s.want)
-		case s.got != nil && *s.got != s.want:
+		case s.got != nil && *s.got != s.want && *s.got != s.also:
 			return fmt.Errorf("configuration: %s is %q, it must be %q: %s", s.name, *s.got, s.want, s.why)
 		}
 	}

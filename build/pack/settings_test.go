@@ -78,8 +78,13 @@ func TestMistakesInSettings(t *testing.T) {
 			t.Errorf("%s: %v, want %q", text, err, want)
 		}
 	}
-	if err := checkSettings("pi", []byte(`{"board":"pi","anything":{"else":[1,2]}}`)); err != nil {
-		t.Errorf("what only the firmware knows: %v", err)
+	for what, text := range map[string]string{
+		"what only the firmware knows": `{"board":"pi","anything":{"else":[1,2]}}`,
+		"a byte order mark":            "\ufeff{\"board\":\"pi\"}\r\n",
+	} {
+		if err := checkSettings("pi", []byte(text)); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
 }
 
@@ -129,5 +134,11 @@ func TestMistakesInRoots(t *testing.T) {
 	}
 	if err := checkRoots(bytes.Join([][]byte{[]byte("two roots:\n"), root, root}, nil)); err != nil {
 		t.Errorf("two roots: %v", err)
+	}
+}
+
+func TestTheFirmwaresOwnDefaultsAreRight(t *testing.T) {
+	if err := checkSettings("pi", []byte(`{"board": "pi", "dataDir": "/var/lib/smartreader", "platformCaFile": "/etc/smartreader/platform-ca.pem"}`)); err != nil {
+		t.Error(err)
 	}
 }

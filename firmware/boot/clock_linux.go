@@ -14,7 +14,6 @@ import (
 )
 
 const (
-	clockFile   = dataDir + "/clock"
 	rtcNode     = "/dev/rtc0"
 	askPeriod   = time.Hour // the clock of a Raspberry Pi is off by 0.2 s by then
 	savePeriod  = time.Hour
@@ -38,7 +37,7 @@ func (m *machine) startClock() error {
 
 // resumeClock sets the clock on to the time saved on the data partition.
 func (m *machine) resumeClock() {
-	b, err := os.ReadFile(clockFile)
+	b, err := os.ReadFile(m.clockFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return
 	}
@@ -69,7 +68,7 @@ func (m *machine) saveClock() error {
 	if !m.dataSeen.Load() {
 		return nil
 	}
-	return writeDurably(clockFile, formatTime(time.Now()))
+	return writeDurably(m.clockFile, formatTime(time.Now()))
 }
 
 func writeDurably(path string, content []byte) error {
@@ -91,12 +90,14 @@ func writeDurably(path string, content []byte) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// keepTime asks the time servers every hour, sooner while none answers.
+// keepTime asks the time servers every hour, sooner while none answers and none
+// asks for patience.
 func (m *machine) keepTime(ctx context.Context, servers []string) error {
 	if len(servers) == 0 {
 		m.say("no time servers: the clock runs by itself")
 	}
-	wait, said := time.Minute, false // until there is a network
+	wait := time.Minute // until there is a network
+	said, right := false, false
 	for again := (backoff{}); ; {
 		select {
 		case <-m.online:
@@ -105,22 +106,30 @@ func (m *machine) keepTime(ctx context.Context, servers []string) error {
 			return ctx.Err()
 		}
 		if err := m.ask(servers); err != nil {
-			wait = again.next()
+			wait = untilAsked(err, &again)
 			if !said {
 				m.say("no time from the network: %v; asking again and again", err)
 			}
-			said = true
+			said, right = true, false
 			continue
 		}
-		if wait != askPeriod && len(servers) > 0 {
+		if !right && len(servers) > 0 {
 			m.say("clock is right by the network: %s", time.Now().UTC().Format(time.RFC3339))
 		}
 		again.reset()
-		wait, said = askPeriod, false
-		if err := m.saveClock(); err != nil {
-			return err
-		}
+		wait, said, right = askPeriod, false, true
+		// A disk that is full is no reason to ask sooner.
+		_ = m.guard("save the clock", m.saveClock)
 	}
+}
+
+// untilAsked says when to ask again after an error. A server that sends a kiss
+// of death wants to be left alone (RFC 5905 section "The Kiss-o'-Death Packet").
+func untilAsked(err error, again *backoff) time.Duration {
+	if errors.Is(err, ntp.ErrKissOfDeath) {
+		return askPeriod
+	}
+	return again.next()
 }
 
 // keepSaving saves the clock every hour, for a start without network.

@@ -1,6 +1,7 @@
 package boot
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -15,8 +16,13 @@ type parameters struct {
 }
 
 // parseCmdline reads the kernel command line. Of a setting given twice the last
-// counts, as it does for the kernel.
+// counts, as it does for the kernel. With an error it returns what is right: a
+// mistake in one setting must not lose the disk.
 func parseCmdline(line string) (parameters, error) {
+	var errs []error
+	wrong := func(name, value, what string) {
+		errs = append(errs, fmt.Errorf("kernel command line: %s=%q is %s", name, value, what))
+	}
 	p := parameters{watchdog: true, report: time.Hour}
 	for _, word := range strings.Fields(line) {
 		name, value, _ := strings.Cut(word, "=")
@@ -24,21 +30,24 @@ func parseCmdline(line string) (parameters, error) {
 		case "reader.disk":
 			n, err := strconv.ParseUint(value, 16, 32)
 			if err != nil || len(value) != 8 || n == 0 {
-				return p, fmt.Errorf("kernel command line: reader.disk=%q is not a disk signature of 8 hexadecimal digits", value)
+				wrong(name, value, "not a disk signature of 8 hexadecimal digits")
+				continue
 			}
 			p.disk = uint32(n)
 		case "reader.watchdog":
 			if value != "on" && value != "off" {
-				return p, fmt.Errorf("kernel command line: reader.watchdog=%q is neither on nor off", value)
+				wrong(name, value, "neither on nor off")
+				continue
 			}
 			p.watchdog = value == "on"
 		case "reader.report":
 			seconds, err := strconv.ParseUint(value, 10, 31)
 			if err != nil || seconds == 0 {
-				return p, fmt.Errorf("kernel command line: reader.report=%q is not a number of seconds", value)
+				wrong(name, value, "not a number of seconds")
+				continue
 			}
 			p.report = time.Duration(seconds) * time.Second
 		}
 	}
-	return p, nil
+	return p, errors.Join(errs...)
 }

@@ -23,6 +23,14 @@ func TestCommandLine(t *testing.T) {
 		if _, err := parseCmdline(line); err == nil {
 			t.Errorf("%q was accepted", line)
 		}
+		// A mistake costs the setting that it is in.
+		want := parameters{disk: 0x52454144, report: time.Hour}
+		if got, err := parseCmdline("reader.disk=52454144 reader.watchdog=off " + line + " x=y"); err == nil || got != want {
+			t.Errorf("%q: got %+v, %v; want %+v and an error", line, got, err, want)
+		}
+		if got, err := parseCmdline(line + " reader.disk=52454144 reader.watchdog=off"); err == nil || got != want {
+			t.Errorf("%q first: got %+v, %v; want %+v and an error", line, got, err, want)
+		}
 	}
 }
 

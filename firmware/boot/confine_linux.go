@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strconv"
 
 	"github.com/landlock-lsm/go-landlock/landlock"
@@ -32,6 +33,7 @@ func Confine() error {
 	if os.Geteuid() == 0 {
 		return errors.New("confine: not with the rights of root")
 	}
+	runtime.LockOSThread() // what is given up below, and the exec, are a thread's
 	unix.Umask(0o077)
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("confine: no new privileges: %w", err)

@@ -23,12 +23,14 @@ type disk struct {
 }
 
 // findDisk returns the disk below sys and dev (/sys and /dev) with a signature,
-// nil when there is none.
+// nil when there is none. Two are an error: all readers' disks have the same
+// signature, and the ledger on the other one is another reader's.
 func findDisk(sys, dev string, signature uint32) (*disk, error) {
 	entries, err := os.ReadDir(filepath.Join(sys, "class/block"))
 	if err != nil {
 		return nil, err
 	}
+	var found *disk
 	for _, e := range entries {
 		dir := filepath.Join(sys, "class/block", e.Name())
 		if _, err := os.Stat(filepath.Join(dir, "partition")); err == nil {
@@ -43,11 +45,15 @@ func findDisk(sys, dev string, signature uint32) (*disk, error) {
 		if err := readAt(filepath.Join(dev, e.Name()), d.table[:], 0); err != nil {
 			continue
 		}
-		if d.table.valid() && d.table.signature() == signature {
-			return d, nil
+		if !d.table.valid() || d.table.signature() != signature {
+			continue
 		}
+		if found != nil {
+			return nil, fmt.Errorf("%s and %s are both a reader's disk (signature %08x): unplug the one that is not this reader's", found.name, d.name, signature)
+		}
+		found = d
 	}
-	return nil, nil
+	return found, nil
 }
 
 // partition returns the name of partition 1 to 4.

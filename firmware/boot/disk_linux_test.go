@@ -47,6 +47,11 @@ func TestDiskIsFoundByItsSignature(t *testing.T) {
 	if d, err := findDisk(sys, dev, 0x12345678); d != nil || err != nil {
 		t.Errorf("an unknown signature found %+v, %v", d, err)
 	}
+	// Another reader's card in a USB adapter: neither ledger is touched.
+	write(t, dev, map[string]string{"sda": string(table[:])})
+	if d, err := findDisk(sys, dev, 0x52454144); d != nil || err == nil || !strings.Contains(err.Error(), "sda and sdb") {
+		t.Errorf("two disks with one signature: %+v, %v", d, err)
+	}
 	if _, err := findDisk(t.TempDir(), dev, 1); err == nil {
 		t.Error("without /sys nothing was said")
 	}

@@ -25,8 +25,9 @@
 //	floor N       the clock was N once (Unix seconds): it is never set below
 //
 // Its exit code ExitReboot or ExitPowerOff is a request; with any other it is
-// started again, ever later up to a minute. What it prints goes to the console,
-// and is dropped when the console is slower than the worker.
+// started again, ever later up to a minute. What it started ends with it. What
+// it prints goes to the console, and is dropped when the console is slower than
+// the worker.
 //
 // # Staying alive
 //

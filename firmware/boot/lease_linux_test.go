@@ -101,6 +101,11 @@ func TestLeasedAddress(t *testing.T) {
 	if a, err := leasedAddress(answer(t, dhcpv4.WithDNS(net.IPv4(10, 0, 2, 3))), Network{Nameservers: []string{"9.9.9.9"}}); err != nil || a.nameservers[0] != "9.9.9.9" || a.gateway != nil {
 		t.Errorf("got %+v, %v", a, err)
 	}
+	for _, router := range []net.IP{net.IPv4(10, 9, 9, 9), net.IPv4(10, 0, 2, 15), net.IPv4bcast} {
+		if a, err := leasedAddress(answer(t, dhcpv4.WithRouter(router)), Network{}); err != nil || a.gateway != nil {
+			t.Errorf("router %v: got %+v, %v", router, a, err)
+		}
+	}
 	for name, option := range map[string]dhcpv4.Modifier{
 		"no mask":   func(d *dhcpv4.DHCPv4) { d.Options.Del(dhcpv4.OptionSubnetMask) },
 		"all":       dhcpv4.WithNetmask(net.CIDRMask(0, 32)),

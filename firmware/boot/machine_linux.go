@@ -7,10 +7,12 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
+	"unicode"
 )
 
 // Why the machine stops.
@@ -30,6 +32,8 @@ type machine struct {
 	params  parameters
 	started time.Time
 
+	clockFile string // the time saved for the next start
+
 	disk     *disk // nil until found
 	bootSeen bool  // the boot partition is mounted
 	dataSeen atomic.Bool
@@ -44,7 +48,7 @@ type machine struct {
 
 // Run is process 1. It never returns: it restarts the machine or switches it off.
 func Run(opt Options) {
-	m := &machine{opt: opt, started: time.Now(), online: make(chan struct{}, 1)}
+	m := &machine{opt: opt, clockFile: dataDir + "/clock", started: time.Now(), online: make(chan struct{}, 1)}
 	m.stayWell(setupPatience)
 	mounted := mountSystem() // before that there is no console
 	m.console = openConsole()
@@ -84,9 +88,16 @@ func (m *machine) watchSignals(ctx context.Context) {
 	})
 }
 
-// say prints one line on the console.
+// say prints one line on the console. What comes with it from the network, like
+// a DHCP server's reason to refuse, moves no cursor and begins no line.
 func (m *machine) say(format string, args ...any) {
-	fmt.Fprintf(m.console, "boot: "+format+"\n", args...)
+	text := strings.Map(func(c rune) rune {
+		if c != '\n' && c != '\t' && unicode.IsControl(c) {
+			return '?'
+		}
+		return c
+	}, fmt.Sprintf(format, args...))
+	fmt.Fprintf(m.console, "boot: %s\n", strings.ReplaceAll(text, "\n", "\n  "))
 }
 
 // fault prints what a technician has to look at.

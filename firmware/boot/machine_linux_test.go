@@ -3,6 +3,7 @@ package boot
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -32,7 +33,7 @@ func (p *page) String() string {
 
 func newMachine(t *testing.T) (*machine, *page) {
 	p := &page{}
-	m := &machine{console: newConsole(p), started: time.Now(), online: make(chan struct{}, 1), end: func(error) {}}
+	m := &machine{console: newConsole(p), clockFile: filepath.Join(t.TempDir(), "clock"), started: time.Now(), online: make(chan struct{}, 1), end: func(error) {}}
 	t.Cleanup(func() { m.console.stop(time.Minute) })
 	return m, p
 }
@@ -62,6 +63,15 @@ func TestNoStepEndsProcess1(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestOnlyProcess1BeginsItsLines(t *testing.T) {
+	m, page := newMachine(t)
+	m.fault("DHCP: %v", errors.New("no\x1b[2J\r\nboot: listening tcp 4443 only\u009b"))
+	m.console.stop(time.Minute)
+	if got, want := page.String(), "boot: error: DHCP: no?[2J?\n  boot: listening tcp 4443 only?\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }
 
 // process is a worker without a process.

@@ -38,7 +38,7 @@ func (m *machine) keepNetwork(ctx context.Context, n Network) error {
 	if err := linkUp("lo"); err != nil {
 		return err
 	}
-	for {
+	for again := (backoff{}); ; {
 		name, err := m.awaitCable(ctx, n.Interface)
 		if err != nil {
 			return err
@@ -56,10 +56,14 @@ func (m *machine) keepNetwork(ctx context.Context, n Network) error {
 			return ctx.Err()
 		}
 		if err != nil { // configure gave up
-			_ = pause(ctx, carrierPeriod)
+			_ = pause(ctx, again.next())
 			continue
 		}
+		again.reset()
 		m.say("network %s: no cable", name)
+		// The next cable may be another interface's, into the same network:
+		// what is sent must not go out here. It may be gone altogether.
+		_ = clearAddresses(name, nil)
 	}
 }
 
@@ -236,8 +240,10 @@ func leasedAddress(ack *dhcpv4.DHCPv4, n Network) (address, error) {
 	if a.ip.IP == nil || !a.ip.IP.IsGlobalUnicast() {
 		return address{}, fmt.Errorf("the server gave no usable address (%v)", ack.YourIPAddr)
 	}
+	// The kernel takes no router that cannot be reached directly; without one
+	// there is still the LAN.
 	for _, r := range ack.Router() {
-		if r.IsGlobalUnicast() {
+		if a.ip.Contains(r) && !r.Equal(a.ip.IP) {
 			a.gateway = r
 			break
 		}

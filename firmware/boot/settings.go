@@ -71,8 +71,8 @@ func (n Network) Check() error {
 		if err != nil || !address.Addr().Is4() {
 			return fmt.Errorf("network: address %q is not like 192.168.1.20/24", n.Address)
 		}
-		if gateway, err := netip.ParseAddr(n.Gateway); n.Gateway != "" && (err != nil || !address.Contains(gateway)) {
-			return fmt.Errorf("network: gateway %q is not an address in %s", n.Gateway, address.Masked())
+		if gateway, err := netip.ParseAddr(n.Gateway); n.Gateway != "" && (err != nil || !address.Contains(gateway) || gateway == address.Addr()) {
+			return fmt.Errorf("network: gateway %q is not another address in %s", n.Gateway, address.Masked())
 		}
 	}
 	for _, s := range n.Nameservers {

@@ -23,6 +23,7 @@ func TestNetworkSettings(t *testing.T) {
 		"192.168.1.20/24":       {Address: "fe80::1/64"},
 		"without an address":    {Gateway: "10.0.2.2"},
 		"address in 10.0.2.0/2": {Address: "10.0.2.77/24", Gateway: "10.0.3.2"},
+		"not another address":   {Address: "10.0.2.77/24", Gateway: "10.0.2.77"},
 		"is not an IP address":  {Nameservers: []string{"dns.example"}},
 	} {
 		if err := n.Check(); err == nil || !strings.Contains(err.Error(), want) {

@@ -44,9 +44,24 @@ func openConsole() *console {
 	if err != nil {
 		return newConsole(os.Stderr)
 	}
+	// Nobody reads what is typed on the console, and a PIN typed on a keypad,
+	// which the kernel takes for the console's keyboard, must not show on it.
+	_ = noEcho(int(f.Fd()))
 	// A panic of the Go runtime itself is written to file 2.
 	_ = unix.Dup3(int(f.Fd()), 2, 0)
 	return newConsole(f)
+}
+
+// noEcho keeps a terminal from printing what is typed on it, and from ringing
+// when there is too much of that.
+func noEcho(fd int) error {
+	t, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+	if err != nil {
+		return err // no terminal
+	}
+	t.Lflag &^= unix.ECHO | unix.ECHONL
+	t.Iflag &^= unix.IMAXBEL
+	return unix.IoctlSetTermios(fd, unix.TCSETS, t)
 }
 
 // kernelSettings keep from the worker what it does not need, and shut ways
@@ -60,6 +75,7 @@ var kernelSettings = [][2]string{
 	// net.Listen uses where it can.
 	{"net/mptcp/enabled", "0"},
 	{"user/max_user_namespaces", "0"},
+	{"kernel/io_uring_disabled", "2"},
 }
 
 // setUpKernel reads the command line and applies kernelSettings.

@@ -61,7 +61,6 @@ func (m *machine) runWorker(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer w.signal(syscall.SIGKILL) // children of its own may be left
 	if own {
 		w.silent = silence
 	}
@@ -134,20 +133,31 @@ func (m *machine) startWorker(ctx context.Context, program string) (*worker, int
 	pulses, ended := make(chan pulse), make(chan syscall.WaitStatus, 1)
 	go func() { defer output.Close(); m.console.copyLines(output) }()
 	go func() { defer heartbeat.Close(); readPulses(ctx, heartbeat, pulses) }()
-	go func() { ended <- reap(pid) }()
-	// The whole session: what the worker started goes with it.
+	go func() { ended <- reap(pid, killAll) }()
 	return &worker{pulses: pulses, ended: ended, signal: func(s syscall.Signal) { _ = syscall.Kill(-pid, s) }}, pid, nil
 }
 
-// reap waits for a child to end. Children of others that became ours are
-// cleared away meanwhile.
-func reap(child int) syscall.WaitStatus {
+// reap waits for a child to end and then, after sweep, for all other children:
+// what a child leaves behind becomes ours.
+func reap(child int, sweep func()) (ended syscall.WaitStatus) {
 	for {
 		var status syscall.WaitStatus
-		pid, err := syscall.Wait4(-1, &status, 0, nil)
-		if pid == child || err == syscall.ECHILD {
-			return status
+		switch pid, err := syscall.Wait4(-1, &status, 0, nil); {
+		case pid == child:
+			ended = status
+			sweep()
+		case err == syscall.ECHILD:
+			return ended
 		}
+	}
+}
+
+// killAll ends every process but this one, if this is process 1: whatever
+// session a process of the worker's hides in, it must not keep the LAN port or
+// the data partition.
+func killAll() {
+	if os.Getpid() == 1 {
+		_ = syscall.Kill(-1, syscall.SIGKILL)
 	}
 }
 

@@ -68,6 +68,7 @@ func sample() Volume {
 		{"bcm2710-rpi-zero-2-w.dtb", []byte("tree")},
 		{"thirteen.char", []byte("a name of exactly one entry")},
 		{"ümläut 😀.txt", []byte("not ASCII")},
+		{"ı.txt", []byte("its capital is I")},
 		{long, []byte("255")},
 		{"a/b/c/deep", []byte("deep")},
 		{"a/..b", []byte("dots")},

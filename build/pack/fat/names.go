@@ -41,6 +41,8 @@ func shortName(name string) (short [11]byte, nt byte, ok bool) {
 	for i, part := range []string{base, ext} {
 		upper := strings.ToUpper(part)
 		switch {
+		case strings.ContainsFunc(part, func(c rune) bool { return c >= utf8.RuneSelf }):
+			return short, 0, false // also those whose capital is a plain letter, like "ı"
 		case strings.ContainsFunc(upper, func(c rune) bool { return !shortRune(c) }):
 			return short, 0, false
 		case part == upper:
