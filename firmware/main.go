@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command firmware is the production card reader: it opens the board it runs
 // on and serves the POS until it is told to stop.
 //

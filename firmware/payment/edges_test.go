@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -403,4 +404,25 @@ func TestAKeyPressedBeforeTheCardIsAskedForIsLost(t *testing.T) {
 		t.Errorf("got %s", end)
 	}
 	b.state(p, store.Approved)
+}
+
+// At the start there is no outcome to be read, so the reader is free at once.
+func TestNothingIsHeldOnTheScreenAtTheStart(t *testing.T) {
+	idle := make(chan struct{})
+	var once sync.Once
+	newBench(t, func(_ *bench, o *payment.Options) {
+		face := o.Face
+		o.OutcomeHold = time.Hour
+		o.Face = func(f payment.Face) {
+			face(f)
+			if f.Kind == payment.FaceIdle {
+				once.Do(func() { close(idle) })
+			}
+		}
+	})
+	select {
+	case <-idle:
+	case <-time.After(time.Minute): // to say what is missing, not to wait
+		t.Error("the reader never said that it is free")
+	}
 }

@@ -213,7 +213,9 @@ func (m *Machine) removing(ctx context.Context, s *session) (Phase, error) {
 		s.face.RemoveCard = false
 		m.opt.Face(s.face)
 	}
-	s.holdUntil = time.Now().Add(m.opt.OutcomeHold)
+	if s.face.Kind != FaceIdle { // at the start there is no outcome to be read
+		s.holdUntil = time.Now().Add(m.opt.OutcomeHold)
+	}
 	s.payment = store.Payment{}
 	return Idle, nil
 }

@@ -1,6 +1,0 @@
-//go:build !linux
-
-package main
-
-// stage does nothing: devices run Linux.
-func stage() {}
