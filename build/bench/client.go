@@ -20,6 +20,9 @@ import (
 type Client struct {
 	Base  string // URL, with a slash at the end: Endpoints.Control
 	Start string // how the program is started, to tell who forgot it
+
+	// Patience is how long one request may take; 0: 10 s.
+	Patience time.Duration
 }
 
 // ClientAt is a client for the control API at an address.
@@ -104,7 +107,11 @@ func (c Client) screenshot(ctx context.Context, file string) error {
 // Do sends one request. The answer goes into out: as it is for *[]byte, else
 // as JSON.
 func (c Client) Do(ctx context.Context, method, path string, in, out any) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	patience := c.Patience
+	if patience == 0 {
+		patience = 10 * time.Second
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	var body io.Reader
 	if in != nil {
@@ -119,6 +126,9 @@ func (c Client) Do(ctx context.Context, method, path string, in, out any) error 
 		return UsageError{err}
 	}
 	response, err := http.DefaultClient.Do(request)
+	if ctx.Err() != nil {
+		return fmt.Errorf("no answer from %s: %w", c.Base, ctx.Err())
+	}
 	if err != nil {
 		return fmt.Errorf("nothing answers at %s: start it with %s, or name its address with -control: %w", c.Base, c.Start, err)
 	}
@@ -131,6 +141,9 @@ func (c Client) Do(ctx context.Context, method, path string, in, out any) error 
 		var failed struct{ Error any }
 		if json.Unmarshal(data, &failed) == nil && failed.Error != nil {
 			return fmt.Errorf("%v", failed.Error)
+		}
+		if response.StatusCode == http.StatusNotFound || response.StatusCode == http.StatusMethodNotAllowed {
+			return fmt.Errorf("what runs at %s cannot do that; was it started with %s?", c.Base, c.Start)
 		}
 		return errors.New(response.Status)
 	}

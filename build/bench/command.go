@@ -35,6 +35,9 @@ func Main(name string, run func(context.Context) error) int {
 	case errors.As(err, new(UsageError)):
 		fmt.Fprintf(os.Stderr, "%s: %v\nRun with -help for the ways to use it.\n", name, err)
 		return 2
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		fmt.Fprintf(os.Stderr, "%s: interrupted\n", name)
+		return 1
 	default:
 		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
 		return 1

@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net"
 	"net/http"
 	"strings"
@@ -12,7 +13,7 @@ import (
 
 // Control is the control API: what a person at the desk would do with their
 // hands, and what goes wrong in a network, on demand. docs/simulator.md
-// describes it.
+// and docs/qemu.md describe it.
 type Control struct {
 	Endpoints func() Endpoints
 	Cards     *Cards // nil without a reader
@@ -24,7 +25,8 @@ type Control struct {
 	Platform *sandbox.Sandbox // nil with a platform elsewhere
 
 	// More are further things to do, by pattern ("POST /control/..."). An
-	// error is answered with its text, success with the status.
+	// error is answered with its text (status 400 for a UsageError, else 409),
+	// success with the status.
 	More map[string]func(*http.Request) error
 }
 
@@ -40,7 +42,12 @@ func (c Control) Handler() http.Handler {
 	mux := http.NewServeMux()
 	do := func(pattern string, act func(*http.Request) error) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			if err := act(r); err != nil {
+			err := act(r)
+			switch {
+			case errors.As(err, new(UsageError)):
+				fail(w, http.StatusBadRequest, err.Error())
+				return
+			case err != nil:
 				fail(w, http.StatusConflict, err.Error())
 				return
 			}
@@ -114,9 +121,12 @@ func guard(next http.Handler) http.Handler {
 	})
 }
 
-// ReadBody reads a small JSON body.
+// ReadBody reads a small JSON body. What is wrong with it is a UsageError.
 func ReadBody(r *http.Request, into any) error {
-	return json.NewDecoder(http.MaxBytesReader(nil, r.Body, 4096)).Decode(into)
+	if err := json.NewDecoder(http.MaxBytesReader(nil, r.Body, 4096)).Decode(into); err != nil {
+		return Usagef("the body is not the JSON it must be: %w", err)
+	}
+	return nil
 }
 
 func reply(w http.ResponseWriter, v any) {

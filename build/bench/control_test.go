@@ -39,7 +39,10 @@ func newControl(t *testing.T) (*httptest.Server, *sim.Board) {
 		More: map[string]func(*http.Request) error{
 			"POST /control/power": func(r *http.Request) error {
 				var body struct{ On bool }
-				if err := bench.ReadBody(r, &body); err != nil || !body.On {
+				if err := bench.ReadBody(r, &body); err != nil {
+					return err
+				}
+				if !body.On {
 					return errors.New("no power")
 				}
 				return nil
@@ -94,6 +97,19 @@ func TestStatusAndMore(t *testing.T) {
 	}
 	if err := client.Do(t.Context(), http.MethodPost, "power", map[string]bool{}, nil); err == nil || err.Error() != "no power" {
 		t.Errorf("got %v", err)
+	}
+	if err := client.Do(t.Context(), http.MethodPost, "tap", map[string]string{}, nil); err == nil || !strings.Contains(err.Error(), "start it") {
+		t.Errorf("another program's command: got %v, want the remedy", err)
+	}
+	for body, want := range map[string]int{`{"on": true}`: http.StatusOK, `{}`: http.StatusConflict, `{"on": 1}`: http.StatusBadRequest, ``: http.StatusBadRequest} {
+		response, err := http.Post(server.URL+"/control/power", "application/json", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if response.StatusCode != want {
+			t.Errorf("%q: got %s, want %d", body, response.Status, want)
+		}
 	}
 	if err := client.Run(t.Context(), []string{"card", "juggle"}, io.Discard); !errors.As(err, new(bench.UsageError)) {
 		t.Errorf("got %v, want a usage error", err)

@@ -193,7 +193,7 @@ func deviceTree(ctx context.Context, b pack.Boot, file string) error {
 
 // readerConfig is reader.json for a lane: the firmware's own sample tells what
 // the settings mean. The machine finds this computer at machine.Host.
-func readerConfig(lane string, devicePort, timePort int) ([]byte, error) {
+func readerConfig(lane, level string, devicePort, timePort int) ([]byte, error) {
 	return json.MarshalIndent(map[string]any{
 		"board":            lane,
 		"dataDir":          "/data/reader",
@@ -202,7 +202,7 @@ func readerConfig(lane string, devicePort, timePort int) ([]byte, error) {
 		"platformCaFile":   "/run/reader/platform-ca.pem",
 		"registrationCode": registrationCode,
 		"deviceType":       "simulated_stripe_s700",
-		"logLevel":         "INFO",
+		"logLevel":         level,
 		"timeServers":      []string{fmt.Sprintf("%s:%d", machine.Host, timePort)},
 		"devices":          map[string]string{"pn532": "hsu:usb:" + pn532Serial, "screen": "fb:/dev/fb0"},
 	}, "", "  ")

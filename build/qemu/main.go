@@ -21,7 +21,7 @@ const usage = `Usage:
   qemu [flags]                     run a reader in QEMU, with its payments platform
   qemu -smoke                      play a payment through an outage, cut power, pull plugs, and check it
   qemu -conformance                check the machine's devices with hal/conformance
-  qemu -measure                    measure boot time, memory and idle load
+  qemu -measure                    measure boot time, memory, idle load, the parts of a payment
 
   While it runs, from another terminal (with -control if it is not at the default address):
   qemu card list                   the cards there are, and what each is for
@@ -32,7 +32,7 @@ const usage = `Usage:
   qemu key NAME                    press a key: 0 to 9, enter, cancel, clear
   qemu ccid unplug | plug          the USB chip card reader
   qemu pn532 unplug | plug         the serial adapter with the contactless reader
-  qemu power cut | off | on        kill -9 the machine; press its power button; switch it on
+  qemu power cut | off | on        kill -9 the machine; press its power button; switch it on, until it is ready
   qemu net cut | net restore       cut or restore the internet of reader and shop
   qemu fault lose-next-answer      the platform decides the next payment, and its answer is lost
   qemu screen FILE.png             save what the reader's screen shows

@@ -41,7 +41,7 @@ func (o *options) register(f *flag.FlagSet) {
 	f.BoolVar(&o.verbose, "v", false, "show the machine's console as it comes")
 	f.BoolVar(&o.smoke, "smoke", false, "play the story of an outage on the machine, pull plugs, and check that all of it held")
 	f.BoolVar(&o.conformance, "conformance", false, "run hal/conformance on the machine, and be the hands it asks for")
-	f.BoolVar(&o.measure, "measure", false, "measure boot time, memory and idle load")
+	f.BoolVar(&o.measure, "measure", false, "measure boot time, memory, idle load and the parts of a payment")
 	f.IntVar(&o.rounds, "rounds", 3, "how `often` -measure boots each")
 	f.StringVar(&o.screenshot, "screenshot", "", "`file` for what the screen shows when the reader is ready, as PNG; without -smoke then end")
 }

@@ -138,7 +138,7 @@ func (r *rig) power(ctx context.Context, what string) error {
 	case "off":
 		return r.switchOff(ctx)
 	case "on":
-		_, err := r.switchOn(ctx)
+		_, err := r.Start(ctx)
 		return err
 	}
 	return bench.Usagef("power %q: it can be cut, off and on", what)

@@ -10,6 +10,7 @@ import (
 	"image/color"
 	"image/png"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -48,6 +49,22 @@ func TestUsage(t *testing.T) {
 	err := run(t.Context(), []string{"-control", "127.0.0.1:1", "card", "tap", "visa"}, io.Discard, io.Discard)
 	if err == nil || !strings.Contains(err.Error(), startCommand) {
 		t.Errorf("nothing is running: got %v, want the remedy", err)
+	}
+}
+
+func TestWherePOSConnect(t *testing.T) {
+	for address, want := range map[string]string{"127.0.0.1:0": "127.0.0.1:", "0.0.0.0:0": "0.0.0.0:", ":0": "0.0.0.0:"} {
+		if at, err := freeAddress(address); err != nil || !strings.HasPrefix(at.String(), want) || at.Port() == 0 {
+			t.Errorf("%s: got %v, %v", address, at, err)
+		}
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if _, err := freeAddress(l.Addr().String()); err == nil || !strings.Contains(err.Error(), "-listen") {
+		t.Errorf("taken: got %v, want the flag named", err)
 	}
 }
 
@@ -91,6 +108,9 @@ func TestCommandsOfAMachine(t *testing.T) {
 	}
 	if err := client.Do(t.Context(), http.MethodPost, "power", map[string]string{"do": "up"}, nil); err == nil {
 		t.Error("there is a new thing to do to the power")
+	}
+	if err := client.Do(t.Context(), http.MethodPost, "tap", struct{}{}, nil); err == nil || !strings.Contains(err.Error(), "body") {
+		t.Errorf("a card without a name: got %v", err)
 	}
 }
 
@@ -209,7 +229,7 @@ func TestPicture(t *testing.T) {
 // The reader refuses settings it does not know, so these are exactly those of
 // the firmware.
 func TestReaderConfig(t *testing.T) {
-	data, err := readerConfig(machine.Virt, 4482, 123)
+	data, err := readerConfig(machine.Virt, "INFO", 4482, 123)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,5 +259,24 @@ func TestReport(t *testing.T) {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, &out)
 		}
+	}
+}
+
+func TestTiming(t *testing.T) {
+	const line = `time=2026-11-22T01:37:37.389Z level=DEBUG msg="payment timing" payment=pl_1 commands=16 card=105.5ms kernel=24.4ms platform=0s store=1.2s`
+	got, ok := parseTiming(line)
+	want := timing{commands: 16, bus: 105500 * time.Microsecond, kernel: 24400 * time.Microsecond, store: 1200 * time.Millisecond}
+	if !ok || got != want {
+		t.Errorf("got %+v, %v", got, ok)
+	}
+	for _, other := range []string{"", "boot: worker: 20 MiB", strings.Replace(line, "105.5ms", "soon", 1)} {
+		if _, ok := parseTiming(other); ok {
+			t.Errorf("%q was taken", other)
+		}
+	}
+	var out strings.Builder
+	tellTiming(&out, "online", []timing{{commands: 16, card: time.Millisecond}, {card: 3 * time.Millisecond}, {card: 2 * time.Millisecond}})
+	if text := strings.Fields(out.String()); len(text) != 8 || text[2] != "2.0" || text[7] != "2.0" {
+		t.Errorf("%q", out.String())
 	}
 }

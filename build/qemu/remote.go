@@ -23,6 +23,7 @@ func remote(ctx context.Context, c bench.Client, args []string, stdout io.Writer
 	case command == "ccid unplug", command == "ccid plug", command == "pn532 unplug", command == "pn532 plug":
 		return post("plug", map[string]any{"device": args[0], "on": args[1] == "plug"})
 	case command == "power cut", command == "power off", command == "power on":
+		c.Patience = bootTime
 		return post("power", map[string]string{"do": args[1]})
 	}
 	return c.Run(ctx, args, stdout)
@@ -42,6 +43,9 @@ func (r *rig) hands() map[string]func(*http.Request) error {
 			var body struct{ Card string }
 			if err := bench.ReadBody(q, &body); err != nil {
 				return err
+			}
+			if body.Card == "" {
+				return bench.Usagef(`the body must be {"card": NAME}`)
 			}
 			return r.tap(body.Card)
 		},

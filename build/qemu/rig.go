@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -45,6 +46,7 @@ type rig struct {
 	echo     io.Writer // the console as it comes; nil: not shown
 	image    loaded
 	words    string         // more for the kernel command line
+	level    string         // what the reader logs; empty: INFO
 	pos      netip.AddrPort // where POS connect, on this computer
 	at       bench.Endpoints
 	devices  int // port of the platform's reader face
@@ -120,14 +122,24 @@ func freeAddress(address string) (netip.AddrPort, error) {
 	if err != nil {
 		return netip.AddrPort{}, err
 	}
+	if err := l.Close(); err != nil {
+		return netip.AddrPort{}, err
+	}
 	at := l.Addr().(*net.TCPAddr).AddrPort()
-	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port()), l.Close()
+	ip := at.Addr().Unmap()
+	if ip == netip.IPv6Unspecified() { // what Go makes of every address of this computer
+		ip = netip.IPv4Unspecified()
+	}
+	if !ip.Is4() {
+		return netip.AddrPort{}, bench.Usagef("-listen %s: QEMU forwards IPv4 addresses only", address)
+	}
+	return netip.AddrPortFrom(ip, at.Port()), nil
 }
 
 // build makes the image; main and worker are Go packages, empty as in
 // pack.Options.
 func (r *rig) build(ctx context.Context, main, worker string) error {
-	config, err := readerConfig(r.o.lane, r.devices, r.clock)
+	config, err := readerConfig(r.o.lane, cmp.Or(r.level, "INFO"), r.devices, r.clock)
 	if err != nil {
 		return err
 	}
@@ -235,8 +247,10 @@ func (r *rig) Start(ctx context.Context) (bench.Endpoints, error) {
 		return bench.Endpoints{}, err
 	}
 	following, enough := context.WithCancel(ctx)
+	var telling sync.WaitGroup
+	telling.Go(func() { r.tellErrors(following, m) })
+	defer telling.Wait()
 	defer enough()
-	go r.tellErrors(following, m)
 	id, err := r.ready(ctx, m)
 	if err != nil {
 		return bench.Endpoints{}, fmt.Errorf("%w\nThe console log is %s", err, r.consoleFile())
@@ -258,11 +272,15 @@ func (r *rig) tellErrors(ctx context.Context, m *machine.Machine) {
 	})
 }
 
+// bootTime is how long the slower machine may take to be ready on a computer
+// that has other things to do.
+const bootTime = 10 * time.Minute
+
 // ready waits until the reader greets a POS, and returns the reader's id.
 func (r *rig) ready(ctx context.Context, m *machine.Machine) (id string, err error) {
-	limit, attempt := 3*time.Minute, time.Second
+	limit := 3 * time.Minute
 	if r.o.lane == machine.Raspi3b {
-		limit, attempt = 10*time.Minute, 5*time.Second
+		limit = bootTime
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -274,9 +292,9 @@ func (r *rig) ready(ctx context.Context, m *machine.Machine) (id string, err err
 	defer cancel()
 	again := time.NewTicker(50 * time.Millisecond)
 	defer again.Stop()
-	for {
+	for attempt := time.Second; ; attempt = min(attempt*5/4, 10*time.Second) {
 		// QEMU accepts a connection before anybody in the machine listens, so
-		// each attempt is a short one.
+		// the first attempts are short. A busy computer needs longer ones.
 		id, err := greet(giveUp, attempt, client.Options{
 			URL: r.at.POS, RootCAs: roots, POSID: "is-it-ready", Key: key, Name: startCommand, Log: slog.New(slog.DiscardHandler),
 		})

@@ -72,7 +72,9 @@ func withRig(ctx context.Context, o options, stderr io.Writer, work func(context
 		err = nil // asked to stop: whatever broke off was meant to
 	}
 	if r != nil && r.console != nil {
-		r.progress.step("switch the machine off")
+		if _, off := r.running(); off == nil {
+			r.progress.step("switch the machine off")
+		}
 		// The platform still runs, so that the reader can end in peace.
 		err = errors.Join(err, r.switchOff(context.WithoutCancel(outer)))
 		r.progress.step("")
@@ -138,10 +140,11 @@ func (r *rig) endpoints() bench.Endpoints {
 	return r.at
 }
 
-// saveScreen saves what the screen shows once it has not changed for a while:
-// the reader draws on in the moment it is ready.
+// saveScreen saves what the screen shows once it has not changed for a while,
+// which is longer than the reader lets its start be seen (payment.Options,
+// OutcomeHold).
 func (r *rig) saveScreen(ctx context.Context, file string) error {
-	const unchanged = 4
+	const unchanged = 10 // times
 	again := time.NewTicker(500 * time.Millisecond)
 	defer again.Stop()
 	var last []byte

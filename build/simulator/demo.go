@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -25,7 +26,9 @@ func demoOutage(ctx context.Context, o options, stdout, stderr io.Writer) error 
 		live = stderr
 	}
 	teller := story.NewTeller(live)
-	b := &demoBench{dir: dir, stderr: stderr}
+	// An outage fills the log with warnings that are meant to be there.
+	var log bytes.Buffer
+	b := &demoBench{dir: dir, stderr: &log}
 	failed := story.Outage(ctx, b, teller.Tell)
 	b.Kill()
 	if o.json {
@@ -34,7 +37,7 @@ func demoOutage(ctx context.Context, o options, stdout, stderr io.Writer) error 
 		err = teller.WriteTable(stdout)
 	}
 	if failed != nil {
-		return fmt.Errorf("the story did not hold: %w", failed)
+		return fmt.Errorf("the story did not hold: %w\nThe simulator's log:\n%s", failed, &log)
 	}
 	return err
 }

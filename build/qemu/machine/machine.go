@@ -75,7 +75,7 @@ func Start(ctx context.Context, o Options) (*Machine, error) {
 	if err := m.connect(ctx); err != nil {
 		m.Kill()
 		if said := strings.TrimSpace(m.stderr.String()); said != "" {
-			err = fmt.Errorf("%s: %w", said, err)
+			err = errors.New(said) // it knows better than we do
 		}
 		return nil, fmt.Errorf("machine: QEMU did not start: %w", err)
 	}
@@ -161,6 +161,7 @@ func (m *Machine) Kill() {
 func (m *Machine) clean() {
 	<-m.done
 	if m.qmp != nil {
+		<-m.qmp.Done()    // its last words say why it ended
 		_ = m.qmp.Close() // the other end is gone
 	}
 	_ = os.RemoveAll(m.dir) // a few sockets in the temporary folder

@@ -78,6 +78,9 @@ func New(ctx context.Context, conn io.ReadWriteCloser, onEvent func(Event)) (*Cl
 	return c, nil
 }
 
+// Done is closed when the connection has ended and every event was told.
+func (c *Client) Done() <-chan struct{} { return c.done }
+
 // Close ends the connection and waits for what reads from it.
 func (c *Client) Close() error {
 	err := c.conn.Close()

@@ -16,6 +16,11 @@
 //	ATR     card put in     Error 0; the guest sees a slot change
 //	APDU    response TPDU   APDU    command TPDU
 //	CardRemove              Error 0; the guest sees a slot change
+//	ReaderRemove            Error 0; nothing is waited for any more
+//
+// An answer goes to the oldest command that waits for one; messages have no
+// number. A reset by the guest makes QEMU forget what waits, and we are not
+// told. So a command that comes before the last one is answered supersedes it.
 //
 // QEMU does not tell when the guest powers a card off and on. So every card
 // speaks T=0 here, whatever its own answer to reset says: T=1 counts its blocks

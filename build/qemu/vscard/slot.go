@@ -1,7 +1,6 @@
 package vscard
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -22,8 +21,6 @@ type Slot struct {
 type insertion struct {
 	name string
 	chip sim.Chip
-	gone context.Context // ends when the card is taken out
-	end  context.CancelFunc
 }
 
 // NewSlot returns an empty slot.
@@ -40,8 +37,7 @@ func (s *Slot) Insert(name string, chip sim.Chip) error {
 	if s.card != nil {
 		return fmt.Errorf("%w: %s", sim.ErrOccupied, s.card.name)
 	}
-	gone, end := context.WithCancel(context.Background())
-	s.card = &insertion{name, chip, gone, end}
+	s.card = &insertion{name, chip}
 	s.announce()
 	return nil
 }
@@ -54,7 +50,6 @@ func (s *Slot) Remove() error {
 	if s.card == nil {
 		return sim.ErrEmpty
 	}
-	s.card.end()
 	s.card = nil
 	s.announce()
 	return nil

@@ -8,6 +8,8 @@ import (
 	"io"
 	"net"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"smartreader/emvkernel/emvtest"
 	"smartreader/hal/sim"
@@ -40,11 +42,16 @@ func (p peer) fine() { p.send(kindError, make([]byte, 4)) }
 // serve connects a slot to a peer and plays the greeting.
 func serve(t *testing.T, s *Slot) (peer, <-chan error) {
 	t.Helper()
+	return serveUntil(t.Context(), t, s)
+}
+
+func serveUntil(ctx context.Context, t *testing.T, s *Slot) (peer, <-chan error) {
+	t.Helper()
 	here, there := net.Pipe()
 	p := peer{t, there}
 	t.Cleanup(func() { there.Close() })
 	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(t.Context(), here) }()
+	go func() { ended <- s.Serve(ctx, here) }()
 	m := p.receive(kindInit)
 	if !bytes.Equal(m.data, []byte{'V', 'S', 'C', 'D', 0, 0, 0, 2, 0, 0, 0, 0}) {
 		t.Errorf("the greeting is % x", m.data)
@@ -115,49 +122,126 @@ func TestCardStaysOverARestart(t *testing.T) {
 }
 
 // chip answers by a function.
-type chip func(ctx context.Context) ([]byte, error)
+type chip func(ctx context.Context, command []byte) ([]byte, error)
 
 func (chip) ATR() []byte { return []byte{0x3B, 0x60, 0x00, 0x00} }
 func (chip) Reset()      {}
-func (c chip) Exchange(ctx context.Context, _ []byte) ([]byte, error) {
-	return c(ctx)
+func (c chip) Exchange(ctx context.Context, command []byte) ([]byte, error) {
+	return c(ctx, command)
 }
 
 // A card pulled out in the middle of an exchange does not answer any more, and
-// what was meant for it does not reach the next card.
+// what was meant for it does not reach the next card, which comes no sooner
+// than the guest can have seen the slot empty.
 func TestCardPulledInTheMiddle(t *testing.T) {
-	s := NewSlot()
-	p, _ := serve(t, s)
-	asked := make(chan struct{})
-	must(t, s.Insert("first", chip(func(ctx context.Context) ([]byte, error) {
-		close(asked)
-		<-ctx.Done()
-		return []byte{0x90, 0x00}, nil
-	})))
-	p.receive(kindATR)
-	p.fine()
-	p.send(kindAPDU, []byte{0, 0, 0, 0, 0})
-	<-asked
-	must(t, s.Remove())
-	must(t, s.Insert("second", chip(func(context.Context) ([]byte, error) { return []byte{0x6D, 0x00}, nil })))
-	p.receive(kindCardRemove)
-	p.receive(kindATR)
-	p.send(kindAPDU, []byte{0, 0, 0, 1, 0}) // written before QEMU saw the two messages
-	p.fine()
-	p.fine()
-	p.send(kindAPDU, []byte{0, 0, 0, 2, 0})
-	if r := p.receive(kindAPDU).data; !bytes.Equal(r, []byte{0x6D, 0x00}) {
-		t.Errorf("answered % x", r)
-	}
-	// Nothing more: a late answer would come before this one.
-	must(t, s.Remove())
-	p.receive(kindCardRemove)
+	synctest.Test(t, func(t *testing.T) {
+		s := NewSlot()
+		p, _ := serve(t, s)
+		asked := make(chan struct{})
+		must(t, s.Insert("first", chip(func(ctx context.Context, _ []byte) ([]byte, error) {
+			close(asked)
+			<-ctx.Done()
+			return []byte{0x90, 0x00}, nil
+		})))
+		p.receive(kindATR)
+		p.fine()
+		p.send(kindAPDU, []byte{0, 0, 0, 0, 0})
+		<-asked
+		pulled := time.Now()
+		must(t, s.Remove())
+		must(t, s.Insert("second", chip(func(context.Context, []byte) ([]byte, error) { return []byte{0x6D, 0x00}, nil })))
+		p.receive(kindCardRemove)
+		p.send(kindAPDU, []byte{0, 0, 0, 1, 0}) // written before QEMU saw the message
+		p.fine()
+		p.receive(kindATR)
+		if gap := time.Since(pulled); gap != apart {
+			t.Errorf("the next card came after %v", gap)
+		}
+		p.send(kindAPDU, []byte{0, 0, 0, 2, 0})
+		p.fine()
+		p.send(kindAPDU, []byte{0, 0, 0, 3, 0})
+		if r := p.receive(kindAPDU).data; !bytes.Equal(r, []byte{0x6D, 0x00}) {
+			t.Errorf("answered % x", r)
+		}
+		// Nothing more: a late answer would come before this one.
+		must(t, s.Remove())
+		p.receive(kindCardRemove)
+	})
+}
+
+// A command that comes while the card still works on another was sent after a
+// reset of the reader: the answer to the first, which QEMU would take for the
+// second's, is never given.
+func TestLateAnswerIsDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := NewSlot()
+		p, _ := serve(t, s)
+		must(t, s.Insert("slow", chip(func(ctx context.Context, command []byte) ([]byte, error) {
+			if command[3] == 1 {
+				<-ctx.Done()
+			}
+			return []byte{0x90, command[3]}, nil
+		})))
+		p.receive(kindATR)
+		p.fine()
+		p.send(kindAPDU, []byte{0, 0, 0, 1, 0})
+		p.send(kindAPDU, []byte{0, 0, 0, 2, 0})
+		for _, want := range []byte{2, 3} {
+			if r := p.receive(kindAPDU).data; !bytes.Equal(r, []byte{0x90, want}) {
+				t.Errorf("answered % x, want 90 %02x", r, want)
+			}
+			p.send(kindAPDU, []byte{0, 0, 0, 3, 0})
+		}
+	})
+}
+
+// The plug is pulled in the middle of an exchange: QEMU is told before the
+// connection ends, and the answer is never given.
+func TestPlugPulledInTheMiddle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for name, last := range map[string]func(peer) (took time.Duration){
+			"QEMU sees it": func(p peer) time.Duration {
+				p.receive(kindReaderRemove)
+				p.send(kindAPDU, []byte{0, 0, 0, 0, 0}) // written before it saw the message
+				p.fine()
+				return 0
+			},
+			"QEMU hangs": func(peer) time.Duration { return leaveTime },
+			"QEMU ends":  func(p peer) time.Duration { p.conn.Close(); return 0 },
+		} {
+			s := NewSlot()
+			ctx, pull := context.WithCancel(t.Context())
+			p, ended := serveUntil(ctx, t, s)
+			asked := make(chan struct{})
+			must(t, s.Insert("card", chip(func(ctx context.Context, _ []byte) ([]byte, error) {
+				close(asked)
+				<-ctx.Done()
+				return []byte{0x90, 0x00}, nil
+			})))
+			p.receive(kindATR)
+			p.fine()
+			p.send(kindAPDU, []byte{0, 0, 0, 0, 0})
+			<-asked
+			pulled := time.Now()
+			pull()
+			want := last(p)
+			if err := <-ended; !errors.Is(err, context.Canceled) {
+				t.Errorf("%s: %v", name, err)
+			}
+			if took := time.Since(pulled); took != want {
+				t.Errorf("%s: took %v, want %v", name, took, want)
+			}
+			if m, err := readMessage(p.conn); err == nil {
+				t.Errorf("%s: then came %+v", name, m)
+			}
+		}
+	})
 }
 
 func TestMuteCard(t *testing.T) {
 	for name, answer := range map[string]chip{
-		"error": func(context.Context) ([]byte, error) { return nil, errors.New("broken") },
-		"short": func(context.Context) ([]byte, error) { return []byte{0x90}, nil },
+		"error": func(context.Context, []byte) ([]byte, error) { return nil, errors.New("broken") },
+		"short": func(context.Context, []byte) ([]byte, error) { return []byte{0x90}, nil },
 	} {
 		s := NewSlot()
 		p, _ := serve(t, s)
@@ -194,7 +278,6 @@ func TestWrongPeers(t *testing.T) {
 
 func TestServeEndsWithItsContext(t *testing.T) {
 	here, there := net.Pipe()
-	defer there.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- NewSlot().Serve(ctx, here) }()
@@ -202,6 +285,7 @@ func TestServeEndsWithItsContext(t *testing.T) {
 		t.Fatal(err)
 	}
 	cancel()
+	there.Close()
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
