@@ -31,7 +31,8 @@
 // protocols.
 //
 // Linux kernel documentation: "Linux Input Subsystem userspace API", sections
-// "Input event codes", "Multi-touch (MT) Protocol", "Using event interface".
+// "Input event codes", "Multi-touch (MT) Protocol", "Using event interface";
+// https://docs.kernel.org/input/input_uapi.html.
 // Tracks: ISO/IEC 7811-2 and 7811-6 (characters), ISO/IEC 7813 (tracks 1, 2),
 // ISO/IEC 4909 (track 3).
 package evdev

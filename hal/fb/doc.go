@@ -24,4 +24,5 @@
 // Linux kernel documentation: "The Frame Buffer Device API", "The Framebuffer
 // Console" (boot options fbcon=map), "The kernel's command-line parameters"
 // (console, vt.global_cursor_default).
+// https://docs.kernel.org/fb/api.html, https://docs.kernel.org/fb/fbcon.html
 package fb

@@ -21,4 +21,7 @@
 //
 // EMV Contactless Book A, sections on the user interface, say what lights and
 // tones mean [unverified]; package hal has their names.
+//
+// Lines: Linux kernel documentation, "GPIO Character Device Userspace API",
+// https://docs.kernel.org/userspace-api/gpio/chardev.html.
 package panel

@@ -41,9 +41,12 @@
 //
 // # Sources
 //
-//   - UM0701-02 "PN532 User Manual": "Host controller communication protocol"
-//     (frames, dialogue), "Commands", "Error handling"
-//   - PN532/C1 product data sheet: "Host interfaces", "Power modes"
+//   - UM0701-02 "PN532 User Manual", https://www.nxp.com/docs/en/user-guide/141520.pdf:
+//     "Host controller communication protocol" (frames, dialogue), "Commands",
+//     "Error handling"
+//   - PN532/C1 product data sheet,
+//     https://www.nxp.com/docs/en/nxp/data-sheets/PN532_C1.pdf: "Host
+//     interfaces", "Power modes"
 //   - AN133910 "PN532 application note": wake-up on each interface
 //   - ISO/IEC 14443-3 and -4; EMV Contactless Interface Specification: polling,
 //     collision detection, removal

@@ -6,4 +6,5 @@
 //
 // Solomon Systech, "SSD1306 128 x 64 Dot Matrix OLED/PLED Segment/Common Driver
 // with Controller", sections "I2C-bus slave address" and "Command Table".
+// https://cdn-shop.adafruit.com/datasheets/SSD1306.pdf
 package ssd1306

@@ -5,5 +5,6 @@
 // the supervisor, who kicks the machine's watchdog as long as the lines come.
 //
 // Linux kernel documentation: "The Linux Watchdog driver API", sections "Magic
-// Close feature", "Setting and getting the timeout".
+// Close feature", "Setting and getting the timeout";
+// https://docs.kernel.org/watchdog/watchdog-api.html.
 package watchdog
