@@ -30,6 +30,9 @@ func compile(ctx context.Context, pkg string) ([]byte, error) {
 	env := []string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=arm64", "GOARM64=v8.0", "GOFIPS140=off", "GOEXPERIMENT=", "GODEBUG="}
 	_, err = golang(ctx, "", env, "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-o", file, pkg)
 	if err != nil {
+		if strings.Contains(err.Error(), "is not in std") {
+			err = fmt.Errorf("%w\nthere is no such package here: run this inside the repository, or name your own program's package with -main", err)
+		}
 		return nil, fmt.Errorf("pack: compile %s: %w", pkg, err)
 	}
 	program, err := os.ReadFile(file)
