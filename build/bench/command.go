@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -21,6 +22,23 @@ func (e UsageError) Unwrap() error { return e.Problem }
 
 // Usagef is a UsageError with a text.
 func Usagef(format string, args ...any) error { return UsageError{fmt.Errorf(format, args...)} }
+
+// Parse reads a command's flags and returns what follows them. The help is the
+// usage text with the list of flags below. Wrong flags are a UsageError.
+func Parse(name, usage string, register func(*flag.FlagSet), args []string, stderr io.Writer) (rest []string, err error) {
+	set := flag.NewFlagSet(name, flag.ContinueOnError)
+	set.SetOutput(stderr)
+	set.Usage = func() {
+		fmt.Fprint(set.Output(), usage)
+		set.PrintDefaults()
+	}
+	register(set)
+	err = set.Parse(args)
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		err = UsageError{Problem: err}
+	}
+	return set.Args(), err
+}
 
 // Main runs a command until it ends or somebody asks it to stop, and returns
 // the exit code.

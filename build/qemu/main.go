@@ -8,9 +8,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
-	"fmt"
 	"io"
 	"os"
 
@@ -54,21 +51,12 @@ func main() {
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var o options
-	set := flag.NewFlagSet("qemu", flag.ContinueOnError)
-	set.SetOutput(stderr)
-	set.Usage = func() {
-		fmt.Fprint(set.Output(), usage)
-		set.PrintDefaults()
+	rest, err := bench.Parse("qemu", usage, o.register, args, stderr)
+	if err != nil {
+		return err
 	}
-	o.register(set)
-	if err := set.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return err
-		}
-		return bench.UsageError{Problem: err}
-	}
-	if set.NArg() > 0 {
-		return remote(ctx, bench.ClientAt(o.control, startCommand), set.Args(), stdout)
+	if len(rest) > 0 {
+		return remote(ctx, bench.ClientAt(o.control, startCommand), rest, stdout)
 	}
 	if err := o.check(); err != nil {
 		return err

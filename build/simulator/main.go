@@ -7,9 +7,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
-	"fmt"
 	"io"
 	"os"
 
@@ -44,28 +41,19 @@ func main() {
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var o options
-	set := flag.NewFlagSet("simulator", flag.ContinueOnError)
-	set.SetOutput(stderr)
-	set.Usage = func() {
-		fmt.Fprint(set.Output(), usage)
-		set.PrintDefaults()
-	}
-	o.register(set)
-	if err := set.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return err
-		}
-		return bench.UsageError{Problem: err}
+	rest, err := bench.Parse("simulator", usage, o.register, args, stderr)
+	if err != nil {
+		return err
 	}
 	switch {
-	case o.demo != "" && set.NArg() > 0:
-		return bench.Usagef("-demo takes no further argument, got %q", set.Arg(0))
+	case o.demo != "" && len(rest) > 0:
+		return bench.Usagef("-demo takes no further argument, got %q", rest[0])
 	case o.demo == "outage":
 		return demoOutage(ctx, o, stdout, stderr)
 	case o.demo != "":
 		return bench.Usagef("there is no demo %q; there is: outage", o.demo)
-	case set.NArg() > 0:
-		return bench.ClientAt(o.control, startCommand).Run(ctx, set.Args(), stdout)
+	case len(rest) > 0:
+		return bench.ClientAt(o.control, startCommand).Run(ctx, rest, stdout)
 	}
 	return serve(ctx, o, stdout, stderr)
 }
