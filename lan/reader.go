@@ -32,16 +32,23 @@ type Reader interface {
 	// server fills in Reader.Lease; Cursor and NewestSeq are the hub's.
 	Connect(ctx context.Context, c *Caller, p wire.ConnectReaderParams) (wire.ConnectReaderResult, error)
 
-	CreatePaymentIntent(ctx context.Context, c *Caller, p wire.CreatePaymentIntentParams) (wire.PaymentIntentResult, error)        // lease
-	CollectPaymentMethod(ctx context.Context, c *Caller, p wire.CollectPaymentMethodParams) (wire.PaymentIntentResult, error)      // lease; blocks
-	ConfirmPaymentIntent(ctx context.Context, c *Caller, p wire.ConfirmPaymentIntentParams) (wire.PaymentIntentResult, error)      // lease; blocks
-	ProcessPaymentIntent(ctx context.Context, c *Caller, p wire.ProcessPaymentIntentParams) (wire.PaymentIntentResult, error)      // lease; blocks
-	CancelCollectPaymentMethod(ctx context.Context, c *Caller, p wire.CancelCollectPaymentMethodParams) (wire.CancelResult, error) // lease
-	CancelPaymentIntent(ctx context.Context, c *Caller, p wire.CancelPaymentIntentParams) (wire.CancelResult, error)               // lease
-	ForwardNow(ctx context.Context, c *Caller, p wire.ForwardNowParams) (wire.ForwardNowResult, error)                             // lease; blocks
-	RetrievePaymentIntent(ctx context.Context, c *Caller, p wire.RetrievePaymentIntentParams) (wire.PaymentIntentResult, error)    // any authenticated POS
-	OfflineStatus(ctx context.Context, c *Caller) (wire.OfflineStatus, error)                                                      // any authenticated POS
-	ListStoredPayments(ctx context.Context, c *Caller, p wire.ListStoredPaymentsParams) (wire.ListStoredPaymentsResult, error)     // any authenticated POS
+	CreatePaymentIntent(ctx context.Context, c *Caller, p wire.CreatePaymentIntentParams) (wire.PaymentIntentResult, error)                // lease
+	CollectPaymentMethod(ctx context.Context, c *Caller, p wire.CollectPaymentMethodParams) (wire.PaymentIntentResult, error)              // lease; blocks
+	ConfirmPaymentIntent(ctx context.Context, c *Caller, p wire.ConfirmPaymentIntentParams) (wire.PaymentIntentResult, error)              // lease; blocks
+	ProcessPaymentIntent(ctx context.Context, c *Caller, p wire.ProcessPaymentIntentParams) (wire.PaymentIntentResult, error)              // lease; blocks
+	CancelCollectPaymentMethod(ctx context.Context, c *Caller, p wire.CancelCollectPaymentMethodParams) (wire.CancelResult, error)         // lease
+	CancelPaymentIntent(ctx context.Context, c *Caller, p wire.CancelPaymentIntentParams) (wire.CancelResult, error)                       // lease
+	ForwardNow(ctx context.Context, c *Caller, p wire.ForwardNowParams) (wire.ForwardNowResult, error)                                     // lease; blocks
+	VoidStoredPayment(ctx context.Context, c *Caller, p wire.VoidStoredPaymentParams) (wire.PaymentIntentResult, error)                    // lease
+	RescuePayments(ctx context.Context, c *Caller, p wire.RescuePaymentsParams) (wire.RescuePaymentsResult, error)                         // lease; blocks
+	CollectInputs(ctx context.Context, c *Caller, p wire.CollectInputsParams) (wire.CollectInputsResult, error)                            // lease; blocks
+	SetSimulatorConfiguration(ctx context.Context, c *Caller, p wire.SetSimulatorConfigurationParams) (wire.SimulatorConfiguration, error) // lease
+	ExportLedger(ctx context.Context, c *Caller, p wire.ExportLedgerParams) (wire.ExportLedgerResult, error)                               // lease
+	VerifyLedger(ctx context.Context, c *Caller) (wire.VerifyLedgerResult, error)                                                          // any authenticated POS; blocks
+	ExplainOfflinePolicy(ctx context.Context, c *Caller, p wire.ExplainOfflinePolicyParams) (wire.ExplainOfflinePolicyResult, error)       // any authenticated POS
+	RetrievePaymentIntent(ctx context.Context, c *Caller, p wire.RetrievePaymentIntentParams) (wire.PaymentIntentResult, error)            // any authenticated POS
+	OfflineStatus(ctx context.Context, c *Caller) (wire.OfflineStatus, error)                                                              // any authenticated POS
+	ListStoredPayments(ctx context.Context, c *Caller, p wire.ListStoredPaymentsParams) (wire.ListStoredPaymentsResult, error)             // any authenticated POS
 
 	// EventsAfter returns up to max durable events with Seq > seq, in order and
 	// without gaps; none when there are no newer ones yet.

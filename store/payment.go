@@ -27,7 +27,8 @@ type Payment struct {
 	POS              string            `json:"pos,omitempty"`
 	Livemode         bool              `json:"livemode"`
 	Amount           int64             `json:"amount"`
-	Currency         string            `json:"currency"` // ISO 4217, lower case
+	Tip              int64             `json:"tip,omitempty"` // part of Amount
+	Currency         string            `json:"currency"`      // ISO 4217, lower case
 	CaptureMethod    string            `json:"captureMethod,omitempty"`
 	OfflineBehavior  string            `json:"offlineBehavior,omitempty"`
 	Description      string            `json:"description,omitempty"`
@@ -163,7 +164,7 @@ func (p *Payment) checkStep(next *Payment) error {
 		return fmt.Errorf("%w: the amount is fixed once the card has signed it", ErrTransition)
 	case p.IntentID != "" && next.IntentID != p.IntentID:
 		return fmt.Errorf("%w: the platform's id does not change", ErrTransition)
-	case next.State == Reversing && next.After != Interrupted && next.After != Declined && next.After != Created:
+	case next.State == Reversing && next.After != Interrupted && next.After != Declined && next.After != Created && next.After != Voided:
 		return fmt.Errorf("%w: reversing needs to know where it ends", ErrTransition)
 	case p.State == Reversing && next.State != Reversing && next.State != p.After:
 		return fmt.Errorf("%w: this reversal ends in %s, not %s", ErrTransition, p.After, next.State)

@@ -14,10 +14,11 @@ import "slices"
 //
 // Also: created, collecting and collected can be canceled; collecting and
 // collected can be interrupted; an online decline and an interrupted payment
-// can be collected again or canceled; a stored payment can be voided
-// before it was sent, and rescued by hand from a dying reader. A stored payment
-// that the platform refused (failed) keeps its sealed payload: an operator can
-// have it sent again (stored), or rescue it.
+// can be collected again or canceled. A stored payment can be voided, which goes
+// through reversing so that the platform knows of its sequence, and rescued:
+// somebody else forwards it from an export. A stored payment that the platform
+// refused (failed) or that was rescued keeps its sealed payload until its end is
+// known: an operator can have it sent again, or void it.
 type State string
 
 // The states. Their text is on disk and on the wire.
@@ -49,18 +50,18 @@ var steps = map[State][]State{
 	Collecting:  {Created, Collected, Declined, Failed, Interrupted, Canceled},
 	Collected:   {Created, Collected, Authorizing, Stored, Declined, Failed, Interrupted, Canceled},
 	Authorizing: {Stored, Reversing, Approved, Declined}, // its sequence is spent: it ends in a verdict or a reversal
-	Stored:      {Sending, Voided, Rescued},
-	Sending:     {Stored, Unknown, Forwarded, Declined, Failed, Expired},
-	Unknown:     {Unknown, Sending, Forwarded, Declined, Failed, Expired, Rescued},
-	Reversing:   {Reversing, Created, Declined, Interrupted},
+	Stored:      {Sending, Reversing, Rescued},
+	Sending:     {Stored, Unknown, Forwarded, Declined, Failed, Expired, Rescued},
+	Unknown:     {Unknown, Sending, Reversing, Forwarded, Declined, Failed, Expired, Rescued},
+	Reversing:   {Reversing, Created, Declined, Interrupted, Voided},
 	Approved:    {},
 	Declined:    {Collecting, Canceled}, // the POS may collect again, under the same key, unless it was forwarded
 	Forwarded:   {},
-	Failed:      {Stored, Rescued}, // if it was stored before
+	Failed:      {Stored, Reversing, Rescued}, // if it was stored before
 	Expired:     {},
 	Voided:      {},
-	Rescued:     {},
-	Interrupted: {Collecting, Canceled}, // likewise
+	Rescued:     {Rescued, Unknown, Declined}, // settled elsewhere; until its end is known it can be taken back
+	Interrupted: {Collecting, Canceled},       // likewise
 	Canceled:    {},
 }
 
@@ -95,4 +96,4 @@ func (s State) sealed() bool { return s == Authorizing || s.Work() }
 
 // keepsSealed tells whether a payment in this state keeps a sealed payload that
 // it has: a wrong refusal must not destroy the only copy.
-func (s State) keepsSealed() bool { return s.sealed() || s == Failed }
+func (s State) keepsSealed() bool { return s.sealed() || s == Failed || s == Rescued }

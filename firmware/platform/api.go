@@ -11,6 +11,8 @@ const (
 	PathOfflinePayments = "/v1/terminal/device/offline_payments" // POST Submission (Offline true) -> Verdict
 	PathAuthorizations  = "/v1/terminal/device/authorizations"   // GET /{naturalKey} -> Verdict, or 404 CodeAuthorizationNotFound
 	PathReversals       = "/v1/terminal/device/reversals"        // POST ReversalRequest -> Reversal
+	PathRescues         = "/v1/terminal/device/rescues"          // POST Rescue -> Verdict: another reader's stored payment
+	PathOperatorRescues = "/v1/terminal/rescues"                 // POST Rescue -> Verdict on the public face, with the secret key
 	PathHeartbeat       = "/v1/terminal/device/heartbeat"        // POST HeartbeatRequest -> HeartbeatResponse
 )
 
@@ -40,6 +42,8 @@ const (
 	CodeCryptogramReplay  = "cryptogram_replay"       // this card's transaction counter was used before
 	CodeLivemodeMismatch  = "livemode_mismatch"       // test payment in live mode or the reverse
 	CodeIntentCanceled    = "payment_intent_canceled"
+	CodeTooOld            = "payment_too_old"  // the platform no longer takes a payment stored so long ago
+	CodeAccountMismatch   = "account_mismatch" // the payment belongs to another account
 )
 
 // ErrorBody is what a refusal looks like on the wire: {"error": {...}}.
@@ -170,6 +174,19 @@ type Proof struct {
 	Signature []byte `json:"signature"`
 }
 
+// Rescue submits a stored payment in the place of the reader that took it, from
+// that reader's exported ledger. It has that reader's natural key, so that
+// whoever comes second, the reader itself included, gets the first verdict.
+// Proof is required: the newest journal entry of the payment, signed by the
+// reader that took it, with a state that still waits to be forwarded.
+type Rescue struct {
+	ReaderID   string `json:"readerId"` // of the reader that took it
+	NaturalKey string `json:"naturalKey"`
+	Envelope   []byte `json:"envelope"`
+	StoredAtMs int64  `json:"storedAtMs"`
+	Proof      *Proof `json:"proof"`
+}
+
 // VerdictStatus says how a submission ended.
 type VerdictStatus string
 
@@ -198,6 +215,7 @@ type Verdict struct {
 	ChargeID          string         `json:"chargeId,omitempty"`
 	Intent            *PaymentIntent `json:"intent,omitempty"` // as it was when the verdict was given
 	Reversed          bool           `json:"reversed,omitempty"`
+	Rescued           bool           `json:"rescued,omitempty"`  // submitted first by somebody else than the reader that took it
 	Existing          *Verdict       `json:"existing,omitempty"` // with CodeAlreadyCharged: the live charge's own verdict
 }
 

@@ -13,15 +13,16 @@ const ConfigVersion = 1
 // It travels as a Signed document with LabelConfig. Plain values: the reader
 // converts them into what its parts need. Binary values are upper-case hex.
 type Config struct {
-	Version     int      `json:"version"`
-	ReaderID    string   `json:"readerId"`
-	AccountID   string   `json:"accountId"`
-	IssuedAtMs  int64    `json:"issuedAtMs"`
-	Livemode    bool     `json:"livemode"`
-	Location    Location `json:"location"`
-	Offline     Offline  `json:"offline"`
-	RevokedPOS  []string `json:"revokedPos"`  // POS ids whose credentials are void
-	SigningKeys [][]byte `json:"signingKeys"` // SPKI DER of all keys the platform signs with, for rotation
+	Version     int          `json:"version"`
+	ReaderID    string       `json:"readerId"`
+	AccountID   string       `json:"accountId"`
+	IssuedAtMs  int64        `json:"issuedAtMs"`
+	Livemode    bool         `json:"livemode"`
+	Location    Location     `json:"location"`
+	Offline     Offline      `json:"offline"`
+	Link        LinkSettings `json:"link,omitzero"`
+	RevokedPOS  []string     `json:"revokedPos"`  // POS ids whose credentials are void
+	SigningKeys [][]byte     `json:"signingKeys"` // SPKI DER of all keys the platform signs with, for rotation
 
 	// SoftwareVersion is the newest release for this reader; SoftwareNotAfterMs
 	// is when the running one must have been replaced for offline use (0: never).
@@ -34,25 +35,89 @@ type Config struct {
 	SealKeys     []SealKey     `json:"sealKeys"` // the first one is used; the others are being phased in or out
 }
 
-// Offline says what may be taken while the platform cannot be reached.
+// Offline says what may be taken while the platform cannot be reached. It can
+// only tighten what the reader ships with.
 type Offline struct {
-	Enabled bool           `json:"enabled"`
-	Limits  []OfflineLimit `json:"limits"` // a currency that is not listed is not taken offline
+	Enabled bool `json:"enabled"`
+
+	// Limits name the currencies taken offline, and tighten the reader's own
+	// limits. A currency that is not listed is not taken offline.
+	Limits []OfflineLimit `json:"limits"`
+
+	// Equivalents, when newer than the table the reader ships with, say how much
+	// 10,000 USD are in other currencies.
+	Equivalents *Equivalents `json:"equivalents,omitempty"`
 
 	// ConfigMaxAgeMs bounds how old the last online connect of a POS may be for
 	// an offline connect; SessionMaxAgeMs bounds one session (0: no bound).
 	ConfigMaxAgeMs  int64 `json:"configMaxAgeMs"`
 	SessionMaxAgeMs int64 `json:"sessionMaxAgeMs"`
+
+	// RequirePaired lets a POS connect offline only to a reader that it was
+	// connected to online before; without it any reader of the Location will do.
+	RequirePaired bool `json:"requirePaired,omitempty"`
+	// AnyNetwork lets a POS connect offline on another network than that of its
+	// online connect.
+	AnyNetwork bool `json:"anyNetwork,omitempty"`
+
+	// Inspection says what becomes of collect with updatePaymentIntent offline:
+	// InspectionRefuse (default) or InspectionOmit (no paymentMethod is shown).
+	Inspection string `json:"inspection,omitempty"`
+	// ContactlessSCA lets taps be stored in markets with strong customer
+	// authentication.
+	ContactlessSCA bool `json:"contactlessSca,omitempty"`
+
+	// DeferAfterMs is how long an online authorization may take until the payment
+	// is stored instead (0: the reader's own time).
+	DeferAfterMs int64 `json:"deferAfterMs,omitempty"`
+	// ForwardInFlight is how many stored payments are forwarded at once (0: the
+	// reader's own number).
+	ForwardInFlight int `json:"forwardInFlight,omitempty"`
+	// ReceiptDays is how long a finished payment is kept on the reader (0: the
+	// reader's own time).
+	ReceiptDays int `json:"receiptDays,omitempty"`
 }
 
-// OfflineLimit tightens the reader's own limits for one currency; 0 leaves the
-// reader's own in force.
+// Values of Offline.Inspection.
+const (
+	InspectionRefuse = "refuse"
+	InspectionOmit   = "omit"
+)
+
+// OfflineLimit tightens the reader's own limits; 0 leaves the reader's own in
+// force. Brand, EntryMode and CVM, when not empty, restrict it to such cards:
+// all limits that a payment falls under hold, and counts and sums are of the
+// stored payments that fall under the same limit.
 type OfflineLimit struct {
 	Currency  string `json:"currency"`
-	MaxAmount int64  `json:"maxAmount"` // per payment, minor units
-	MaxCount  int    `json:"maxCount"`  // stored payments
-	MaxStored int64  `json:"maxStored"` // sum of stored payments, minor units
-	MaxAgeMs  int64  `json:"maxAgeMs"`  // age of the oldest stored payment
+	Brand     string `json:"brand,omitempty"`     // as Application.Brand
+	EntryMode string `json:"entryMode,omitempty"` // contact_emv or contactless_emv
+	CVM       string `json:"cvm,omitempty"`       // none, signature, offline_pin, ... as on the receipt
+
+	MaxAmount int64 `json:"maxAmount"` // per payment, minor units
+	MaxCount  int   `json:"maxCount"`  // stored payments
+	MaxStored int64 `json:"maxStored"` // sum of stored payments, minor units
+	MaxAgeMs  int64 `json:"maxAgeMs"`  // age of the oldest stored payment
+
+	// Velocity: what one card may have had stored within the window.
+	MaxPerCard       int   `json:"maxPerCard,omitempty"`       // payments
+	MaxStoredPerCard int64 `json:"maxStoredPerCard,omitempty"` // minor units
+	CardWindowMs     int64 `json:"cardWindowMs,omitempty"`     // 0: 24 h
+}
+
+// Equivalents is a table of what 10,000 USD are in other currencies.
+type Equivalents struct {
+	AsOf    string           `json:"asOf"`    // date, as 2026-11-01
+	Amounts map[string]int64 `json:"amounts"` // minor units by lower-case currency
+}
+
+// LinkSettings set how an outage is noticed; zero values leave the reader's own.
+type LinkSettings struct {
+	FailedAttempts   int   `json:"failedAttempts,omitempty"`
+	ProbeTimeoutMs   int64 `json:"probeTimeoutMs,omitempty"`
+	OnlineIntervalMs int64 `json:"onlineIntervalMs,omitempty"`
+	RetryMinMs       int64 `json:"retryMinMs,omitempty"`
+	RetryMaxMs       int64 `json:"retryMaxMs,omitempty"`
 }
 
 // Terminal is the EMV terminal data.

@@ -23,6 +23,7 @@ func (c *Config) Validate() error {
 		v.that(err == nil, fmt.Sprintf("signingKeys[%d]", i), "is not an ECDSA P-256 key")
 	}
 	c.Offline.validate(v)
+	c.Link.validate(v)
 	c.Terminal.validate(v)
 	v.that(len(c.Applications) > 0, "applications", "is empty")
 	for i, a := range c.Applications {
@@ -45,16 +46,42 @@ func (c *Config) Validate() error {
 func (o *Offline) validate(v *validator) {
 	v.that(o.ConfigMaxAgeMs >= 0, "offline.configMaxAgeMs", "is negative")
 	v.that(o.SessionMaxAgeMs >= 0, "offline.sessionMaxAgeMs", "is negative")
-	seen := make(map[string]bool)
+	v.that(o.Inspection == "" || o.Inspection == InspectionRefuse || o.Inspection == InspectionOmit, "offline.inspection", "is neither refuse nor omit")
+	v.that(o.DeferAfterMs >= 0 && o.DeferAfterMs <= 120_000, "offline.deferAfterMs", "is not 0 to 120000")
+	v.that(o.ForwardInFlight >= 0 && o.ForwardInFlight <= 32, "offline.forwardInFlight", "is not 0 to 32")
+	v.that(o.ReceiptDays >= 0, "offline.receiptDays", "is negative")
+	seen := make(map[[4]string]bool)
 	for i, l := range o.Limits {
 		field := fmt.Sprintf("offline.limits[%d].", i)
 		v.currency(field+"currency", l.Currency)
-		v.that(!seen[l.Currency], field+"currency", "is a repeat")
-		seen[l.Currency] = true
+		scope := [4]string{l.Currency, l.Brand, l.EntryMode, l.CVM}
+		v.that(!seen[scope], field+"currency", "is a repeat")
+		seen[scope] = true
+		v.that(l.EntryMode == "" || l.EntryMode == "contact_emv" || l.EntryMode == "contactless_emv", field+"entryMode", "is neither contact_emv nor contactless_emv")
 		v.that(l.MaxAmount >= 0, field+"maxAmount", "is negative")
 		v.that(l.MaxCount >= 0, field+"maxCount", "is negative")
 		v.that(l.MaxStored >= 0, field+"maxStored", "is negative")
 		v.that(l.MaxAgeMs >= 0, field+"maxAgeMs", "is negative")
+		v.that(l.MaxPerCard >= 0, field+"maxPerCard", "is negative")
+		v.that(l.MaxStoredPerCard >= 0, field+"maxStoredPerCard", "is negative")
+		v.that(l.CardWindowMs >= 0, field+"cardWindowMs", "is negative")
+	}
+	if e := o.Equivalents; e != nil {
+		_, err := time.Parse(time.DateOnly, e.AsOf)
+		v.that(err == nil, "offline.equivalents.asOf", "is not a date as 2026-11-01")
+		for currency, amount := range e.Amounts {
+			v.currency("offline.equivalents.amounts", currency)
+			v.that(amount > 0, "offline.equivalents.amounts."+currency, "is not positive")
+		}
+	}
+}
+
+func (l *LinkSettings) validate(v *validator) {
+	v.that(l.FailedAttempts >= 0, "link.failedAttempts", "is negative")
+	for field, ms := range map[string]int64{
+		"probeTimeoutMs": l.ProbeTimeoutMs, "onlineIntervalMs": l.OnlineIntervalMs, "retryMinMs": l.RetryMinMs, "retryMaxMs": l.RetryMaxMs,
+	} {
+		v.that(ms >= 0 && ms <= 24*3600*1000, "link."+field, "is not 0 to a day")
 	}
 }
 

@@ -37,7 +37,9 @@ type CollectOptions struct {
 	TipEligibleAmount    *int64 `json:"tipEligibleAmount,omitempty"`
 	CustomerCancellation string `json:"customerCancellation,omitempty"` // CancelIfAvailable (default) or CancelDisabled
 	AllowRedisplay       string `json:"allowRedisplay,omitempty"`       // always, limited, unspecified
-	UpdatePaymentIntent  bool   `json:"updatePaymentIntent,omitempty"`
+	UpdatePaymentIntent  bool   `json:"updatePaymentIntent,omitempty"`  // inspect the card before confirming; online only
+	// OfflineLimits tighten the reader's limits for this payment.
+	OfflineLimits OfflineLimits `json:"offlineLimits,omitzero"`
 }
 
 // Whether the cardholder sees a cancel button.

@@ -12,6 +12,9 @@ type Event struct {
 	OfflineStatus *OfflineStatus `json:"offlineStatus,omitempty"` // offlineStatusChange
 	PaymentStatus string         `json:"paymentStatus,omitempty"` // paymentStatusChange
 	ReaderEvent   string         `json:"readerEvent,omitempty"`   // readerEvent
+	Credential    *Credential    `json:"credential,omitempty"`    // credentialRenewed
+	ExpiresAtMs   int64          `json:"expiresAtMs,omitempty"`   // credentialRenewed
+	Update        *ReaderUpdate  `json:"update,omitempty"`        // updateAvailable
 	Lease         *Lease         `json:"lease,omitempty"`         // leaseChange
 	State         string         `json:"state,omitempty"`         // paymentIntentChange: the payment's state in the ledger
 	Reason        string         `json:"reason,omitempty"`        // connectionLost, paymentIntentChange, ledgerNote
@@ -33,6 +36,7 @@ const (
 
 // Reasons of connectionLost.
 const (
-	LostTakenOver    = "takenOver"    // another POS took the lease; the socket stays open for looking
-	LostShuttingDown = "shuttingDown" // the reader stops; reconnect
+	LostTakenOver    = "takenOver"      // another POS took the lease; the socket stays open for looking
+	LostShuttingDown = "shuttingDown"   // the reader stops; reconnect
+	LostExpired      = "sessionExpired" // the session's time is over: connect again
 )

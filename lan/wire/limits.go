@@ -17,5 +17,8 @@ const (
 	MaxDescriptive   = 12 << 10 // bytes of description and metadata together as JSON: they lie in the clear header of a sealed payment, which holds 16 KiB
 	MaxListed        = 50       // payments in one listStoredPayments answer
 
+	MaxRescued = 2 // payments in one rescuePayments call: an envelope may be 20 KiB, in base64
+	MaxInputs  = 5 // forms in one collectInputs call
+
 	NonceSize = 32 // bytes of the reader's challenge
 )

@@ -24,7 +24,17 @@ const (
 	MethodListStoredPayments         = "listStoredPayments"
 	MethodForwardNow                 = "forwardNow"
 	MethodAcknowledgeEvents          = "acknowledgeEvents"
+	MethodVoidStoredPayment          = "voidStoredPayment"
+	MethodExplainOfflinePolicy       = "explainOfflinePolicy"
+	MethodExportLedger               = "exportLedger"
+	MethodVerifyLedger               = "verifyLedger"
+	MethodRescuePayments             = "rescuePayments"
+	MethodCollectInputs              = "collectInputs"
+	MethodSetSimulatorConfiguration  = "setSimulatorConfiguration" // simulated readers only
 )
+
+// MethodFetchConnectionToken is what the reader asks a POS.
+const MethodFetchConnectionToken = "fetchConnectionToken"
 
 // Events the reader sends as JSON-RPC notifications: the method is the event's
 // type, the params are an Event.
@@ -43,6 +53,8 @@ const (
 	EventReaderEvent         = "readerEvent"
 	EventLeaseChange         = "leaseChange"
 	EventConnectionLost      = "connectionLost"
+	EventCredentialRenewed   = "credentialRenewed" // keep the new credential for the next outage; to its POS only
+	EventUpdateAvailable     = "updateAvailable"
 )
 
 // Durable reports whether events of this type are numbered and kept.

@@ -44,8 +44,12 @@ type ListStoredPaymentsResult struct {
 }
 
 // ForwardNowParams asks the forwarder to try now instead of at its next time.
+// PaymentIntent, when given, is a payment that failed, or that was handed over
+// for rescue and whose end is not known: it is looked up at the platform and,
+// if that never saw it, sent again.
 type ForwardNowParams struct {
-	RequestID string `json:"requestId"`
+	RequestID     string     `json:"requestId"`
+	PaymentIntent *IntentRef `json:"paymentIntent,omitempty"`
 }
 
 // ForwardNowResult counts what this run brought to an end and what still waits.

@@ -60,7 +60,8 @@ type PaymentIntent struct {
 	PaymentMethod      *PaymentMethod    `json:"paymentMethod,omitempty"`
 	Charges            Charges           `json:"charges"`
 	LastPaymentError   *PaymentError     `json:"lastPaymentError,omitempty"`
-	OfflineDetails     *OfflineDetails   `json:"offlineDetails"` // null unless the payment was taken offline
+	AmountDetails      *AmountDetails    `json:"amountDetails,omitempty"` // online, or after forwarding
+	OfflineDetails     *OfflineDetails   `json:"offlineDetails"`          // null unless the payment was taken offline
 }
 
 // PaymentIntentResult is the answer of every method that returns one payment.
@@ -119,6 +120,7 @@ type CardPresentDetails struct {
 const (
 	ReadContactEMV     = "contact_emv"
 	ReadContactlessEMV = "contactless_emv"
+	ReadMagneticStripe = "magnetic_stripe_track2"
 )
 
 // ReceiptDetails is what a receipt has to print. AccountType, AuthorizationCode

@@ -30,6 +30,8 @@ type ConnectReaderParams struct {
 	LocationID      string      `json:"locationId,omitempty"`
 	FailIfInUse     bool        `json:"failIfInUse,omitempty"` // true: refuse when another POS holds the lease; false: take over
 	Resume          *Resume     `json:"resume,omitempty"`
+	// ProvidesTokens says that this POS answers fetchConnectionToken.
+	ProvidesTokens bool `json:"providesTokens,omitempty"`
 }
 
 // Resume names the last durable event the POS has dealt with.
@@ -52,14 +54,18 @@ const (
 
 // ConnectReaderResult is the answer to connectReader.
 type ConnectReaderResult struct {
-	Reader        Reader        `json:"reader"`
-	Connection    string        `json:"connection"`           // ConnectedOnline or ConnectedOffline
-	Credential    *Credential   `json:"credential,omitempty"` // a new one to keep for the next outage
-	ExpiresAtMs   int64         `json:"expiresAtMs,omitempty"`
-	OfflineStatus OfflineStatus `json:"offlineStatus"`
-	Cursor        uint64        `json:"cursor"`    // last durable event this POS acknowledged
-	NewestSeq     uint64        `json:"newestSeq"` // last durable event there is
-	Warnings      []string      `json:"warnings,omitempty"`
+	Reader      Reader      `json:"reader"`
+	Connection  string      `json:"connection"`            // ConnectedOnline or ConnectedOffline
+	Credential  *Credential `json:"credential,omitempty"`  // a new one to keep for the next outage
+	ExpiresAtMs int64       `json:"expiresAtMs,omitempty"` // of the credential
+	// SessionExpiresAtMs is when new payments of this session end with
+	// SESSION_EXPIRED; 0: never. What runs then goes on to its end.
+	SessionExpiresAtMs int64         `json:"sessionExpiresAtMs,omitempty"`
+	Update             *ReaderUpdate `json:"update,omitempty"` // newer software is there
+	OfflineStatus      OfflineStatus `json:"offlineStatus"`
+	Cursor             uint64        `json:"cursor"`    // last durable event this POS acknowledged
+	NewestSeq          uint64        `json:"newestSeq"` // last durable event there is
+	Warnings           []string      `json:"warnings,omitempty"`
 }
 
 // DisconnectReaderParams gives the lease back. The socket stays open.
