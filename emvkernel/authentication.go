@@ -90,20 +90,24 @@ func (t *Transaction) recordFailure(ctx context.Context, failed error) {
 	t.log.DebugContext(ctx, "offline data authentication failed", "reason", failed.Error())
 }
 
-// issuerKey recovers the issuer's public key and assembles the static data.
-func (t *Transaction) issuerKey() (issuer oda.PublicKey, static []byte, err error) {
+// issuerKey recovers the issuer's public key.
+func (t *Transaction) issuerKey() (oda.PublicKey, error) {
 	index := t.card[0x8F]
 	if len(index) != 1 {
-		return issuer, nil, &oda.Failure{What: "certification authority key index", Reason: oda.Missing}
+		return oda.PublicKey{}, &oda.Failure{What: "certification authority key index", Reason: oda.Missing}
 	}
 	ca, err := oda.Find(t.cfg.CAKeys, t.card[0x84][:5], index[0])
 	if err != nil {
-		return issuer, nil, err
+		return oda.PublicKey{}, err
 	}
-	issuer, err = oda.RecoverIssuerKey(ca, oda.Certificate{
+	return oda.RecoverIssuerKey(ca, oda.Certificate{
 		Certificate: t.card[0x90], Remainder: t.card[0x92], Exponent: t.card[0x9F32],
 	}, t.card[0x5A], t.params.Time)
-	if err != nil {
+}
+
+// issuerAndStatic recovers the issuer's public key and assembles the static data.
+func (t *Transaction) issuerAndStatic() (issuer oda.PublicKey, static []byte, err error) {
+	if issuer, err = t.issuerKey(); err != nil {
 		return issuer, nil, err
 	}
 	list, present := t.card[0x9F4A]
@@ -112,7 +116,7 @@ func (t *Transaction) issuerKey() (issuer oda.PublicKey, static []byte, err erro
 }
 
 func (t *Transaction) iccPublicKey() (oda.PublicKey, error) {
-	issuer, static, err := t.issuerKey()
+	issuer, static, err := t.issuerAndStatic()
 	if err != nil {
 		return oda.PublicKey{}, err
 	}
@@ -122,7 +126,7 @@ func (t *Transaction) iccPublicKey() (oda.PublicKey, error) {
 }
 
 func (t *Transaction) authenticateStatic() error {
-	issuer, static, err := t.issuerKey()
+	issuer, static, err := t.issuerAndStatic()
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ type CardData struct {
 	ExpiryYear     int    // four digits
 	PANSequence    string // '5F34', two digits, empty if the card has none
 	Last4          string
-	Brand          string // as the application is configured
+	Brand          string // as the application is configured; "diners" also by number, see brandOf
 	AID            []byte // '84': the card's full name of the application
 	Label          string // '50', UTF-8
 	PreferredName  string // '9F12', UTF-8, empty if absent or in an unknown alphabet
@@ -36,7 +36,7 @@ func (t *Transaction) Card() CardData {
 		Languages:      languages(t.card[0x5F2D]),
 	}
 	if t.app != nil {
-		c.Brand = t.app.Brand
+		c.Brand = brandOf(t.app.Brand, t.pan)
 	}
 	if len(t.pan) >= 4 {
 		c.PAN = t.pan
@@ -47,6 +47,23 @@ func (t *Transaction) Card() CardData {
 		c.PANSequence = fmt.Sprintf("%02X", s[0])
 	}
 	return c
+}
+
+// brandOf tells Diners Club from Discover: the two share one AID, and only the number says which it is.
+// Diners Club numbers begin with 300 to 305, 3095, 36, 38 or 39.
+func brandOf(application string, pan []byte) string {
+	if application != "discover" || len(pan) < 4 || pan[0] != '3' {
+		return application
+	}
+	switch third := pan[2]; pan[1] {
+	case '6', '8', '9':
+		return "diners"
+	case '0':
+		if third <= '5' || third == '9' && pan[3] == '5' {
+			return "diners"
+		}
+	}
+	return application
 }
 
 // languages keeps well-formed pairs of letters only.
@@ -72,7 +89,7 @@ type Receipt struct {
 	TSI           TSI
 	Cryptogram    []byte // eight bytes; nil if the card gave none that can be trusted
 	ATC           uint16
-	CVM           string // "none", "signature", "failure"; PIN is not here yet
+	CVM           string // "none", "signature", "offline_pin", "offline_pin_and_signature", "failure"
 }
 
 // Receipt returns the receipt data as it stands. The cryptogram is the card's last decision that
@@ -97,8 +114,16 @@ func (t *Transaction) cvmName() string {
 	switch {
 	case t.tvr.Has(CVMNotSuccessful):
 		return "failure"
-	case len(t.cvmResults) == 3 && t.cvmResults[0]&^cvmNextRule == cvmSignature:
+	case len(t.cvmResults) != 3:
+		return "none"
+	}
+	switch t.cvmResults[0] &^ cvmNextRule {
+	case cvmSignature:
 		return "signature"
+	case cvmPlaintextPIN, cvmEncipheredPIN:
+		return "offline_pin"
+	case cvmPlaintextPINSign, cvmEncipheredSign:
+		return "offline_pin_and_signature"
 	default:
 		return "none"
 	}

@@ -17,6 +17,8 @@ const (
 	cvmNone             = 0x1F
 
 	cvmNextRule = 0x40 // apply the succeeding rule if this one is unsuccessful
+
+	ifSupported = 0x03 // the condition "if terminal supports the CVM"
 )
 
 // CVM results, '9F34', byte 3.
@@ -30,11 +32,14 @@ const (
 const noCVM = 0x3F
 
 // VerifyCardholder works through the card's CVM list (EMV Book 3, 10.5; results as in Book 4, "CVM
-// Results" [unverified]). "No CVM required" and signature are performed: signature always leaves an unknown result,
-// the merchant compares. The PIN methods are not: without the capability in '9F33' they are not
-// supported; with it they count as a PIN pad that does not work [unverified].
+// Results" [unverified]). "No CVM required", signature and offline PIN are performed. Signature always
+// leaves an unknown result, the merchant compares; so does a right PIN with a signature to follow
+// [unverified]. Online PIN is not supported, see OnlinePINRequired.
+//
+// The outcome is Canceled or TimedOut when the cardholder left it at that. The card then waits for
+// nothing: no Complete is owed.
 func (t *Transaction) VerifyCardholder(ctx context.Context) (Outcome, error) {
-	return t.step(ctx, "verify cardholder", toVerify, toManage, func(context.Context) error {
+	return t.step(ctx, "verify cardholder", toVerify, toManage, func(ctx context.Context) error {
 		t.cvmResults = []byte{noCVM, 0x00, resultUnknown}
 		if t.aip[0]&aipCVM == 0 {
 			return nil
@@ -51,8 +56,7 @@ func (t *Transaction) VerifyCardholder(ctx context.Context) (Outcome, error) {
 			return nil // no rules: the same as no list
 		}
 		t.tsi.set(CVMPerformed)
-		t.applyRules(list[8:], int64(binary.BigEndian.Uint32(list)), int64(binary.BigEndian.Uint32(list[4:])))
-		return nil
+		return t.applyRules(ctx, list[8:], int64(binary.BigEndian.Uint32(list)), int64(binary.BigEndian.Uint32(list[4:])))
 	})
 }
 
@@ -61,30 +65,42 @@ func (t *Transaction) VerifyCardholder(ctx context.Context) (Outcome, error) {
 // The results name the last CVM performed. A rule whose method is not supported or not recognised
 // was not performed; the one that says "fail CVM processing" was, and ends the list whatever its next
 // rule bit says [unverified].
-func (t *Transaction) applyRules(rules []byte, x, y int64) {
+func (t *Transaction) applyRules(ctx context.Context, rules []byte, x, y int64) error {
 	t.cvmResults = []byte{noCVM, 0x00, resultFailed}
 	for ; len(rules) >= 2; rules = rules[2:] {
 		rule, condition := rules[0], rules[1]
 		code := rule &^ cvmNextRule
 		if !t.conditionHolds(condition, code, x, y) {
+			// "If supported" would hold on a terminal that does online PINs.
+			t.onlinePIN = t.onlinePIN || code == cvmOnlinePIN && condition == ifSupported
 			continue
 		}
 		switch {
 		case code == cvmNone && t.supports(code):
 			t.cvmResults = []byte{rule, condition, resultSuccessful}
-			return
+			return nil
 		case code == cvmSignature && t.supports(code):
 			t.cvmResults = []byte{rule, condition, resultUnknown}
-			return
+			return nil
 		case code == cvmFail:
 			t.cvmResults = []byte{rule, condition, resultFailed}
 			t.tvr.set(CVMNotSuccessful)
-			return
+			return nil
 		case isPIN(code) && t.supports(code):
-			// Supported, performed, and unsuccessful: there is no PIN pad behind this kernel yet.
-			t.tvr.set(NoPINPad)
+			right, err := t.verifyPIN(ctx, code)
+			switch {
+			case err != nil:
+				return err
+			case right && withSignature(code):
+				t.cvmResults = []byte{rule, condition, resultUnknown}
+				return nil
+			case right:
+				t.cvmResults = []byte{rule, condition, resultSuccessful}
+				return nil
+			}
 			t.cvmResults = []byte{rule, condition, resultFailed}
 		case isPIN(code):
+			t.onlinePIN = t.onlinePIN || code == cvmOnlinePIN
 			if code == cvmOnlinePIN || !t.anyOfflinePIN() {
 				t.tvr.set(NoPINPad)
 			}
@@ -96,9 +112,12 @@ func (t *Transaction) applyRules(rules []byte, x, y int64) {
 		}
 	}
 	t.tvr.set(CVMNotSuccessful)
+	return nil
 }
 
 func isPIN(code byte) bool { return code >= cvmPlaintextPIN && code <= cvmEncipheredSign }
+
+func withSignature(code byte) bool { return code == cvmPlaintextPINSign || code == cvmEncipheredSign }
 
 // supports reports whether the terminal capabilities cover a CVM; a combined one needs both halves.
 func (t *Transaction) supports(code byte) bool {
@@ -146,7 +165,7 @@ func (t *Transaction) conditionHolds(condition, code byte, x, y int64) bool {
 		return unattendedCash
 	case 0x02:
 		return !unattendedCash && !manualCash && !t.cashback()
-	case 0x03:
+	case ifSupported:
 		return t.supports(code)
 	case 0x04:
 		return manualCash

@@ -8,7 +8,7 @@
 //	ReadData                             Book 3, 10.2 the records the card lists
 //	AuthenticateData                     Book 3, 10.3 is the card genuine (SDA, DDA, CDA; package oda)
 //	CheckRestrictions                    Book 3, 10.4 version, usage, dates
-//	VerifyCardholder                     Book 3, 10.5 no CVM and signature; PIN is not here yet
+//	VerifyCardholder                     Book 3, 10.5 no CVM, signature, offline PIN
 //	ManageRisk                           Book 3, 10.6 floor limit, random selection, velocity
 //	AnalyzeTerminalAction                Book 3, 10.7 what to ask the card for
 //	FirstGenerateAC                      Book 3, 10.8 what the card decides
@@ -20,15 +20,25 @@
 //
 // # Outcomes and errors
 //
-// What the card, the issuer or the rules decide is an Outcome, never an error; so is a card that
+// What the card, the cardholder, the issuer or the rules decide is an Outcome, never an error; so is a card that
 // breaks a rule (Terminated). An error means that nothing can be said about the payment: the
 // transport failed (errors.Is finds what the Transceiver returned), the context ended, the cardholder
 // dialogue failed, or the caller called steps out of order. A malformed or lying card can reach
 // neither Approved nor OnlineRequest by being malformed.
 //
+// # PIN
+//
+// The kernel never sees a PIN. A PINPad, given with the payment's Params, asks for it and has the card
+// check it; the kernel finds the key, counts the tries and judges the card's status word. Without a pad
+// the terminal has no offline PIN, whatever its configuration says.
+//
+// Online PIN is not supported, neither online nor offline: there are no PIN blocks for an issuer yet. A
+// card that takes other methods uses those. One whose list leaves nothing else cannot be used in either
+// mode, and OnlinePINRequired tells the caller to refuse it as such rather than as declined.
+//
 // # Not here
 //
-// PIN entry, the revocation list of issuer certificates, the log of earlier payments that the floor
+// Online PIN, PIN bypass, the revocation list of issuer certificates, the log of earlier payments that the floor
 // limit check may use, elliptic curve certificates, and approval offline after going online failed
 // (authorization response code Y3): a payment the host did not answer is completed with an AAC and
 // left to the caller's policy.

@@ -27,6 +27,10 @@ const (
 	TryAgain
 	// Terminated: the card broke a rule. Nothing it said counts.
 	Terminated
+	// Canceled: the cardholder canceled PIN entry. Nothing is owed to the card.
+	Canceled
+	// TimedOut: the cardholder was asked for a PIN and did nothing. Nothing is owed to the card.
+	TimedOut
 )
 
 // String names the kind.
@@ -50,6 +54,10 @@ func (k OutcomeKind) String() string {
 		return "try again"
 	case Terminated:
 		return "terminated"
+	case Canceled:
+		return "canceled"
+	case TimedOut:
+		return "timed out"
 	default:
 		return "unknown outcome"
 	}

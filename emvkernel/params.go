@@ -26,8 +26,11 @@ type Params struct {
 	// does when Authenticated is false is its own policy.
 	RequireODA bool
 	// NoOnlinePIN withdraws the online PIN from the terminal capabilities of this payment, because
-	// nobody could verify it.
+	// nobody could verify it. So far the kernel does no online PIN at all, and it changes nothing.
 	NoOnlinePIN bool
+	// PINPad asks for offline PINs. Nil is a terminal without one: whatever its configuration says, its
+	// capabilities in this payment are then without offline PIN.
+	PINPad PINPad
 }
 
 func (p *Params) validate() error {

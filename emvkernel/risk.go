@@ -2,7 +2,6 @@ package emvkernel
 
 import (
 	"context"
-	"encoding/binary"
 
 	"smartreader/emvkernel/apdu"
 	"smartreader/emvkernel/tlv"
@@ -56,11 +55,11 @@ func (t *Transaction) checkVelocity(ctx context.Context) error {
 	if !haveLower || !haveUpper {
 		return nil
 	}
-	atc, haveATC, err := t.counter(ctx, 0x9F36)
+	atc, haveATC, err := t.getNumber(ctx, 0x9F36, 2)
 	if err != nil {
 		return err
 	}
-	last, haveLast, err := t.counter(ctx, 0x9F13)
+	last, haveLast, err := t.getNumber(ctx, 0x9F13, 2)
 	if err != nil {
 		return err
 	}
@@ -82,8 +81,9 @@ func (t *Transaction) checkVelocity(ctx context.Context) error {
 	return nil
 }
 
-// counter asks the card for a two-byte counter. A card that does not give it is no fault.
-func (t *Transaction) counter(ctx context.Context, tag tlv.Tag) (n int, ok bool, err error) {
+// getNumber asks the card for a counter of size bytes, at most four. A card that does not give it is no
+// fault.
+func (t *Transaction) getNumber(ctx context.Context, tag tlv.Tag, size int) (n int, ok bool, err error) {
 	resp, err := t.exchange(ctx, "GET DATA", apdu.GetData(uint16(tag)))
 	if err != nil {
 		return 0, false, err
@@ -92,8 +92,11 @@ func (t *Transaction) counter(ctx context.Context, tag tlv.Tag) (n int, ok bool,
 		return 0, false, nil
 	}
 	e, rest, err := tlv.ParseOne(resp.Data)
-	if err != nil || len(rest) != 0 || e.Tag != tag || len(e.Value) != 2 {
+	if err != nil || len(rest) != 0 || e.Tag != tag || len(e.Value) != size {
 		return 0, false, terminate("GET DATA: malformed answer")
 	}
-	return int(binary.BigEndian.Uint16(e.Value)), true, nil
+	for _, b := range e.Value {
+		n = n<<8 | int(b)
+	}
+	return n, true, nil
 }

@@ -139,11 +139,14 @@ const (
 	canCDA           = 0x08
 )
 
-// capabilities returns '9F33' as it holds for this payment.
+// capabilities returns '9F33' as it holds for this payment: one configuration may serve readers with and
+// without PIN pad, and it may allow more than this kernel does. Claiming an online PIN without being able
+// to ask for one would make a card pass over the rule it would have fallen back to.
 func (t *Transaction) capabilities() [3]byte {
 	c := t.cfg.Terminal.Capabilities
-	if t.params.NoOnlinePIN {
-		c[1] &^= canOnlinePIN
+	c[1] &^= canOnlinePIN
+	if t.params.PINPad == nil {
+		c[1] &^= canPlaintextPIN | canEncipheredPIN
 	}
 	return c
 }

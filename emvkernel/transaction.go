@@ -96,6 +96,9 @@ type Transaction struct {
 	authenticated bool          // AuthenticateData (DDA), FirstGenerateAC (CDA); read by Authenticated
 
 	cvmResults []byte // VerifyCardholder: '9F34'; nil before: a card that asks early gets zeros
+	pinOver    bool   // VerifyCardholder: no offline PIN can come right any more
+	pinFailed  bool   // VerifyCardholder: a PIN was asked for, or could not be any more, and is not right
+	onlinePIN  bool   // VerifyCardholder: a rule wanted an online PIN; read by OnlinePINRequired
 
 	request byte   // AnalyzeTerminalAction: P1 without CDA; read by FirstGenerateAC
 	arc     []byte // AnalyzeTerminalAction and Complete: '8A'

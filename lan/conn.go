@@ -22,7 +22,7 @@ const maxFailures = 5
 //
 //	opened --hello--> greeted --connectReader--> connected
 //	                  authenticated, not connected: connectReader with failIfInUse
-//	                  was refused, or disconnectReader; may look
+//	                  was refused, disconnectReader, or the session expired; may look
 type conn struct {
 	srv    *Server
 	ctx    context.Context // the server's: outlives the socket
@@ -35,6 +35,7 @@ type conn struct {
 	calls  sync.WaitGroup
 	count  atomic.Int32 // calls running
 	kick   chan struct{}
+	silent atomic.Int32  // requests to the POS in a row that it left unanswered
 	acked  atomic.Uint64 // the POS's cursor as far as this connection knows
 	sent   atomic.Uint64 // newest durable event sent
 
@@ -44,6 +45,9 @@ type conn struct {
 	nonce     []byte // nil: none outstanding
 	newest    uint64 // newest durable event when it last connected
 	connected bool   // holds one of lease's sockets
+	expired   bool   // not connected any more, because the session's time was over
+	term      uint64 // of the lease, when it last connected
+	provides  bool   // answers fetchConnectionToken
 	pumping   bool
 	closed    bool // the socket is gone: nothing may be taken any more
 	failures  int

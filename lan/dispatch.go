@@ -3,7 +3,6 @@ package lan
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"runtime/debug"
 
 	"github.com/sourcegraph/jsonrpc2"
@@ -25,9 +24,10 @@ func accessOf(method string) access {
 	switch method {
 	case wire.MethodHello, wire.MethodConnectReader:
 		return open
-	case wire.MethodCollectPaymentMethod, wire.MethodConfirmPaymentIntent, wire.MethodProcessPaymentIntent:
+	case wire.MethodCollectPaymentMethod, wire.MethodConfirmPaymentIntent, wire.MethodProcessPaymentIntent, wire.MethodCollectInputs:
 		return payment
-	case wire.MethodCreatePaymentIntent, wire.MethodCancelCollectPaymentMethod, wire.MethodCancelPaymentIntent, wire.MethodForwardNow:
+	case wire.MethodCreatePaymentIntent, wire.MethodCancelCollectPaymentMethod, wire.MethodCancelPaymentIntent, wire.MethodForwardNow,
+		wire.MethodVoidStoredPayment, wire.MethodRescuePayments, wire.MethodExportLedger, wire.MethodSetSimulatorConfiguration:
 		return command
 	}
 	return look
@@ -102,18 +102,29 @@ func (c *conn) admit(method string) (done func(), err error) {
 		return done, nil
 	}
 	c.mu.Lock()
-	pos, connected := c.pos, c.connected
+	pos, connected, expired := c.pos, c.connected, c.expired
 	c.mu.Unlock()
-	if pos == "" || (need > look && !connected) {
+	finishing := finishes(method) && c.srv.lease.mayFinish(pos)
+	switch {
+	case pos == "":
 		return nil, wire.NewError(wire.CodeNotConnectedToReader, "")
-	}
-	if need == look {
+	case need == look:
 		return done, nil
+	case !connected && !finishing && expired:
+		return nil, wire.NewError(wire.CodeSessionExpired, "")
+	case !connected && !finishing:
+		return nil, wire.NewError(wire.CodeNotConnectedToReader, "")
+	case startsWork(method) && c.srv.sessionOver(pos):
+		return nil, wire.NewError(wire.CodeSessionExpired, "").
+			WithRemedy("connect again with a new connection token; this says nothing about a request of before: retrieve its payment")
 	}
-	holder, ok := c.srv.lease.begin(pos, need == payment)
+	holder, ok := c.srv.lease.begin(pos, need == payment, finishing)
 	switch {
 	case ok && need == payment:
-		return func() { c.srv.lease.end(pos) }, nil
+		return func() {
+			c.srv.lease.end(pos)
+			c.srv.endSession(pos) // if it was only waited for this to end
+		}, nil
 	case ok:
 		return done, nil
 	case holder == "":
@@ -162,6 +173,20 @@ func (c *conn) call(ctx context.Context, params wire.Params) (any, error) {
 		return r.CancelPaymentIntent(c.ctx, &caller, *p)
 	case *wire.ForwardNowParams:
 		return r.ForwardNow(c.ctx, &caller, *p)
+	case *wire.VoidStoredPaymentParams:
+		return r.VoidStoredPayment(c.ctx, &caller, *p)
+	case *wire.RescuePaymentsParams:
+		return r.RescuePayments(c.ctx, &caller, *p)
+	case *wire.CollectInputsParams:
+		return r.CollectInputs(c.ctx, &caller, *p)
+	case *wire.SetSimulatorConfigurationParams:
+		return r.SetSimulatorConfiguration(c.ctx, &caller, *p)
+	case *wire.ExportLedgerParams:
+		return r.ExportLedger(c.ctx, &caller, *p)
+	case *wire.VerifyLedgerParams:
+		return c.verify(ctx, &caller)
+	case *wire.ExplainOfflinePolicyParams:
+		return r.ExplainOfflinePolicy(ctx, &caller, *p)
 	case *wire.AcknowledgeEventsParams:
 		return c.acknowledge(caller.POSID, p.Seq)
 	case *wire.RetrievePaymentIntentParams:
@@ -177,6 +202,17 @@ func (c *conn) call(ctx context.Context, params wire.Params) (any, error) {
 	return nil, wire.NewError(wire.CodeUnknownMethod, "")
 }
 
+// verify checks the ledger for one POS at a time: every signature of it is read,
+// and payments need the processor too.
+func (c *conn) verify(ctx context.Context, caller *Caller) (any, error) {
+	if !c.srv.verifying.TryLock() {
+		return nil, wire.NewError(wire.CodeReaderBusy, "the ledger is being verified for another call").
+			WithRemedy("wait for that, then ask again")
+	}
+	defer c.srv.verifying.Unlock()
+	return c.srv.opts.Reader.VerifyLedger(ctx, caller)
+}
+
 func (c *conn) answer(ctx context.Context, req *jsonrpc2.Request, result any, err error) {
 	if err != nil {
 		c.fail(ctx, req, err)
@@ -184,7 +220,8 @@ func (c *conn) answer(ctx context.Context, req *jsonrpc2.Request, result any, er
 	}
 	body, err := json.Marshal(fitResult(result))
 	if err == nil && len(body) > maxBody { // none about a payment: fit bounds those
-		err = errors.New("lan: answer over the message limit")
+		c.log.Error("answer over the message limit", "method", req.Method, "bytes", len(body))
+		err = tooLong(result)
 	}
 	if err != nil {
 		c.fail(ctx, req, err)

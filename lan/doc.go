@@ -15,6 +15,18 @@
 // 60 s after the last socket closes, and for as long as one of its calls still
 // runs.
 //
+// A session may have an end, which the Reader's answer to connectReader says and
+// RenewSession moves. After it, what would begin a payment or ask the cardholder
+// something is refused with SESSION_EXPIRED; the POS then loses the lease and is
+// told so, once. What runs is never cut, and what was begun can be confirmed and
+// canceled until another POS takes the reader.
+//
+// # Asking a POS
+//
+// There is one request that goes the other way: FetchConnectionToken asks the
+// lease holder for a connection token of its backend. A POS may answer late,
+// wrong or never; nobody but the caller waits for it.
+//
 // # A lost socket cancels nothing
 //
 // Calls that change money or state run under the server's context, not the

@@ -85,7 +85,7 @@ func rpcError(err error) *jsonrpc2.Error {
 		r.Code = wire.RPCInvalidRequest
 	case wire.CodeUnknownMethod:
 		r.Code = wire.RPCMethodNotFound
-	case wire.CodeInvalidRequiredParameter:
+	case wire.CodeInvalidRequiredParameter, wire.CodeInvalidTipParameter, wire.CodeInputsInvalidParameter:
 		r.Code = wire.RPCInvalidParams
 	case wire.CodeGenericReaderError:
 		r.Code = wire.RPCInternalError

@@ -2,6 +2,7 @@ package lan
 
 import (
 	"encoding/json"
+	"slices"
 
 	"smartreader/lan/wire"
 )
@@ -26,6 +27,10 @@ const (
 	keptHistory  = 32
 	keptWarnings = 10
 )
+
+// keptCredential is how many bytes of one are sent with an event: many times
+// what one has.
+const keptCredential = 16 << 10
 
 // stage makes a payment shorter, and cuts every other text to so many
 // characters; 0 leaves texts whole.
@@ -130,10 +135,24 @@ func (s stage) event(e wire.Event) wire.Event {
 	e.PaymentIntent, e.Error = s.paymentAt(e.PaymentIntent), s.error(e.Error)
 	e.PaymentStatus, e.ReaderEvent = cut(e.PaymentStatus, s.text), cut(e.ReaderEvent, s.text)
 	e.State, e.Reason = cut(e.State, s.text), cut(e.Reason, s.text)
+	e.Update = s.update(e.Update)
 	if s.text == keptName {
 		e.OfflineStatus = nil // transient; getOfflineStatus tells it too
+		if c := e.Credential; c != nil && len(c.Payload)+len(c.Signature) > keptCredential {
+			e.Credential = nil // connectReader gives it too
+		}
 	}
 	return e
+}
+
+func (s stage) update(u *wire.ReaderUpdate) *wire.ReaderUpdate {
+	if u == nil {
+		return nil
+	}
+	return &wire.ReaderUpdate{
+		DeviceSoftwareVersion: cut(u.DeviceSoftwareVersion, s.text), RequiredAtMs: u.RequiredAtMs,
+		EstimatedUpdateTime: cut(u.EstimatedUpdateTime, s.text),
+	}
 }
 
 func (s stage) reader(r wire.Reader) wire.Reader {
@@ -178,14 +197,78 @@ func (s stage) result(result any) any {
 	case wire.ForwardNowResult:
 		r.Error = s.error(r.Error)
 		return r
+	case wire.RescuePaymentsResult:
+		short := make([]wire.RescueOutcome, len(r.Payments))
+		for i, p := range r.Payments {
+			short[i] = wire.RescueOutcome{LocalID: cut(p.LocalID, s.text), State: cut(p.State, s.text), Error: s.error(p.Error)}
+			if p.ID != nil {
+				short[i].ID = wire.Nullable(cut(*p.ID, s.text))
+			}
+		}
+		return wire.RescuePaymentsResult{Payments: short}
+	case wire.ExplainOfflinePolicyResult:
+		return s.explanation(r)
+	case wire.VerifyLedgerResult:
+		r.HeadHash, r.Problems = cut(r.HeadHash, s.text), s.warnings(r.Problems)
+		return r
+	case wire.SimulatorConfiguration:
+		return s.simulation(r)
 	case wire.Reader:
 		return s.reader(r)
 	case *wire.ConnectReaderResult:
 		short := *r
-		short.Reader, short.Warnings = s.reader(r.Reader), s.warnings(r.Warnings)
+		short.Reader, short.Warnings, short.Update = s.reader(r.Reader), s.warnings(r.Warnings), s.update(r.Update)
 		return &short
 	}
 	return result
+}
+
+// explanation puts the rules that stop first, and leaves out from the end what
+// does not fit with every text cut.
+func (s stage) explanation(r wire.ExplainOfflinePolicyResult) wire.ExplainOfflinePolicyResult {
+	r.Error = s.error(r.Error)
+	if s.text == 0 {
+		return r
+	}
+	rules := make([]wire.PolicyRule, len(r.Rules))
+	for i, p := range r.Rules {
+		rules[i] = wire.PolicyRule{
+			Rule: cut(p.Rule, s.text), Source: cut(p.Source, s.text), Scope: cut(p.Scope, s.text),
+			Limit: cut(p.Limit, s.text), Current: cut(p.Current, s.text), Stops: p.Stops,
+			Code: wire.Code(cut(string(p.Code), s.text)), Message: cut(p.Message, s.text),
+		}
+	}
+	slices.SortStableFunc(rules, func(a, b wire.PolicyRule) int {
+		switch {
+		case a.Stops == b.Stops:
+			return 0
+		case a.Stops:
+			return -1
+		}
+		return 1
+	})
+	r.Rules = rules
+	for s.text == keptName && len(r.Rules) > 1 && !fits(r) {
+		r.Rules = r.Rules[:(len(r.Rules)+1)/2]
+	}
+	return r
+}
+
+func (s stage) simulation(r wire.SimulatorConfiguration) wire.SimulatorConfiguration {
+	if r.AvailableReaderUpdate != nil {
+		update := cut(*r.AvailableReaderUpdate, s.text)
+		r.AvailableReaderUpdate = &update
+	}
+	if c := r.SimulatedCard; c != nil {
+		r.SimulatedCard = &wire.SimulatedCard{TestCardNumber: cut(c.TestCardNumber, s.text), TestPaymentMethod: cut(c.TestPaymentMethod, s.text)}
+	}
+	if c := r.SimulatedCollectInputsResult; c != nil {
+		r.SimulatedCollectInputsResult = &wire.CollectInputsSimulation{Result: cut(c.Result, s.text), Skip: cut(c.Skip, s.text)}
+	}
+	if m := r.SimulatedOfflineMode; m != nil {
+		r.SimulatedOfflineMode = &wire.SimulatedOfflineMode{SDK: cut(m.SDK, s.text), Reader: cut(m.Reader, s.text)}
+	}
+	return r
 }
 
 // halve makes a page shorter until it fits or has one payment.
@@ -209,6 +292,19 @@ func fit[T any](whole T, short func(stage) T, fits func(T) bool) T {
 		v = short(s)
 	}
 	return v
+}
+
+// tooLong refuses an answer that says nothing when it is cut.
+func tooLong(result any) *wire.Error {
+	switch result.(type) {
+	case wire.ExportLedgerResult:
+		return wire.NewError(wire.CodeMessageTooLarge, "this page of the ledger does not fit into one message").
+			WithRemedy("take the export from the reader's disk, with the ledger command's salvage")
+	case wire.CollectInputsResult:
+		return wire.NewError(wire.CodeInputsApplicationError, "what was entered does not fit into one message").
+			WithRemedy("ask for fewer inputs at a time").WithRetry(wire.RetryCollectAgain)
+	}
+	return wire.NewError(wire.CodeMessageTooLarge, "the answer does not fit into one message")
 }
 
 func fitEvent(e wire.Event) wire.Event {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -120,6 +121,32 @@ func TestWhateverIsInAPaymentItFits(t *testing.T) {
 	list := wire.ListStoredPaymentsResult{PaymentIntents: wire.PaymentIntents{filled[wire.PaymentIntent](), filled[wire.PaymentIntent]()}}
 	if got := fitResult(list).(wire.ListStoredPaymentsResult); !fits(got) || len(got.PaymentIntents) == 0 {
 		t.Error("list")
+	}
+	long := strings.Repeat("<", 3000)
+	refused := wire.NewError(wire.CodeDeclined, long).WithPaymentIntent(worn(1))
+	outcome := wire.RescueOutcome{LocalID: long, State: wire.OfflineDeclined, ID: &long, Error: refused}
+	rescued := wire.RescuePaymentsResult{Payments: slices.Repeat([]wire.RescueOutcome{outcome}, wire.MaxRescued)}
+	if got := fitResult(rescued).(wire.RescuePaymentsResult); !fits(got) || got.Payments[0].ID == nil || got.Payments[0].Error == nil {
+		t.Error("rescue")
+	}
+	explained := wire.ExplainOfflinePolicyResult{Rules: slices.Repeat([]wire.PolicyRule{filled[wire.PolicyRule]()}, 20), Error: refused}
+	for i := range explained.Rules {
+		explained.Rules[i].Stops = i == 19
+	}
+	if got := fitResult(explained).(wire.ExplainOfflinePolicyResult); !fits(got) || len(got.Rules) == 0 || !got.Rules[0].Stops || got.Error == nil {
+		t.Error("explanation")
+	}
+	if got := fitResult(filled[wire.VerifyLedgerResult]()).(wire.VerifyLedgerResult); !fits(got) || !got.OK || len(got.Problems) == 0 {
+		t.Error("verification")
+	}
+	if got := fitResult(filled[wire.SimulatorConfiguration]()).(wire.SimulatorConfiguration); !fits(got) || *got.SimulatedTipAmount != 1250 {
+		t.Error("simulation")
+	}
+	// What says nothing when it is cut is refused.
+	for _, result := range []any{filled[wire.ExportLedgerResult](), filled[wire.CollectInputsResult]()} {
+		if e := tooLong(fitResult(result)); fits(fitResult(result)) || e.Retry == wire.RetrySame || e.Remedy == "" {
+			t.Errorf("%T: %+v", result, e)
+		}
 	}
 	failed := filled[wire.Error]()
 	if got := fitError(&failed); !fits(rpcError(got)) || got.PaymentIntent == nil {

@@ -23,6 +23,10 @@ type Options struct {
 	// must not block.
 	Connected func()
 
+	// Now is the time sessions expire by, one that never goes back; nil is
+	// time.Now.
+	Now func() time.Time
+
 	Log    *slog.Logger
 	Limits Limits // zero members take the defaults
 }
@@ -35,6 +39,7 @@ type Limits struct {
 	Dead       time.Duration // without a sign of life; 6 s
 	Write      time.Duration // for one message; 5 s
 	LeaseGrace time.Duration // the lease outlives the last socket; 60 s
+	Token      time.Duration // for a POS to give a connection token; 60 s
 
 	Connections int // sockets in all, at most half of them not authenticated; 64
 	PerAddress  int // sockets from one address, of IPv6 one /64 network; 16
@@ -61,6 +66,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.Dead, 6*time.Second)
 	set(&l.Write, 5*time.Second)
 	set(&l.LeaseGrace, time.Minute)
+	set(&l.Token, time.Minute)
 	count(&l.Connections, 64)
 	count(&l.PerAddress, 16)
 	count(&l.Queue, 64)

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 
 	"smartreader/lan/wire"
 )
@@ -20,6 +21,8 @@ type Server struct {
 	log     *slog.Logger
 	keyHash []byte // SHA-256 of the reader's SPKI
 	lease   *lease
+
+	verifying sync.Mutex // held while the ledger is verified
 
 	mu    sync.Mutex
 	conns map[*conn]struct{}
@@ -33,6 +36,9 @@ func New(opts Options) (*Server, error) {
 	keyHash, err := wire.KeyHash(opts.Key)
 	if err != nil {
 		return nil, fmt.Errorf("lan: reader key: %w", err)
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
 	}
 	limits := opts.Limits.withDefaults()
 	return &Server{
@@ -113,6 +119,15 @@ func (s *Server) Notify() {
 func (s *Server) Broadcast(e wire.Event) {
 	for _, c := range s.connections() {
 		c.tell(e)
+	}
+}
+
+// Tell is Broadcast to the sockets of one POS.
+func (s *Server) Tell(posID string, e wire.Event) {
+	for _, c := range s.connections() {
+		if posID != "" && c.posID() == posID {
+			c.tell(e)
+		}
 	}
 }
 

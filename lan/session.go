@@ -45,7 +45,7 @@ func (c *conn) connect(ctx context.Context, p wire.ConnectReaderParams) (*wire.C
 	c.mu.Lock()
 	nonce, pos, caller := c.nonce, c.caller.POSID, c.caller
 	c.nonce = nil // good for one attempt
-	held := c.connected && c.srv.lease.view(pos).HeldByYou
+	held := c.connected && c.srv.lease.view(pos).HeldByYou && !c.srv.lease.over(pos, c.srv.opts.Now())
 	c.mu.Unlock()
 	switch {
 	case held:
@@ -108,7 +108,7 @@ func (c *conn) enter(pos string, p wire.ConnectReaderParams, result wire.Connect
 		c.acked.Store(start)
 	}
 	c.trust()
-	before, ok := c.srv.lease.take(pos, p.FailIfInUse)
+	before, term, ok := c.srv.lease.take(pos, p.FailIfInUse, result.SessionExpiresAtMs)
 	if !ok {
 		c.mu.Unlock()
 		return nil, wire.Errorf(wire.CodeReaderInUse, "the POS %s holds the reader", before)
@@ -116,7 +116,7 @@ func (c *conn) enter(pos string, p wire.ConnectReaderParams, result wire.Connect
 	if c.connected {
 		c.srv.lease.leave(pos) // it took the lease back: still one socket
 	}
-	c.connected = true
+	c.connected, c.expired, c.term, c.provides = true, false, term, p.ProvidesTokens
 	c.mu.Unlock()
 	c.log.Info("POS connected", "pos", pos, "by", result.Connection)
 	if before != pos {

@@ -48,6 +48,13 @@ func TestBeforeConnectNothingCanBeCalled(t *testing.T) {
 		wire.MethodCancelCollectPaymentMethod: map[string]any{"requestId": "r"},
 		wire.MethodCancelPaymentIntent:        map[string]any{"requestId": "r", "paymentIntent": map[string]any{"localId": "pl_1"}},
 		wire.MethodForwardNow:                 map[string]any{"requestId": "r"},
+		wire.MethodVoidStoredPayment:          map[string]any{"requestId": "r", "paymentIntent": map[string]any{"localId": "pl_1"}},
+		wire.MethodExplainOfflinePolicy:       map[string]any{"amount": 1, "currency": "usd"},
+		wire.MethodCollectInputs:              map[string]any{"requestId": "r", "inputs": []any{map[string]any{"type": "text", "title": "t"}}},
+		wire.MethodSetSimulatorConfiguration:  map[string]any{"requestId": "r"},
+		wire.MethodRescuePayments: map[string]any{"requestId": "r", "payments": []any{map[string]any{
+			"readerId": "tmr_2", "localId": "pl_1", "naturalKey": "nk", "envelope": "ZQ==", "entry": "ZQ==", "signature": make([]byte, 64), "storedAtMs": 1,
+		}}},
 	}
 	for _, step := range []string{"before hello", "after hello"} {
 		for _, method := range wire.Methods() {

@@ -18,6 +18,7 @@ type batch struct {
 	atMs     int64 // of the entries: never decreases
 	nowMs    int64 // of what happened: a clock that was once ahead does not spoil it
 	clockSet bool
+	changed  map[string]bool // local ids of payments that others in the batch change
 
 	headers []unsigned
 	writes  []write
@@ -97,7 +98,7 @@ func (s *Store) write(waiters []*waiter) (rest []*waiter) {
 	sideBySide(planning)
 	sideBySide(sealing(steps, s.head.sequence))
 
-	b := &batch{head: s.head, totals: maps.Clone(s.totals)}
+	b := &batch{head: s.head, totals: maps.Clone(s.totals), changed: touched}
 	b.atMs, b.nowMs, b.clockSet = s.stamp()
 	for i, w := range waiters {
 		if w.change != nil && steps[i] == nil {

@@ -25,8 +25,9 @@ type Change struct {
 	// written at the same time fails, and must not call the store.
 	Seal func(sequence uint64) (sealed []byte, naturalKey string, err error)
 
-	// DropSealed deletes the sealed payload. A step to a final state but failed,
-	// or back to created, does so anyway.
+	// DropSealed deletes the sealed payload. A step to a final state does so
+	// anyway, and one back to created, but not to failed, and to rescued only
+	// with the ChargeID: until the end is known it may be the only copy.
 	DropSealed bool
 
 	// Request is a request outcome to commit together with the step.
@@ -95,8 +96,8 @@ func (s *Store) plan(c *Change, room roomState) (*step, error) {
 	if next.State == Created || next.State == Collecting { // collected again, maybe with another card
 		next.forgetAttempt()
 	}
-	if prev.State == Failed {
-		next.DoneAtMs = 0 // not done after all
+	if prev.State == Failed || prev.State == Rescued && next.State != Rescued {
+		next.DoneAtMs = 0 // not done after all, or not until now
 	}
 	return &step{prev: prev, next: next, seal: c.Seal}, nil
 }
@@ -138,8 +139,8 @@ func (s *Store) refusal(room roomState) error {
 	}
 }
 
-// diskDetail says what would help: forwarding frees the space of what waits, but
-// the journal is kept.
+// diskDetail says what would help: forwarding frees the space of what waits; the
+// journal goes only as it is pruned.
 func (s *Store) diskDetail(room roomState) string {
 	if len(s.totals) == 0 {
 		return fmt.Sprintf("%d MiB are free, the journal has grown to %d MiB: the disk is too small", room.free>>20, room.used>>20)
@@ -220,10 +221,10 @@ func (st *step) entry(b *batch, c *Change) (part, error) {
 	case st.sealed != nil:
 		p.entry.PayloadHash = next.PayloadHash
 		p.writes = append(p.writes, write{key(prefixSealed, next.LocalID), st.sealed})
-	case prev.State.keepsSealed() && (c.DropSealed || !next.State.keepsSealed()):
+	case prev.State.keepsSealed() && (c.DropSealed || !next.State.keepsSealed() || next.State == Rescued && next.ChargeID != ""):
 		p.writes = append(p.writes, write{key(prefixSealed, next.LocalID), nil})
 	}
-	if next.State.Final() {
+	if !next.open() {
 		p.writes = append(p.writes, write{key(prefixOpen, next.LocalID), nil})
 	} else {
 		p.writes = append(p.writes, write{key(prefixOpen, next.LocalID), summarize(next).bytes()})

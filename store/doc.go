@@ -15,6 +15,18 @@
 // key (see package seal). A payment gets a dense sequence number at the moment
 // its card data is sealed, so the platform can tell when one is missing.
 //
+// It does not grow for ever: [Store.Prune] drops its old end, with the payments
+// that ended there, and leaves a signed checkpoint, so that the rest still
+// verifies. What is owed to the merchant is never dropped.
+//
+// # Handing over
+//
+// [Store.BeginExport] and [Store.ExportPage] make a file of the journal and the
+// sealed payloads, in a format of its own: see [ExportLine]. After [Store.Rescue]
+// whoever has that file submits what waits, and this reader does not. [Salvage]
+// makes such a file from a dead reader's folder. The command store/ledger reads
+// them.
+//
 // # Damage
 //
 // The database can drop the end of its log, or all of it, without an error. The

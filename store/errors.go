@@ -33,7 +33,7 @@ var (
 	ErrConflict = errors.New("store: payment has changed meanwhile")
 
 	// ErrKeyUsed is returned by Commit for a new payment whose idempotency key
-	// another payment has: one key, one payment, for ever. See ByKey.
+	// another payment has: one key, one payment, until it is pruned. See ByKey.
 	ErrKeyUsed = errors.New("store: idempotency key is used by another payment")
 
 	// ErrTransition is returned by Commit when the state table does not know

@@ -7,7 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"slices"
 
 	"smartreader/store/seal"
 )
@@ -20,9 +20,9 @@ const KindDamaged = "damaged"
 type Event struct {
 	Index   uint64
 	AtMs    int64
-	Kind    string          // seal.KindPayment, seal.KindLoss, KindDamaged, or as given to Note
+	Kind    string          // seal.KindPayment and the store's other kinds, KindDamaged, or as given to Note
 	Payment *Payment        // for seal.KindPayment: the state after the change
-	Body    json.RawMessage // for the others
+	Body    json.RawMessage // for the others; none for seal.KindCarried, which is no news
 }
 
 // pageEntries is how many entries are read in one go while changes wait.
@@ -30,7 +30,10 @@ const pageEntries = 256
 
 // EventsAfter returns the events after index in order, at most limit of them
 // (and at most 256). Fewer means there are no more for now: see Changed. The
-// indexes have no gaps but those that a loss event explains.
+// indexes have no gaps but those that a loss event explains, and one at the
+// beginning: whoever was away for so long that events were pruned meanwhile gets
+// those from the first one kept, and finds the payments it missed with List, as
+// far as they are kept. A seal.KindPruned event is no more than a note.
 func (s *Store) EventsAfter(index uint64, limit int) ([]Event, error) {
 	var events []Event
 	err := s.page(index+1, min(limit, pageEntries), func(at uint64, e seal.Entry) {
@@ -48,6 +51,9 @@ func eventOf(at uint64, e seal.Entry) Event {
 		return Event{Index: at, Kind: KindDamaged}
 	}
 	event := Event{Index: at, AtMs: h.AtMs, Kind: h.Kind}
+	if h.Kind == seal.KindCarried {
+		return event
+	}
 	if h.Kind != seal.KindPayment {
 		event.Body = append(json.RawMessage(nil), h.Body...)
 		return event
@@ -84,10 +90,14 @@ func (s *Store) page(from uint64, limit int, visit func(uint64, seal.Entry)) err
 func indexOf(k []byte) uint64 { return binary.BigEndian.Uint64(k[len(prefixJournal):]) }
 
 // entries visits the journal up to the head at the time of the call, without
-// holding up changes.
+// holding up changes. It returns errMoved if they are pruned meanwhile.
 func (s *Store) entries(ctx context.Context, visit func(seal.Entry) error) error {
-	last, _ := s.Head()
-	for from := uint64(1); from <= last; {
+	var from, last uint64
+	if err := s.read(func() error { from, last = s.first, s.head.index; return nil }); err != nil {
+		return err
+	}
+	for from <= last {
+		begin := from
 		var page []seal.Entry
 		err := s.page(from, pageEntries, func(at uint64, e seal.Entry) {
 			if at <= last {
@@ -95,6 +105,14 @@ func (s *Store) entries(ctx context.Context, visit func(seal.Entry) error) error
 			}
 			from = at + 1
 		})
+		if err == nil {
+			err = s.read(func() error {
+				if begin < s.first {
+					return errMoved
+				}
+				return nil
+			})
+		}
 		if err != nil {
 			return err
 		}
@@ -114,9 +132,10 @@ func (s *Store) entries(ctx context.Context, visit func(seal.Entry) error) error
 }
 
 // Note journals something that is no payment, such as a new configuration. The
-// body is encoded as JSON. Kinds "payment" and "loss" are the store's own.
+// body is encoded as JSON. The kinds that the store writes
+// itself are refused.
 func (s *Store) Note(ctx context.Context, kind string, body any) (index uint64, err error) {
-	if kind == "" || kind == seal.KindPayment || kind == seal.KindLoss || kind == KindDamaged {
+	if slices.Contains([]string{"", seal.KindPayment, seal.KindLoss, seal.KindPruned, seal.KindCarried, KindDamaged, KindExport}, kind) {
 		return 0, fmt.Errorf("%w: kind %q is reserved", ErrTransition, kind)
 	}
 	encoded, err := json.Marshal(body)
@@ -137,54 +156,14 @@ func (s *Store) Verify(ctx context.Context, device *ecdsa.PublicKey) (seal.Repor
 	if device == nil {
 		device = s.public
 	}
-	v, err := seal.NewVerifier(device)
-	if err != nil {
-		return seal.Report{}, err
-	}
-	err = s.entries(ctx, func(e seal.Entry) error { v.Add(e); return nil })
-	return v.Report(), err
-}
-
-// ExportLine is one line of an export: an entry, or the sealed payload of a
-// payment that still has one. The platform can open it, nobody else.
-type ExportLine struct {
-	Entry    *seal.Entry `json:"entry,omitempty"`
-	LocalID  string      `json:"localId,omitempty"`
-	Envelope []byte      `json:"envelope,omitempty"`
-}
-
-// Export writes the journal and the sealed payloads that are still there, one
-// JSON object per line, entries first. It works on a damaged store too.
-func (s *Store) Export(ctx context.Context, w io.Writer) error {
-	lines := json.NewEncoder(w)
-	if err := s.entries(ctx, func(e seal.Entry) error { return lines.Encode(ExportLine{Entry: &e}) }); err != nil {
-		return fmt.Errorf("store: export: %w", err)
-	}
-	var ids []string
-	err := s.read(func() error {
-		return s.disk.scan(prefixSealed, prefixSealed, func(k, _ []byte) error {
-			ids = append(ids, string(k[len(prefixSealed):]))
-			return nil
-		})
-	})
-	if err != nil {
-		return fmt.Errorf("store: export: %w", err)
-	}
-	for _, id := range ids {
-		var envelope []byte
-		err := s.read(func() (err error) { envelope, err = s.disk.get(key(prefixSealed, id)); return err })
-		if errors.Is(err, errNoKey) {
-			continue // forwarded meanwhile
-		}
-		if err == nil {
-			err = lines.Encode(ExportLine{LocalID: id, Envelope: envelope})
-		}
-		if err == nil {
-			err = ctx.Err()
-		}
+	for {
+		v, err := seal.NewVerifier(device)
 		if err != nil {
-			return fmt.Errorf("store: export: %w", err)
+			return seal.Report{}, err
+		}
+		err = s.entries(ctx, func(e seal.Entry) error { v.Add(e); return nil })
+		if !errors.Is(err, errMoved) { // else the beginning is another one now
+			return v.Report(), err
 		}
 	}
-	return nil
 }

@@ -85,8 +85,8 @@ func FuzzParseSlot(f *testing.F) {
 }
 
 func FuzzParseSummary(f *testing.F) {
-	f.Add(summary{4, 1, Stored, 1250, "usd", 1795262400000}.bytes())
-	f.Add(summary{1, 0, Created, 0, "jpy", 0}.bytes())
+	f.Add(summary{4, 1, Stored, 1250, "usd", 1795262400000, "visa|4242|12/2031"}.bytes())
+	f.Add(summary{1, 0, Created, 0, "jpy", 0, ""}.bytes())
 	f.Add([]byte{0x80})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		sum, err := parseSummary(b)

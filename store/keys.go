@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 
 	"smartreader/store/seal"
 )
@@ -90,10 +91,11 @@ type summary struct {
 	amount        int64
 	currency      string
 	nextAttemptMs int64
+	lane          string // never holds a zero byte
 }
 
 func summarize(p *Payment) summary {
-	return summary{p.Index, p.Sequence, p.State, p.Amount, p.Currency, p.NextAttemptAtMs}
+	return summary{p.Index, p.Sequence, p.State, p.Amount, p.Currency, p.NextAttemptAtMs, p.lane()}
 }
 
 var errSummary = errors.New("store: bad summary of an open payment")
@@ -104,7 +106,11 @@ func (s summary) bytes() []byte {
 	b = binary.AppendUvarint(b, uint64(s.amount))
 	b = binary.AppendUvarint(b, uint64(s.nextAttemptMs))
 	b = append(b, s.currency...)
-	return append(b, s.state...)
+	b = append(b, s.state...)
+	if s.lane == "" {
+		return b
+	}
+	return append(append(b, 0), s.lane...)
 }
 
 func parseSummary(b []byte) (summary, error) {
@@ -119,9 +125,10 @@ func parseSummary(b []byte) (summary, error) {
 	if len(b) < 3 || numbers[2] > math.MaxInt64 || numbers[3] > math.MaxInt64 {
 		return summary{}, errSummary
 	}
+	state, lane, _ := strings.Cut(string(b[3:]), "\x00")
 	s := summary{
 		index: numbers[0], sequence: numbers[1], amount: int64(numbers[2]), nextAttemptMs: int64(numbers[3]),
-		currency: string(b[:3]), state: State(b[3:]),
+		currency: string(b[:3]), state: State(state), lane: lane,
 	}
 	if !s.state.Valid() {
 		return summary{}, errSummary

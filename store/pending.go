@@ -2,7 +2,6 @@ package store
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -63,24 +62,70 @@ func addMoney(totals map[string]money, currency string, amount int64, count int)
 	totals[currency] = m
 }
 
-// workList is the forwarder's queue: what has to reach the platform, ascending
-// by sequence.
-type workList []workItem
-
-type workItem struct {
-	sequence      uint64
-	localID       string
-	nextAttemptMs int64
+// WorkItem is a payment that has to reach the platform, or, when rescued, whose
+// end has to be asked for.
+type WorkItem struct {
+	LocalID         string
+	Sequence        uint64
+	NextAttemptAtMs int64 // Unix milliseconds; 0: at once
+	State           State
+	Lane            string // of payments with the same card; empty: the card is not known
 }
 
-func (l workList) find(sequence uint64) (int, bool) {
-	return slices.BinarySearchFunc(l, sequence, func(item workItem, sequence uint64) int {
-		return cmp.Compare(item.sequence, sequence)
+// LongestWait bounds Payment.NextAttemptAtMs. A time further ahead than that
+// was written before the clock was turned back, and has come.
+const LongestWait = time.Hour
+
+// Wait returns how long the item has to wait for its next attempt, 0 if the
+// time has come. now is the clock's time, right or wrong.
+func (w WorkItem) Wait(now time.Time) time.Duration {
+	ms := w.NextAttemptAtMs - now.UnixMilli()
+	if ms <= 0 || ms > LongestWait.Milliseconds() {
+		return 0
+	}
+	return time.Duration(ms) * time.Millisecond
+}
+
+// Work yields the forwarder's queue, ascending by sequence, so that a card's
+// payments keep their order: what is to be forwarded, looked up or reversed,
+// and the rescued payments without a charge. Payments whose record is damaged
+// are left out; Health names them. yield must not call the store.
+func (s *Store) Work(yield func(WorkItem) bool) error {
+	return s.read(func() error {
+		for _, item := range s.work {
+			if !yield(item) {
+				break
+			}
+		}
+		return nil
 	})
 }
 
-func (l *workList) put(item workItem) {
-	i, found := l.find(item.sequence)
+// lane names what payments with the same card have in common. Two cards may
+// share it; their payments then only wait for each other.
+func (p *Payment) lane() string {
+	if p.Card == nil || p.Card.Last4 == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s|%s|%02d/%d", p.Card.Brand, p.Card.Last4, p.Card.ExpMonth, p.Card.ExpYear)
+}
+
+// open tells whether something is still to come of the payment by itself.
+func (p *Payment) open() bool {
+	return !p.State.Final() || p.State == Rescued && p.ChargeID == ""
+}
+
+// workList is ascending by sequence.
+type workList []WorkItem
+
+func (l workList) find(sequence uint64) (int, bool) {
+	return slices.BinarySearchFunc(l, sequence, func(item WorkItem, sequence uint64) int {
+		return cmp.Compare(item.Sequence, sequence)
+	})
+}
+
+func (l *workList) put(item WorkItem) {
+	i, found := l.find(item.Sequence)
 	if found {
 		(*l)[i] = item
 		return
@@ -94,84 +139,41 @@ func (l *workList) remove(sequence uint64) {
 	}
 }
 
+// complete ends the loading of a list: it is sorted, and items written by
+// software that noted no lane get theirs.
+func (l workList) complete(payment func(localID string) (Payment, error)) {
+	for i := range l {
+		if l[i].Lane != "" {
+			continue
+		}
+		if p, err := payment(l[i].LocalID); err == nil {
+			l[i].Lane = p.lane()
+		}
+	}
+	slices.SortFunc(l, func(a, b WorkItem) int { return cmp.Compare(a.Sequence, b.Sequence) })
+}
+
 // follow brings memory up to what was just written. mu is held.
 func (s *Store) follow(prev, next *Payment) {
-	if prev.State.Work() {
+	if prev.Sequence != 0 {
 		s.work.remove(prev.Sequence)
 	}
-	if next.State.Final() {
+	if !next.open() {
 		delete(s.open, next.LocalID)
 		return
 	}
-	s.remember(next.LocalID, summarize(next))
-}
-
-func (s *Store) remember(localID string, sum summary) {
-	s.open[localID] = sum
+	sum := summarize(next)
+	s.open[next.LocalID] = sum
 	if s.isWork(sum) {
-		s.work.put(workItem{sum.sequence, localID, sum.nextAttemptMs})
+		s.work.put(sum.workItem(next.LocalID))
 	}
 }
 
+// isWork tells whether the work list holds an open payment.
 func (s *Store) isWork(sum summary) bool {
-	return sum.state.Work() && !s.health.DamagedEntries.Contains(sum.index)
+	return (sum.state.Work() || sum.state == Rescued) && !s.health.DamagedEntries.Contains(sum.index)
 }
 
-// LongestWait bounds Payment.NextAttemptAtMs. A time further ahead than that
-// was written before the clock was turned back, and has come.
-const LongestWait = time.Hour
-
-// NextWork returns the payment to forward, look up or reverse next: of those
-// whose NextAttemptAtMs has come, or is 0, the one with the lowest sequence, so
-// that a card's payments keep their order. If all have to wait, at is when the
-// first may be tried; if there is nothing to do, at is zero. Payments whose
-// record is damaged are left out; Health names them. now is the clock's time,
-// right or wrong.
-func (s *Store) NextWork(now time.Time) (p Payment, at time.Time, err error) {
-	return s.NextWorkAfter(now, 0)
-}
-
-// NextWorkAfter is NextWork that goes on after a sequence, and begins again with
-// the lowest at the end: a payment that failed lets all others pass. Payments
-// named in except are left out.
-func (s *Store) NextWorkAfter(now time.Time, sequence uint64, except ...string) (p Payment, at time.Time, err error) {
-	err = s.read(func() error {
-		damaged := slices.Clone(except)
-		for {
-			next, earliest := s.work.next(now.UnixMilli(), sequence, damaged)
-			if next == nil {
-				at = earliest
-				return nil
-			}
-			found, err := s.payment(next.localID)
-			if errors.Is(err, ErrDamaged) {
-				damaged = append(damaged, next.localID)
-				continue
-			}
-			p = found
-			return err
-		}
-	})
-	return p, at, err
-}
-
-// next returns whose turn it is, or when somebody's will come.
-func (l workList) next(nowMs int64, after uint64, except []string) (next *workItem, at time.Time) {
-	earliest := int64(math.MaxInt64)
-	for i := range l {
-		item := &l[i]
-		switch {
-		case slices.Contains(except, item.localID):
-		case item.nextAttemptMs > nowMs && item.nextAttemptMs <= nowMs+LongestWait.Milliseconds():
-			earliest = min(earliest, item.nextAttemptMs)
-		case item.sequence > after:
-			return item, time.Time{} // nothing comes before it
-		case next == nil:
-			next = item
-		}
-	}
-	if next == nil && earliest != math.MaxInt64 {
-		at = time.UnixMilli(earliest)
-	}
-	return next, at
+func (s summary) workItem(localID string) WorkItem {
+	return WorkItem{localID, s.sequence, s.nextAttemptMs, s.state, s.lane}
 }

@@ -17,25 +17,30 @@ func (s *Store) Payment(localID string) (p Payment, err error) {
 
 // payment reads without a lock, for the leader and under mu.
 func (s *Store) payment(localID string) (Payment, error) {
-	b, err := s.disk.get(key(prefixPayment, localID))
-	if errors.Is(err, errNoKey) {
-		return Payment{}, fmt.Errorf("%w: payment %s", ErrNotFound, localID)
-	}
-	if err != nil {
-		return Payment{}, fmt.Errorf("store: reading %s: %w", localID, err)
-	}
-	pointer, err := parsePointer(b)
+	at, err := s.pointer(localID)
 	if err != nil {
 		return Payment{}, err
 	}
-	p, err := s.paymentAt(pointer)
+	p, err := s.paymentAt(at)
 	if err == nil && p.LocalID != localID {
 		err = fmt.Errorf("%w: it is another payment's", ErrDamaged)
 	}
 	if err != nil {
-		return Payment{}, fmt.Errorf("payment %s, entry %d: %w", localID, pointer.index, err)
+		return Payment{}, fmt.Errorf("payment %s, entry %d: %w", localID, at.index, err)
 	}
 	return p, nil
+}
+
+// pointer tells where a payment's newest entry is.
+func (s *Store) pointer(localID string) (pointer, error) {
+	b, err := s.disk.get(key(prefixPayment, localID))
+	if errors.Is(err, errNoKey) {
+		return pointer{}, fmt.Errorf("%w: payment %s", ErrNotFound, localID)
+	}
+	if err != nil {
+		return pointer{}, fmt.Errorf("store: reading %s: %w", localID, err)
+	}
+	return parsePointer(b)
 }
 
 func (s *Store) paymentAt(at pointer) (Payment, error) {

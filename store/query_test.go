@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"smartreader/store/seal"
 )
@@ -44,51 +43,17 @@ func TestHistoryKeepsItsEnds(t *testing.T) {
 	}
 }
 
-func TestNextWorkIsOldestFirstAndWaits(t *testing.T) {
-	s, _ := openFresh(t)
-	if p, at, err := s.NextWork(testClock); p.LocalID != "" || !at.IsZero() || err != nil {
-		t.Errorf("empty: %+v, %v, %v", p, at, err)
-	}
-	first, second := take(t, s, 1), take(t, s, 2)
-	if p, _, _ := s.NextWork(testClock); p.LocalID != first.LocalID {
-		t.Errorf("got %s", p.LocalID)
-	}
-	c := to(first, Sending)
-	c.Payment.NextAttemptAtMs = testClock.Add(time.Minute).UnixMilli()
-	if _, err := s.Commit(background, c); err != nil {
-		t.Fatal(err)
-	}
-	if p, _, _ := s.NextWork(testClock); p.LocalID != second.LocalID {
-		t.Errorf("got %s", p.LocalID)
-	}
-	walkTo(t, s, second, Voided)
-	if p, at, _ := s.NextWork(testClock); p.LocalID != "" || !at.Equal(testClock.Add(time.Minute)) {
-		t.Errorf("got %s at %v", p.LocalID, at)
-	}
-	if p, _, _ := s.NextWork(testClock.Add(time.Minute)); p.LocalID != first.LocalID {
-		t.Errorf("when its time has come: %s", p.LocalID)
-	}
-	// The clock is turned back: the payment must not wait for it to catch up.
-	if p, _, _ := s.NextWork(testClock.Add(-24 * time.Hour)); p.LocalID != first.LocalID {
-		t.Errorf("with the clock turned back: %s", p.LocalID)
-	}
-}
-
-// The newest record of the first payment goes bad under a running store.
-func TestNextWorkPassesARecordThatGoesBad(t *testing.T) {
-	s, m := openFresh(t)
-	first, second := take(t, s, 1), take(t, s, 2)
-	k := string(journalKey(first.Index))
-	m.disk[k] = m.disk[k][:100]
-	if p, _, err := s.NextWork(testClock); err != nil || p.LocalID != second.LocalID {
-		t.Errorf("got %s, %v", p.LocalID, err)
-	}
+// voided withdraws a payment.
+func voided(t *testing.T, s *Store, p Payment) Payment {
+	t.Helper()
+	p.After = Voided
+	return walkTo(t, s, p, Reversing, Voided)
 }
 
 func TestListFilters(t *testing.T) {
 	s, _ := openFresh(t)
 	a := take(t, s, 1)
-	b := walkTo(t, s, take(t, s, 2), Voided)
+	b := voided(t, s, take(t, s, 2))
 	c := walkTo(t, s, newPayment(3), Created)
 	for _, test := range []struct {
 		filter Filter
@@ -194,58 +159,6 @@ func TestRequestsCursorsAndBlobsLast(t *testing.T) {
 	}
 	if _, err := s.Blob("gone"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("deleted blob: %v", err)
-	}
-}
-
-func TestExportHasEntriesAndPayloads(t *testing.T) {
-	s, _ := openFresh(t)
-	pending := take(t, s, 1)
-	walkTo(t, s, take(t, s, 2), Sending, Forwarded)
-	var out bytes.Buffer
-	if err := s.Export(background, &out); err != nil {
-		t.Fatal(err)
-	}
-	var entries []seal.Entry
-	payloads := map[string][]byte{}
-	for lines := json.NewDecoder(&out); lines.More(); {
-		var line ExportLine
-		if err := lines.Decode(&line); err != nil {
-			t.Fatal(err)
-		}
-		if line.Entry != nil {
-			entries = append(entries, *line.Entry)
-		} else {
-			payloads[line.LocalID] = line.Envelope
-		}
-	}
-	report, err := seal.VerifyChain(entries, &deviceKey.PublicKey)
-	if err != nil || report.Entries != 10 || report.Sequences.Last() != 2 {
-		t.Errorf("exported journal %+v, %v", report, err)
-	}
-	if len(payloads) != 1 || !bytes.Equal(payloads[pending.LocalID], envelope(pending, 1)) {
-		t.Errorf("exported payloads %v", payloads)
-	}
-}
-
-func TestNextWorkKeepsTheOrderAfterALostAnswer(t *testing.T) {
-	s, _ := openFresh(t)
-	lost, second, third := take(t, s, 1), take(t, s, 2), take(t, s, 3)
-	c := to(walkTo(t, s, lost, Sending), Unknown)
-	c.Payment.NextAttemptAtMs = testClock.Add(time.Second).UnixMilli()
-	if _, err := s.Commit(background, c); err != nil {
-		t.Fatal(err)
-	}
-	later := testClock.Add(time.Minute)
-	if p, _, err := s.NextWork(later); err != nil || p.LocalID != lost.LocalID {
-		t.Errorf("it waits behind the whole backlog: %s, %v", p.LocalID, err)
-	}
-	for after, want := range map[uint64]Payment{0: lost, 1: second, 2: third, 3: lost} {
-		if p, _, err := s.NextWorkAfter(later, after); err != nil || p.LocalID != want.LocalID {
-			t.Errorf("after %d: %s, %v", after, p.LocalID, err)
-		}
-	}
-	if p, _, err := s.NextWorkAfter(later, 0, lost.LocalID, second.LocalID); err != nil || p.LocalID != third.LocalID {
-		t.Errorf("without the first two: %s, %v", p.LocalID, err)
 	}
 }
 

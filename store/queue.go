@@ -32,10 +32,10 @@ type queue struct {
 	waiting []*waiter
 }
 
-func (q *queue) add(w *waiter) {
+func (q *queue) add(w ...*waiter) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.waiting = append(q.waiting, w)
+	q.waiting = append(q.waiting, w...)
 }
 
 func (q *queue) size() int {
@@ -82,6 +82,24 @@ func (s *Store) submit(ctx context.Context, w *waiter) error {
 	}
 	w.done = make(chan struct{})
 	s.queue.add(w)
+	return s.await(ctx, w)
+}
+
+// submitAll submits several that may share a sync; each has its own error.
+func (s *Store) submitAll(ctx context.Context, waiters []*waiter) {
+	for _, w := range waiters {
+		w.done = make(chan struct{})
+	}
+	s.queue.add(waiters...)
+	for _, w := range waiters {
+		if err := s.await(ctx, w); err != nil {
+			w.err = err // also of one that never had its turn
+		}
+	}
+}
+
+// await waits for the result of a queued change.
+func (s *Store) await(ctx context.Context, w *waiter) error {
 	for {
 		select {
 		case <-w.done:

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,6 +37,11 @@ func (s *Store) load(ctx context.Context) error {
 		return err
 	}
 	s.lastMs = report.HeadAtMs
+	s.first = max(report.First, 1)
+	if report.Pruned != nil {
+		s.pruned = *report.Pruned
+	}
+	s.scarred = len(report.Missing) > 0 || len(s.health.Missing) > 0 || len(s.health.DamagedEntries) > 0
 	if err := s.loadOpen(report.Losses); err != nil {
 		return err
 	}
@@ -229,7 +233,7 @@ func (s *Store) loadOpen(losses []seal.Loss) error {
 		}
 		s.enter(localID, summarize(&p))
 	}
-	slices.SortFunc(s.work, func(a, b workItem) int { return cmp.Compare(a.sequence, b.sequence) })
+	s.work.complete(s.payment)
 	return nil
 }
 
@@ -250,7 +254,7 @@ func (s *Store) isLost(localID string, losses []seal.Loss) bool {
 func (s *Store) enter(localID string, sum summary) {
 	s.open[localID] = sum
 	if s.isWork(sum) {
-		s.work = append(s.work, workItem{sum.sequence, localID, sum.nextAttemptMs})
+		s.work = append(s.work, sum.workItem(localID))
 	}
 	if sum.state.Pending() {
 		addMoney(s.totals, sum.currency, sum.amount, 1)

@@ -37,7 +37,7 @@ const (
 	Failed      State = "failed"      // refused for ever, with a reason
 	Expired     State = "expired"     // the platform refused it for its age
 	Voided      State = "voided"      // withdrawn before it was sent
-	Rescued     State = "rescued"     // exported and settled by hand
+	Rescued     State = "rescued"     // handed over: whoever has the export submits it
 	Interrupted State = "interrupted" // power cut or lost card; no money moved
 	Canceled    State = "canceled"
 )

@@ -17,17 +17,17 @@ created       x   x   .   .   .   .   .   .   .   .   .   .   .   .   .   .   x
 collecting    x   .   x   .   .   .   .   .   .   x   .   x   .   .   .   x   x
 collected     x   .   x   x   x   .   .   .   .   x   .   x   .   .   .   x   x
 authorizing   .   .   .   .   x   .   .   x   x   x   .   .   .   .   .   .   .
-stored        .   .   .   .   .   x   .   .   .   .   .   .   .   x   x   .   .
-sending       .   .   .   .   x   .   x   .   .   x   x   x   x   .   .   .   .
-unknown       .   .   .   .   .   x   x   .   .   x   x   x   x   .   x   .   .
-reversing     x   .   .   .   .   .   .   x   .   x   .   .   .   .   .   x   .
+stored        .   .   .   .   .   x   .   x   .   .   .   .   .   .   x   .   .
+sending       .   .   .   .   x   .   x   .   .   x   x   x   x   .   x   .   .
+unknown       .   .   .   .   .   x   x   x   .   x   x   x   x   .   x   .   .
+reversing     x   .   .   .   .   .   .   x   .   x   .   .   .   x   .   x   .
 approved      .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
 declined      .   x   .   .   .   .   .   .   .   .   .   .   .   .   .   .   x
 forwarded     .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
-failed        .   .   .   .   x   .   .   .   .   .   .   .   .   .   x   .   .
+failed        .   .   .   .   x   .   .   x   .   .   .   .   .   .   x   .   .
 expired       .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
 voided        .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
-rescued       .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
+rescued       .   .   .   .   .   .   x   .   .   x   .   .   .   .   x   .   .
 interrupted   .   x   .   .   .   .   .   .   .   .   .   .   .   .   .   .   x
 canceled      .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .   .
 `
@@ -53,7 +53,7 @@ var ways = map[State][]State{
 	Forwarded:   {Created, Collecting, Collected, Stored, Sending, Forwarded},
 	Failed:      {Created, Collecting, Collected, Stored, Sending, Failed},
 	Expired:     {Created, Collecting, Collected, Stored, Sending, Expired},
-	Voided:      {Created, Collecting, Collected, Stored, Voided},
+	Voided:      {Created, Collecting, Collected, Stored, Reversing, Voided},
 	Rescued:     {Created, Collecting, Collected, Stored, Rescued},
 	Interrupted: {Created, Collecting, Interrupted},
 	Canceled:    {Created, Canceled},
@@ -80,8 +80,11 @@ func TestEveryEdgeOfTheStateTable(t *testing.T) {
 				if next != Interrupted {
 					p.After = next // a reversal ends only where it said it would
 				}
-				if from == Reversing && p.After != Created && p.After != Declined {
+				if from == Reversing && p.After != Created && p.After != Declined && p.After != Voided {
 					p.After = Interrupted
+				}
+				if from == Voided {
+					p.After = Voided
 				}
 				p = walkWithAfter(t, s, p, ways[from])
 				before, _ := s.Head()
@@ -135,6 +138,12 @@ func TestStateClasses(t *testing.T) {
 		}
 		if s.Final() && s.sealed() {
 			t.Errorf("%s is final and keeps card data", s)
+		}
+		if s.sealed() && !s.keepsSealed() {
+			t.Errorf("%s needs card data and does not keep it", s)
+		}
+		if s.rescuable() && !s.Allows(Rescued) {
+			t.Errorf("%s is to be rescued and may not be", s)
 		}
 	}
 	if State("").Valid() || State("paid").Valid() {

@@ -76,6 +76,9 @@ type Store struct {
 	// what is durable.
 	mu      sync.RWMutex
 	head    head
+	first   uint64 // oldest journal entry kept: 1 until some are pruned
+	pruned  seal.Checkpoint
+	scarred bool  // something was lost once, acknowledged or not
 	lastMs  int64 // time of the newest entry
 	open    map[string]summary
 	work    workList
@@ -143,6 +146,14 @@ func (s *Store) read(f func() error) error {
 		return s.failed
 	}
 	return f()
+}
+
+// First returns the index of the oldest journal entry kept: 1 until some are
+// pruned.
+func (s *Store) First() uint64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.first
 }
 
 // Head returns index and hash of the newest journal entry; index 0 and the

@@ -365,8 +365,16 @@ func TestRefusedPaymentCanBeSentAgainOrRescued(t *testing.T) {
 		t.Errorf("again: pending %+v, payment %+v", s.Pending(), p)
 	}
 	p = walkTo(t, s, p, Sending, Failed, Rescued)
+	if got, err := s.Sealed(p.LocalID); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("rescued, end unknown: %q, %v", got, err)
+	}
+	c := to(p, Rescued)
+	c.Payment.ChargeID = "ch_1"
+	if _, err := s.Commit(background, c); err != nil {
+		t.Error(err)
+	}
 	if _, err := s.Sealed(p.LocalID); !errors.Is(err, ErrNotFound) {
-		t.Errorf("after the rescue: %v", err)
+		t.Errorf("charged after the rescue: %v", err)
 	}
 	q := walkTo(t, s, newPayment(2), Created, Collecting, Failed)
 	if _, err := s.Commit(background, to(q, Stored)); !errors.Is(err, ErrTransition) {

@@ -47,18 +47,14 @@ func ParseInvariants(markdown string) (tests []NamedTest, broken []string) {
 			continue
 		}
 		rows[number] = true
-		groups := invariantGroup.FindAllStringSubmatch(line, -1)
-		if len(groups) == 0 && !noCode.MatchString(line) {
-			broken = append(broken, fmt.Sprintf("invariant %d: a row names no test (`TestName` in `folder`) and does not say \"no code yet\"", number))
+		named, wrong := rowTests(line)
+		if len(named) == 0 && !noCode.MatchString(line) {
+			wrong = append(wrong, "a row names no test (`TestName` in `folder`) and does not say \"no code yet\"")
 		}
-		for _, g := range groups {
-			for _, name := range invariantTest.FindAllStringSubmatch(g[1], -1) {
-				tests = append(tests, NamedTest{Name: name[1], Folder: g[2]})
-			}
+		for _, w := range wrong {
+			broken = append(broken, fmt.Sprintf("invariant %d: %s", number, w))
 		}
-		for _, name := range strayTest.FindAllString(invariantGroup.ReplaceAllString(line, ""), -1) {
-			broken = append(broken, fmt.Sprintf("invariant %d: %s is in no folder (`TestA`, `TestB` in `folder`)", number, name))
-		}
+		tests = append(tests, named...)
 	}
 	for number := 1; number <= invariants; number++ {
 		if !rows[number] {
@@ -66,6 +62,20 @@ func ParseInvariants(markdown string) (tests []NamedTest, broken []string) {
 		}
 	}
 	return tests, broken
+}
+
+// rowTests returns the tests that a table's row names, and which names in it
+// are in no group and so would never be looked for.
+func rowTests(row string) (tests []NamedTest, wrong []string) {
+	for _, g := range invariantGroup.FindAllStringSubmatch(row, -1) {
+		for _, name := range invariantTest.FindAllStringSubmatch(g[1], -1) {
+			tests = append(tests, NamedTest{Name: name[1], Folder: g[2]})
+		}
+	}
+	for _, name := range strayTest.FindAllString(invariantGroup.ReplaceAllString(row, ""), -1) {
+		wrong = append(wrong, name+" is in no folder (`TestA`, `TestB` in `folder`)")
+	}
+	return tests, wrong
 }
 
 // CheckTests returns the named tests that do not exist below root.

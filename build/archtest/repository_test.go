@@ -86,6 +86,16 @@ func TestProgramOfThisRepository(t *testing.T) {
 	report(t, CheckProgram(program))
 }
 
+func TestOfflineContractOfThisRepository(t *testing.T) {
+	dir := root(t)
+	table, err := os.ReadFile(filepath.Join(dir, "docs", "offline.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests, broken := ParseContract(string(table), ContractSections)
+	report(t, append(broken, CheckTests(dir, tests)...))
+}
+
 func TestInvariantsOfThisRepository(t *testing.T) {
 	dir := root(t)
 	table, err := os.ReadFile(filepath.Join(dir, "docs", "invariants.md"))

@@ -47,14 +47,11 @@ func OpenCards(file string) (*Cards, error) {
 	return c, nil
 }
 
-// Known tells whether there is a card of that name.
-func (c *Cards) Known(name string) bool { return slices.Contains(emvtest.Profiles(), name) }
-
-// Card returns a card as it was left. It writes down what it must remember
-// before it answers.
+// Card returns a card as it was left, by its profile's name. It writes down
+// what it must remember before it answers.
 func (c *Cards) Card(name string) (*emvtest.Card, error) {
-	if !c.Known(name) {
-		return nil, fmt.Errorf("there is no card %q; see: card list", name)
+	if !slices.Contains(emvtest.Profiles(), name) {
+		return nil, noSuchCard(name)
 	}
 	profile, err := emvtest.Load(name)
 	if err != nil {
@@ -85,13 +82,22 @@ func (c *Cards) memory(name string) (*emvtest.State, error) {
 	return state, json.Unmarshal(data, state)
 }
 
-// Insert puts a card into a slot.
+// Insert puts a card into a slot, by any name that FindCard knows. The slot is
+// told the name of its profile.
 func (c *Cards) Insert(name string, into Slot) error {
-	card, err := c.Card(name)
+	profile, ok := FindCard(name)
+	if !ok {
+		return noSuchCard(name)
+	}
+	card, err := c.Card(profile)
 	if err != nil {
 		return err
 	}
-	return into.Insert(name, card)
+	return into.Insert(profile, card)
+}
+
+func noSuchCard(name string) error {
+	return fmt.Errorf("there is no card %s; see: card list", MaskCard(name))
 }
 
 // keep writes the file whole, so that a kill leaves the old or the new.
@@ -107,22 +113,4 @@ func (c *Cards) keep(name string, state emvtest.State) error {
 		return err
 	}
 	return os.Rename(c.file+".new", c.file)
-}
-
-// cardInfo is one line of GET /control/cards.
-type cardInfo struct {
-	Name  string `json:"name"`
-	About string `json:"about"`
-}
-
-func cardList() []cardInfo {
-	list := []cardInfo{}
-	for _, name := range emvtest.Profiles() {
-		info := cardInfo{Name: name}
-		if p, err := emvtest.Load(name); err == nil {
-			info.About = p.About
-		}
-		list = append(list, info)
-	}
-	return list
 }

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"smartreader/build/sandbox"
@@ -23,6 +22,8 @@ type Client struct {
 
 	// Patience is how long one request may take; 0: 10 s.
 	Patience time.Duration
+
+	transport http.RoundTripper // nil: the network
 }
 
 // ClientAt is a client for the control API at an address.
@@ -33,29 +34,48 @@ func ClientAt(address, start string) Client {
 // Run carries out a command of the command line. What it does not know is a
 // UsageError.
 func (c Client) Run(ctx context.Context, args []string, stdout io.Writer) error {
+	run, err := c.Command(args, stdout)
+	if err != nil {
+		return err
+	}
+	return run(ctx)
+}
+
+// Command understands a command without carrying it out yet. What it does not
+// know is a UsageError.
+func (c Client) Command(args []string, stdout io.Writer) (run func(context.Context) error, err error) {
 	switch command := strings.Join(args, " "); {
 	case command == "card list":
-		return c.listCards(ctx, stdout)
+		return func(ctx context.Context) error { return c.listCards(ctx, stdout) }, nil
 	case command == "card remove":
-		return c.Remove(ctx)
+		return c.Remove, nil
 	case len(args) == 3 && args[0] == "card" && args[1] == "insert":
-		return c.Insert(ctx, args[2])
+		return func(ctx context.Context) error { return c.Insert(ctx, args[2]) }, nil
 	case command == "net cut", command == "net restore":
-		return c.Unreachable(ctx, command == "net cut")
-	case command == "fault lose-next-answer":
-		return c.LoseNextAnswer(ctx)
+		return func(ctx context.Context) error { return c.Unreachable(ctx, command == "net cut") }, nil
+	case len(args) > 1 && args[0] == "fault":
+		fault, err := parseFault(args[1:])
+		return func(ctx context.Context) error {
+			return c.Do(ctx, http.MethodPost, "platform/"+fault.path, fault.body, nil)
+		}, err
+	case len(args) > 0 && args[0] == "simulate":
+		asked, err := parseSimulate(args[1:])
+		return func(ctx context.Context) error { return c.simulate(ctx, asked, stdout) }, err
 	case len(args) == 2 && args[0] == "screen":
-		return c.screenshot(ctx, args[1])
+		return func(ctx context.Context) error { return c.screenshot(ctx, args[1]) }, nil
 	case command == "status":
-		var status json.RawMessage
-		if err := c.Do(ctx, http.MethodGet, "status", nil, &status); err != nil {
-			return err
-		}
-		_, err := fmt.Fprintf(stdout, "%s\n", bytes.TrimSpace(status))
-		return err
-	default:
-		return Usagef("there is no command %q", command)
+		return func(ctx context.Context) error { return c.status(ctx, stdout) }, nil
 	}
+	return nil, Usagef("there is no command %q", strings.Join(args, " "))
+}
+
+func (c Client) status(ctx context.Context, stdout io.Writer) error {
+	var status json.RawMessage
+	if err := c.Do(ctx, http.MethodGet, "status", nil, &status); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(stdout, "%s\n", bytes.TrimSpace(status))
+	return err
 }
 
 // Insert puts a card into the slot.
@@ -82,18 +102,6 @@ func (c Client) LoseNextAnswer(ctx context.Context) error {
 func (c Client) Platform(ctx context.Context) (status sandbox.Status, err error) {
 	err = c.Do(ctx, http.MethodGet, "platform", nil, &status)
 	return status, err
-}
-
-func (c Client) listCards(ctx context.Context, stdout io.Writer) error {
-	var list []cardInfo
-	if err := c.Do(ctx, http.MethodGet, "cards", nil, &list); err != nil {
-		return err
-	}
-	w := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
-	for _, card := range list {
-		fmt.Fprintf(w, "%s\t%s\n", card.Name, card.About)
-	}
-	return w.Flush()
 }
 
 func (c Client) screenshot(ctx context.Context, file string) error {
@@ -125,7 +133,7 @@ func (c Client) Do(ctx context.Context, method, path string, in, out any) error 
 	if err != nil {
 		return UsageError{err}
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := (&http.Client{Transport: c.transport}).Do(request)
 	if ctx.Err() != nil {
 		return fmt.Errorf("no answer from %s: %w", c.Base, ctx.Err())
 	}

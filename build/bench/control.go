@@ -9,7 +9,15 @@ import (
 	"strings"
 
 	"smartreader/build/sandbox"
+	"smartreader/lan/wire"
 )
+
+// Simulator is a reader that can be told how to behave.
+type Simulator interface {
+	// Configure changes what c names and returns all of it. A *wire.Error says
+	// what is wrong with c.
+	Configure(ctx context.Context, c wire.SimulatorConfiguration) (wire.SimulatorConfiguration, error)
+}
 
 // Control is the control API: what a person at the desk would do with their
 // hands, and what goes wrong in a network, on demand. docs/simulator.md
@@ -21,6 +29,8 @@ type Control struct {
 
 	// Screen returns a PNG of what the reader shows; nil without a screen.
 	Screen func(context.Context) ([]byte, error)
+
+	Simulator Simulator // nil where the reader is a real one
 
 	Platform *sandbox.Sandbox // nil with a platform elsewhere
 
@@ -82,6 +92,19 @@ func (c Control) Handler() http.Handler {
 			_, _ = w.Write(picture) // the client has gone: nothing to tell it
 		})
 	}
+	if c.Simulator != nil {
+		mux.HandleFunc("GET /control/simulator", func(w http.ResponseWriter, r *http.Request) {
+			c.configure(w, r, wire.SimulatorConfiguration{})
+		})
+		mux.HandleFunc("PUT /control/simulator", func(w http.ResponseWriter, r *http.Request) {
+			var asked wire.SimulatorConfiguration
+			if err := ReadBody(r, &asked); err != nil {
+				fail(w, http.StatusBadRequest, err.Error())
+				return
+			}
+			c.configure(w, r, asked)
+		})
+	}
 	for pattern, act := range c.More {
 		do(pattern, act)
 	}
@@ -90,6 +113,16 @@ func (c Control) Handler() http.Handler {
 		mux.Handle("/control/platform/", c.Platform.ControlHandler())
 	}
 	return guard(mux)
+}
+
+// configure answers with the simulator's whole configuration.
+func (c Control) configure(w http.ResponseWriter, r *http.Request, asked wire.SimulatorConfiguration) {
+	all, err := c.Simulator.Configure(r.Context(), asked)
+	if err != nil {
+		fail(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	reply(w, all)
 }
 
 func (c Control) status() Status {

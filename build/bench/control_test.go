@@ -82,9 +82,65 @@ func TestControlAPI(t *testing.T) {
 	if data, err := os.ReadFile(file); err != nil || !bytes.HasPrefix(data, []byte("\x89PNG")) {
 		t.Errorf("screen: %v, %d bytes", err, len(data))
 	}
-	var list bytes.Buffer
-	if err := bench.ClientAt(address, "").Run(t.Context(), []string{"card", "list"}, &list); err != nil || strings.Count(list.String(), "\n") != len(emvtest.Profiles()) {
-		t.Errorf("list: %v\n%s", err, &list)
+}
+
+// The list has every card once, below the heading it belongs to.
+func TestCardList(t *testing.T) {
+	server, _ := newControl(t)
+	client := bench.Client{Base: server.URL + "/control/"}
+	var out bytes.Buffer
+	if err := client.Run(t.Context(), []string{"card", "list"}, &out); err != nil {
+		t.Fatal(err)
+	}
+	heading, under := "", map[string]string{}
+	for line := range strings.Lines(out.String()) {
+		name, indented := strings.CutPrefix(line, "  ")
+		if !indented {
+			heading = line
+			continue
+		}
+		name, about, _ := strings.Cut(name, " ")
+		if under[name] != "" || strings.TrimSpace(about) == "" {
+			t.Errorf("%s is there twice, or says nothing: %q", name, line)
+		}
+		under[name] = heading
+	}
+	if len(under) != len(emvtest.Profiles()) {
+		t.Errorf("%d cards of %d:\n%s", len(under), len(emvtest.Profiles()), &out)
+	}
+	for name, want := range map[string]string{"visa": "They pay", "offline-pin-cvm": "They want", "declined-lost-card": "The issuer declines", "broken-dda": "Something is odd"} {
+		if !strings.HasPrefix(under[name], want) {
+			t.Errorf("%s is under %q", name, under[name])
+		}
+	}
+}
+
+func TestFindCard(t *testing.T) {
+	for name, want := range map[string]string{
+		"visa": "visa", "visa-debit": "visa-debit", "visa_debit": "visa-debit", "4000056655665556": "visa-debit", "378282246310005": "amex",
+		"charge_declined": "declined-generic", "charge_declined_lost_card": "declined-lost-card", "4000000000009995": "declined-insufficient-funds",
+		"t0": "t0", "": "", "charge_declined_by_grandma": "", "4111111111111111": "", "../visa": "",
+	} {
+		if got, ok := bench.FindCard(name); got != want || ok != (want != "") {
+			t.Errorf("%q: got %q, %v", name, got, ok)
+		}
+	}
+	for name, want := range map[string]string{"visa": "visa", "4111111111111111": "ending in 1111", "": ""} {
+		if got := bench.MaskCard(name); got != want {
+			t.Errorf("%q: printed as %q", name, got)
+		}
+	}
+	cards, err := bench.OpenCards(filepath.Join(t.TempDir(), "cards.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	board, err := sim.Open(sim.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer board.HAL.Close()
+	if err := cards.Insert("4242424242424242", board.Tray); err != nil || board.Tray.Inserted() != "visa" {
+		t.Errorf("by number: %v, %q is in", err, board.Tray.Inserted())
 	}
 }
 

@@ -1,11 +1,13 @@
 package sandbox
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/x509"
 	"net/http"
 	"regexp"
+	"slices"
 	"time"
 
 	"smartreader/firmware/platform"
@@ -50,7 +52,7 @@ func (s *Sandbox) activate(q platform.ActivateRequest) (any, error) {
 			rd.ID, rd.Serial, rd.CreatedAtMs = newID("tmr_"), q.Serial, t.atMs
 			rd.LocationID = t.locations.all()[0].ID
 		}
-		rd.DeviceType, rd.Label, rd.UpdatedAtMs = deviceType, q.Label, t.atMs
+		rd.DeviceType, rd.Label, rd.UpdatedAtMs = deviceType, q.Label, t.stamp()
 		if rd.Label == "" {
 			rd.Label = q.Serial
 		}
@@ -63,6 +65,7 @@ func (s *Sandbox) activate(q platform.ActivateRequest) (any, error) {
 			return err
 		}
 		rd.KeyHash = keyHash(cert)
+		rd.addKey(cert.RawSubjectPublicKeyInfo)
 		t.put(rd)
 		l, _ := t.locations.get(rd.LocationID)
 		answer.Reader, answer.Location, answer.Certificate = rd.Reader, l.Location, der
@@ -80,10 +83,15 @@ func (s *Sandbox) heartbeat(c caller, q platform.HeartbeatRequest) (any, error) 
 	var answer platform.HeartbeatResponse
 	err := s.update(func(t *tx) error {
 		rd, _ := t.readers.get(c.reader.ID)
-		if q.Sequence > rd.Sequence || q.SoftwareVersion != rd.Software {
+		known := len(rd.Keys)
+		if spki, err := x509.MarshalPKIXPublicKey(c.key); err == nil {
+			rd.addKey(spki) // of a reader activated before keys were kept
+		}
+		if q.Sequence > rd.Sequence || q.SoftwareVersion != rd.Software || len(rd.Keys) > known {
 			rd.Sequence, rd.Software = max(q.Sequence, rd.Sequence), q.SoftwareVersion
 			t.put(rd)
 		}
+		rd = s.sawCurrent(t, rd)
 		payload, err := s.bundle(t.state, rd)
 		if err != nil {
 			return err
@@ -94,9 +102,16 @@ func (s *Sandbox) heartbeat(c caller, q platform.HeartbeatRequest) (any, error) 
 	return answer, err
 }
 
+// addKey makes it the reader's last key.
+func (r *reader) addKey(spki []byte) {
+	if n := len(r.Keys); n == 0 || !bytes.Equal(r.Keys[n-1], spki) {
+		r.Keys = append(slices.Clip(r.Keys), spki)
+	}
+}
+
 // saw notes that a reader is there.
 func (s *Sandbox) saw(readerID string) {
-	now := s.opts.Now().UnixMilli()
+	now := s.now().UnixMilli()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lastSeen[readerID] = now

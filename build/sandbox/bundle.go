@@ -13,44 +13,47 @@ import (
 	"smartreader/firmware/platform"
 )
 
-// Offline connects follow the contract's defaults: an online connect within 30
-// days, no bound on one session.
-const configMaxAgeMs = 30 * 24 * 3600 * 1000
-
 // bundle builds a reader's configuration. It is a pure function of the state,
 // so its ETag changes only with its content.
 func (s *Sandbox) bundle(st *state, rd reader) ([]byte, error) {
+	return s.build(st, rd, s.settingsOf(st, rd.LocationID))
+}
+
+// build is bundle with settings that may not be in force yet.
+func (s *Sandbox) build(st *state, rd reader, set Settings) ([]byte, error) {
 	l, _ := st.locations.get(rd.LocationID)
 	issued := max(rd.UpdatedAtMs, l.UpdatedAtMs)
 	for _, c := range st.configurations.all() {
 		issued = max(issued, c.UpdatedAtMs)
+	}
+	for _, o := range st.settings.all() {
+		issued = max(issued, o.UpdatedAtMs)
 	}
 	revoked := []string{}
 	for _, r := range st.revocations.all() {
 		issued = max(issued, r.AtMs)
 		revoked = append(revoked, r.POSID)
 	}
-	limits := s.opts.OfflineLimits
-	if limits == nil {
-		limits = []platform.OfflineLimit{{Currency: l.Currency}}
-	}
 	signingKey, err := x509.MarshalPKIXPublicKey(s.keys.signing.Public())
 	if err != nil {
 		return nil, err
 	}
 	c := platform.Config{
-		Version:      platform.ConfigVersion,
-		ReaderID:     rd.ID,
-		AccountID:    st.account.ID,
-		IssuedAtMs:   issued,
-		Location:     l.Location,
-		Offline:      platform.Offline{Enabled: st.offlineEnabled(l), Limits: limits, ConfigMaxAgeMs: configMaxAgeMs},
-		RevokedPOS:   revoked,
-		SigningKeys:  [][]byte{signingKey},
-		Terminal:     terminalData(s.opts.Terminal.Terminal),
-		Applications: applications(s.opts.Terminal.Applications),
-		CAKeys:       s.caKeys(),
-		SealKeys:     []platform.SealKey{{ID: s.keys.seal.ID(), Key: s.keys.seal.Public().Bytes()}},
+		Version:            platform.ConfigVersion,
+		ReaderID:           rd.ID,
+		AccountID:          st.account.ID,
+		IssuedAtMs:         issued,
+		Location:           l.Location,
+		Offline:            set.offline(l, st.offlineEnabled(l)),
+		Link:               known(set.Link),
+		SoftwareVersion:    known(set.SoftwareVersion),
+		SoftwareNotAfterMs: set.softwareNotAfterMs(rd),
+		RevokedPOS:         revoked,
+		SigningKeys:        [][]byte{signingKey},
+		Terminal:           terminalData(s.opts.Terminal.Terminal),
+		Applications:       applications(s.opts.Terminal.Applications),
+		CAKeys:             s.caKeys(),
+		SealKeys:           []platform.SealKey{{ID: s.keys.seal.ID(), Key: s.keys.seal.Public().Bytes()}},
 	}
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -119,8 +122,18 @@ func etag(payload []byte) string {
 
 // config answers with the signed bundle, or 304 when the reader has it.
 func (s *Sandbox) config(w http.ResponseWriter, r *http.Request, c caller) {
+	// Only a reader that is there gets its time extended, and only once a day,
+	// so that the bundle stays a function of the state.
+	err := s.update(func(t *tx) error {
+		rd, _ := t.readers.get(c.reader.ID)
+		c.reader = s.sawCurrent(t, rd)
+		return nil
+	})
+	if err != nil {
+		s.refuse(w, err)
+		return
+	}
 	var payload []byte
-	var err error
 	s.view(func(st *state) { payload, err = s.bundle(st, c.reader) })
 	if err != nil {
 		s.refuse(w, err)

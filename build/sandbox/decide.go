@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/bojanz/currency"
 
@@ -20,20 +21,20 @@ func (s *Sandbox) decide(t *tx, p *opened) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	v.NaturalKey = p.naturalKey
+	v.NaturalKey, v.Rescued = p.naturalKey, p.rescuedBy != ""
 	encoded, err := json.Marshal(v)
 	if err != nil {
 		return nil, err
 	}
 	a := authorization{
 		NaturalKey: p.naturalKey, ReaderID: p.key.ReaderID, Sequence: p.key.Sequence,
-		Facts: p.facts, Verdict: encoded, Offline: p.offline, AtMs: t.atMs, ChargeID: charged,
+		Facts: p.facts, Verdict: encoded, Offline: p.offline, RescuedBy: p.rescuedBy, AtMs: t.atMs, ChargeID: charged,
 	}
 	if v.Intent != nil {
 		a.IntentID = v.Intent.ID
 	}
 	t.put(a)
-	s.log.Info("submission", "naturalKey", p.naturalKey, "offline", p.offline, "status", string(v.Status), "code", v.Code, "declineCode", v.DeclineCode)
+	s.log.Info("submission", "naturalKey", p.naturalKey, "offline", p.offline, "rescuedBy", p.rescuedBy, "status", string(v.Status), "code", v.Code, "declineCode", v.DeclineCode)
 	return encoded, nil
 }
 
@@ -51,6 +52,9 @@ func (s *Sandbox) judge(t *tx, p *opened) (v platform.Verdict, chargeID string, 
 	}
 	if h.Livemode {
 		return failed(platform.CodeLivemodeMismatch, "a live payment, sent to a platform in test mode"), "", nil
+	}
+	if h.Tip < 0 || h.Tip >= h.Amount {
+		return failed(platform.CodeInvalidRequest, "tip is not a part of the amount"), "", nil
 	}
 	d := draft{amount: h.Amount, currency: h.Currency, captureMethod: h.CaptureMethod, description: h.Description, metadata: h.Metadata}
 	if param, message := d.checkCharge(); param != "" {
@@ -70,9 +74,14 @@ func (s *Sandbox) judge(t *tx, p *opened) (v platform.Verdict, chargeID string, 
 	if checked.Amount != h.Amount || !sameCurrency(h.Currency, checked.Currency) {
 		return failed(platform.CodeAmountMismatch, "the card signed another amount or currency than the payment's"), "", nil
 	}
+	d.amount -= h.Tip // the intent was created without one
 	o, bad := t.intentOf(h, d)
 	if bad != nil {
 		return *bad, "", nil
+	}
+	o.Amount, o.AmountTip = h.Amount, h.Tip
+	if maxAge := known(s.settingsOf(t.state, p.caller.reader.LocationID).PaymentMaxAgeMs); p.tooOld(t.atMs, maxAge) {
+		return failed(platform.CodeTooOld, "the payment was stored longer ago than the %v the platform allows", time.Duration(maxAge)*time.Millisecond), "", nil
 	}
 	used := usedCryptogram{Card: fingerprint(t.account.CardKey, checked), ATC: h.ATC, NaturalKey: p.naturalKey}
 	if _, ok := t.cryptograms.get(used.key()); ok {
@@ -88,14 +97,14 @@ func (s *Sandbox) judge(t *tx, p *opened) (v platform.Verdict, chargeID string, 
 
 // charge books the issuer's decision.
 func (s *Sandbox) charge(t *tx, p *opened, card cardData, checked emvtest.CheckResult, o intent) (platform.Verdict, string, error) {
-	decision := checked.Decision
+	decision := decision(p.header, card, checked)
 	c := charge{
-		ID: newID("ch_"), IntentID: o.ID, NaturalKey: p.naturalKey,
+		ID: newID("ch_"), IntentID: o.ID, NaturalKey: p.naturalKey, Key: p.header.Key, LocalID: p.header.LocalID,
 		Amount: o.Amount, Currency: o.Currency,
 		Approved: decision.Approved, DeclineCode: decision.DeclineCode,
 		Offline: p.offline, StoredAtMs: p.storedAtMs, CreatedAtMs: t.atMs,
 		LocationID: p.caller.reader.LocationID, ReaderID: p.caller.reader.ID,
-		Card: card.present(p.header, checked, t.account.CardKey),
+		Card: card.present(p.header, checked, t.account.CardKey), RefundFails: card.refundFails(checked),
 	}
 	c.Card.Receipt.AuthorizationResponseCode = string(decision.ARC[:])
 	v := platform.Verdict{Status: platform.StatusDeclined, DeclineCode: decision.DeclineCode, ChargeID: c.ID}
@@ -129,17 +138,18 @@ func (s *Sandbox) charge(t *tx, p *opened, card cardData, checked emvtest.CheckR
 	v.Intent = &o.PaymentIntent
 	t.put(c)
 	t.put(o)
-	for _, name := range p.names() {
-		if _, ok := t.aliases.get(name); !ok {
-			t.put(alias{name, o.ID})
+	for _, a := range p.names() {
+		if _, ok := t.aliases.get(a.Name); !ok {
+			a.IntentID, a.AtMs = o.ID, t.atMs
+			t.put(a)
 		}
 	}
 	return v, c.ID, nil
 }
 
 // names are the payment's names besides the intent id.
-func (p *opened) names() []string {
-	return []string{keyAlias(p.header.Key), localAlias(p.header.ReaderID, p.header.LocalID)}
+func (p *opened) names() []alias {
+	return []alias{{Name: keyAlias(p.header.Key)}, {Name: localAlias(p.header.ReaderID, p.header.LocalID), Key: p.header.Key}}
 }
 
 // intentOf finds the payment's intent by every name the header has, or makes a
@@ -170,7 +180,7 @@ func (t *tx) intentOf(h seal.Header, d draft) (intent, *platform.Verdict) {
 		return intent{}, &v
 	case found.ID == "":
 		return t.newIntent(d), nil
-	case found.Amount != d.amount || found.Currency != d.currency || found.CaptureMethod != d.captureMethod:
+	case found.base() != d.amount || found.Currency != d.currency || found.CaptureMethod != d.captureMethod:
 		v := failed(platform.CodeAmountMismatch, "the payment intent has another amount, currency or capture method")
 		return intent{}, &v
 	case found.LiveCharge != "":

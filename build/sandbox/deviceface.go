@@ -56,6 +56,7 @@ func (s *Sandbox) deviceHandler() http.Handler {
 	mux.HandleFunc("POST "+platform.PathPaymentIntents+"/{id}/cancel", s.asReader(s.cancelIntent))
 	mux.HandleFunc("POST "+platform.PathAuthorize, s.asReader(s.submission(false)))
 	mux.HandleFunc("POST "+platform.PathOfflinePayments, s.asReader(s.submission(true)))
+	mux.HandleFunc("POST "+platform.PathRescues, s.asReader(s.rescue))
 	mux.HandleFunc("GET "+platform.PathAuthorizations+"/{naturalKey}", s.asReader(s.lookUp))
 	mux.HandleFunc("POST "+platform.PathReversals, post(s, s.reverse))
 	mux.HandleFunc("POST "+platform.PathHeartbeat, post(s, s.heartbeat))

@@ -16,23 +16,42 @@
 // A natural key (reader, sequence, ATC, cryptogram) gets one verdict for ever,
 // on authorize and offline_payments alike. A payment with a live charge is
 // never charged again under another natural key, a cryptogram is never
-// accepted twice, and what was reversed before it arrived is refused.
+// accepted twice, and what was reversed before it arrived is refused. A stored
+// payment that another reader or an operator rescued has its reader's natural
+// key and is decided as if the reader itself had sent it; whoever comes later
+// gets that verdict, marked Rescued. A detector of its own (Status.Duplicates)
+// looks for what all this is there to prevent.
 //
 // # Decisions
 //
 // The issuer checks the ARQC over the sealed card data, then approves unless
 // the test card's number or the last two digits of the amount ask for a
-// decline; see decide.go.
+// decline; see issuer.go. Stored payments are decided when they are forwarded,
+// by the same rules.
+//
+// # Configuration
+//
+// offline[enabled] is set as in the public API, on the account's default
+// terminal configuration or on one that a Location has. What the public API has
+// no field for is in Settings, likewise for the account and for a Location.
+//
+// # Faults
+//
+// Faults lists the switches. They and the settings are kept on disk, and thrown
+// by methods or over the handler of ControlHandler.
 //
 // # What it does not do
 //
 // It moves no money and is not hardened for a network: it belongs on loopback.
 // The API key is public knowledge, registration codes are reusable, and anyone
 // with a code can take over a reader's serial number. There are no webhooks, events,
-// customers, payment methods, setup intents or refunds by API, no
-// server-driven reader actions, no certificate renewal, no live mode, no
-// expiry of authorizations, no rate limits, no PIN verification. Lists have
-// limit and starting_after only. A journal entry sent with a submission is
-// checked by itself (signature, payment, envelope), not as part of its chain.
+// customers, payment methods or setup intents by API, no server-driven reader
+// actions, no certificate renewal, no live mode, no expiry of authorizations,
+// no rate limits but the fault, no PIN verification. A refund is not canceled,
+// is never pending, and has no balance transaction. Lists have limit and
+// starting_after only. There is one account. A journal entry sent with a
+// submission or a rescue is checked by itself (signature, payment, envelope,
+// state), not as part of its chain, so an export from before a void proves a
+// payment that its reader gave up: the reader's reversal undoes the charge.
 // It is not affiliated with Stripe and cannot forward to anyone.
 package sandbox

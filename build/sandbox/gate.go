@@ -1,7 +1,9 @@
 package sandbox
 
 import (
+	"maps"
 	"net"
+	"slices"
 	"sync"
 )
 
@@ -16,14 +18,18 @@ type gate struct {
 func (g *gate) set(closed bool) {
 	g.mu.Lock()
 	g.closed = closed
-	var cut []*gatedConn
-	if closed {
-		for c := range g.conns {
-			cut = append(cut, c)
-		}
-	}
 	g.mu.Unlock()
-	for _, c := range cut {
+	if closed {
+		g.cutAll()
+	}
+}
+
+// cutAll cuts the established connections.
+func (g *gate) cutAll() {
+	g.mu.Lock()
+	conns := slices.Collect(maps.Keys(g.conns))
+	g.mu.Unlock()
+	for _, c := range conns {
 		c.cut()
 	}
 }

@@ -109,6 +109,23 @@ func (p *shop) clientWith(identity func() tls.Certificate) *platform.Client {
 	return c
 }
 
+// clientTimeout is the reader's client with little patience.
+func (p *shop) clientTimeout(patience time.Duration) *platform.Client {
+	p.t.Helper()
+	roots := x509.NewCertPool()
+	roots.AddCert(p.s.CA())
+	c, err := platform.New(platform.Options{
+		BaseURL: "https://" + p.s.opts.Device.Addr().String(), RootCAs: roots, Now: time.Now, Timeout: patience,
+		Identity: func() tls.Certificate {
+			return tls.Certificate{Certificate: [][]byte{p.activation.Certificate}, PrivateKey: p.key}
+		},
+	})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return c
+}
+
 func (p *shop) activate(serial string, key *ecdsa.PrivateKey) *platform.ActivateResponse {
 	p.t.Helper()
 	csr, err := platform.NewCSR(key, serial)

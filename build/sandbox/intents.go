@@ -79,9 +79,12 @@ func (t *tx) newIntent(d draft) intent {
 	}}
 }
 
+// base is the amount without the tip, which is chosen at the reader.
+func (o intent) base() int64 { return o.Amount - o.AmountTip }
+
 // same reports whether the intent is what the draft asks for.
 func (o intent) same(d draft) bool {
-	return o.Amount == d.amount && o.Currency == d.currency && o.CaptureMethod == d.captureMethod &&
+	return o.base() == d.amount && o.Currency == d.currency && o.CaptureMethod == d.captureMethod &&
 		o.Description == d.description && o.SetupFutureUsage == d.usage && maps.Equal(o.Metadata, d.metadata)
 }
 
@@ -102,13 +105,19 @@ func (s *Sandbox) createIntent(c caller, q platform.CreatePaymentIntent) (any, e
 			made = known
 			return nil
 		}
-		if _, ok := t.intentNamed(localAlias(c.reader.ID, q.LocalID)); ok {
+		if known, ok := t.aliases.get(localAlias(c.reader.ID, q.LocalID)); ok {
+			// A key that was forgotten is known from its payment's local id.
+			if o, ok := t.intents.get(known.IntentID); ok && known.Key == q.Key && o.same(d) {
+				t.put(alias{Name: keyAlias(q.Key), IntentID: o.ID, AtMs: t.atMs})
+				made = o
+				return nil
+			}
 			return refused(http.StatusConflict, platform.CodeKeyConflict, "the local id was used for an intent with another key")
 		}
 		made = t.newIntent(d)
 		t.put(made)
-		t.put(alias{keyAlias(q.Key), made.ID})
-		t.put(alias{localAlias(c.reader.ID, q.LocalID), made.ID})
+		t.put(alias{Name: keyAlias(q.Key), IntentID: made.ID, AtMs: t.atMs})
+		t.put(alias{Name: localAlias(c.reader.ID, q.LocalID), IntentID: made.ID, Key: q.Key, AtMs: t.atMs})
 		return nil
 	})
 	return made.PaymentIntent, err
@@ -174,8 +183,9 @@ func (t *tx) cancel(id, reason string) (intent, error) {
 func (t *tx) undo(o *intent) charge {
 	a, _ := t.authorizations.get(o.LiveCharge)
 	c, _ := t.charges.get(a.ChargeID)
+	c.Reversed = true
 	if c.Captured > 0 {
-		c.Refunded = c.Captured
+		c.Refunded = c.Captured - c.Returned
 	} else {
 		c.Released = true
 	}

@@ -251,12 +251,12 @@ func TestUnusableOptions(t *testing.T) {
 
 func FuzzReplay(f *testing.F) {
 	good, err := encodeLine(1, 5, []object{
-		account{ID: "acct_1"}, intent{PaymentIntent: platform.PaymentIntent{ID: "pi_1", ClientSecret: "s"}}, alias{"key.k", "pi_1"},
+		account{ID: "acct_1"}, intent{PaymentIntent: platform.PaymentIntent{ID: "pi_1", ClientSecret: "s"}}, alias{Name: "key.k", IntentID: "pi_1"},
 	})
 	if err != nil {
 		f.Fatal(err)
 	}
-	second, err := encodeLine(2, 6, []object{charge{ID: "ch_1", Approved: true, Amount: 5, Currency: "usd"}, authorization{NaturalKey: "a.1.0001.0000000000000000", Verdict: []byte(`{}`)}})
+	second, err := encodeLine(2, 6, []object{charge{ID: "ch_1", Approved: true, Amount: 5, Currency: "usd"}, settings{UpdatedAtMs: 4}, refund{ID: "re_1", Amount: 2}, forgetting{BeforeMs: 3}, authorization{NaturalKey: "a.1.0001.0000000000000000", Verdict: []byte(`{}`)}})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -38,6 +38,8 @@ type keys struct {
 	signing *ecdsa.PrivateKey // of configurations and credentials
 	seal    seal.PrivateKey   // opens card data
 	server  tls.Certificate   // issued anew at every start
+
+	stranger tls.Certificate // the same names from another CA, for the fault
 }
 
 // PEM types of the files in the keys folder.
@@ -68,16 +70,7 @@ func makeKeys(dir string, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	template := &x509.Certificate{
-		SerialNumber:          serialNumber(),
-		Subject:               pkix.Name{CommonName: "Smartreader sandbox CA (test only)"},
-		NotBefore:             now.Add(-backdated),
-		NotAfter:              now.Add(caLife),
-		IsCA:                  true,
-		BasicConstraintsValid: true,
-		MaxPathLenZero:        true,
-		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
-	}
+	template := caTemplate("Smartreader sandbox CA (test only)", now)
 	ca, err := x509.CreateCertificate(rand.Reader, template, template, caKey.Public(), caKey)
 	if err != nil {
 		return err
@@ -115,6 +108,19 @@ func makeKeys(dir string, now time.Time) error {
 	return syncDir(filepath.Dir(dir))
 }
 
+func caTemplate(name string, now time.Time) *x509.Certificate {
+	return &x509.Certificate{
+		SerialNumber:          serialNumber(),
+		Subject:               pkix.Name{CommonName: name},
+		NotBefore:             now.Add(-backdated),
+		NotAfter:              now.Add(caLife),
+		IsCA:                  true,
+		BasicConstraintsValid: true,
+		MaxPathLenZero:        true,
+		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+	}
+}
+
 // loadKeys reads what makeKeys wrote and issues a server certificate for hosts.
 func loadKeys(dir string, hosts []string, now time.Time) (*keys, error) {
 	caDER, err := readPEM(dir, "ca.pem", pemCert)
@@ -141,14 +147,37 @@ func loadKeys(dir string, hosts []string, now time.Time) (*keys, error) {
 	if k.seal, err = seal.ParsePrivateKey(sealing.Headers["Id"], sealing.Bytes); err != nil {
 		return nil, fmt.Errorf("sandbox: seal.key: %w", err)
 	}
-	return k, k.issueServer(hosts, now)
+	if k.stranger, err = strangerServer(hosts, now); err != nil {
+		return nil, err
+	}
+	k.server, err = k.issueServer(hosts, now)
+	return k, err
+}
+
+// strangerServer is what an impostor would show: a certificate with the right
+// names from a CA that nobody trusts.
+func strangerServer(hosts []string, now time.Time) (tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	template := caTemplate("Somebody else's CA", now)
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	other := &keys{caKey: key}
+	if other.ca, err = x509.ParseCertificate(der); err != nil {
+		return tls.Certificate{}, err
+	}
+	return other.issueServer(hosts, now)
 }
 
 // issueServer makes a new key and certificate for the reader face.
-func (k *keys) issueServer(hosts []string, now time.Time) error {
+func (k *keys) issueServer(hosts []string, now time.Time) (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return err
+		return tls.Certificate{}, err
 	}
 	template := &x509.Certificate{
 		Subject:     pkix.Name{CommonName: "Smartreader sandbox"},
@@ -164,10 +193,9 @@ func (k *keys) issueServer(hosts []string, now time.Time) error {
 	}
 	der, err := k.issue(template, key.Public(), now)
 	if err != nil {
-		return err
+		return tls.Certificate{}, err
 	}
-	k.server = tls.Certificate{Certificate: [][]byte{der, k.ca.Raw}, PrivateKey: key}
-	return nil
+	return tls.Certificate{Certificate: [][]byte{der, k.ca.Raw}, PrivateKey: key}, nil
 }
 
 // issueReader makes a reader's certificate. The LAN uses it as server

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 
@@ -35,13 +36,23 @@ type configuration struct {
 	UpdatedAtMs int64  `json:"updatedAtMs"`
 }
 
+// accountSettings is the key of the settings that hold for all Locations.
+const accountSettings = "account"
+
+type settings struct {
+	Settings
+	UpdatedAtMs int64 `json:"updatedAtMs"`
+}
+
 type reader struct {
 	platform.Reader
-	KeyHash     string `json:"keyHash"` // SHA-256 of the SPKI of the only key that may speak for it
-	Software    string `json:"software,omitempty"`
-	Sequence    uint64 `json:"sequence,omitempty"` // highest one reported by heartbeat
-	CreatedAtMs int64  `json:"createdAtMs"`
-	UpdatedAtMs int64  `json:"updatedAtMs"`
+	KeyHash     string   `json:"keyHash"`               // SHA-256 of the SPKI of the only key that may speak for it
+	Keys        [][]byte `json:"keys,omitempty"`        // SPKI of every key it ever had, the present one last: they signed its journals
+	CurrentAtMs int64    `json:"currentAtMs,omitempty"` // start of the last UTC day it was there with current software
+	Software    string   `json:"software,omitempty"`
+	Sequence    uint64   `json:"sequence,omitempty"` // highest one reported by heartbeat
+	CreatedAtMs int64    `json:"createdAtMs"`
+	UpdatedAtMs int64    `json:"updatedAtMs"`
 }
 
 // token is a connection token.
@@ -77,6 +88,13 @@ type intent struct {
 type alias struct {
 	Name     string `json:"name"` // from keyAlias or localAlias
 	IntentID string `json:"intentId"`
+	Key      string `json:"key,omitempty"` // of a local id: the idempotency key that came with it
+	AtMs     int64  `json:"atMs,omitempty"`
+}
+
+// forgetting drops the idempotency keys from before a time.
+type forgetting struct {
+	BeforeMs int64 `json:"beforeMs"`
 }
 
 func keyAlias(key string) string                 { return "key." + key }
@@ -92,9 +110,14 @@ type charge struct {
 	ID                string        `json:"id"` // ch_...
 	IntentID          string        `json:"intentId"`
 	NaturalKey        string        `json:"naturalKey"`
+	Key               string        `json:"key,omitempty"` // idempotency key and local id, as submitted
+	LocalID           string        `json:"localId,omitempty"`
 	Amount            int64         `json:"amount"`
 	Captured          int64         `json:"captured"`
-	Refunded          int64         `json:"refunded"`
+	Refunded          int64         `json:"refunded"`              // by a reversal
+	Returned          int64         `json:"returned,omitempty"`    // by refunds of the public API
+	RefundFails       bool          `json:"refundFails,omitempty"` // the card's issuer will not take a refund
+	Reversed          bool          `json:"reversed,omitempty"`
 	Released          bool          `json:"released,omitempty"` // authorization given back without capture
 	Currency          string        `json:"currency"`
 	Approved          bool          `json:"approved"`
@@ -109,8 +132,9 @@ type charge struct {
 	Card              presentedCard `json:"card"`
 }
 
-// live reports that the charge moved or holds money.
-func (c charge) live() bool { return c.Approved && !c.Released && c.Refunded == 0 }
+// live reports that the charge moved or holds money, as far as the reader is
+// concerned: what the shop refunds later was charged all the same.
+func (c charge) live() bool { return c.Approved && !c.Reversed && !c.Released && c.Refunded == 0 }
 
 // authorization is everything known under one natural key.
 type authorization struct {
@@ -122,6 +146,7 @@ type authorization struct {
 	ChargeID   string             `json:"chargeId,omitempty"` // also of a declined charge
 	IntentID   string             `json:"intentId,omitempty"`
 	Offline    bool               `json:"offline"`
+	RescuedBy  string             `json:"rescuedBy,omitempty"` // who submitted first, if not the reader: another one's id, or operator
 	Reversal   *platform.Reversal `json:"reversal,omitempty"`
 	AtMs       int64              `json:"atMs"`
 }
@@ -139,13 +164,13 @@ type replay struct {
 	Path string          `json:"path"`
 	Form string          `json:"form"` // hash
 	Body json.RawMessage `json:"body"`
+	AtMs int64           `json:"atMs,omitempty"`
 }
 
 // faults are the switches.
 type faults struct {
-	Unreachable    bool `json:"unreachable"`
-	LoseNextAnswer bool `json:"loseNextAnswer"`
-	AnswersLost    int  `json:"answersLost"`
+	Faults
+	AnswersLost int `json:"answersLost"`
 }
 
 // counters are facts for tests.
@@ -160,6 +185,8 @@ func (location) kind() string       { return "location" }
 func (o location) key() string      { return o.ID }
 func (configuration) kind() string  { return "configuration" }
 func (o configuration) key() string { return o.ID }
+func (settings) kind() string       { return "settings" }
+func (o settings) key() string      { return cmp.Or(o.Location, accountSettings) }
 func (reader) kind() string         { return "reader" }
 func (o reader) key() string        { return o.ID }
 func (token) kind() string          { return "token" }
@@ -180,12 +207,16 @@ func (usedCryptogram) kind() string { return "cryptogram" }
 func (o usedCryptogram) key() string {
 	return o.Card + "." + o.ATC
 }
-func (replay) kind() string   { return "replay" }
-func (o replay) key() string  { return o.Key }
-func (faults) kind() string   { return "faults" }
-func (faults) key() string    { return "faults" }
-func (counters) kind() string { return "counters" }
-func (counters) key() string  { return "counters" }
+func (refund) kind() string     { return "refund" }
+func (o refund) key() string    { return o.ID }
+func (forgetting) kind() string { return "forgetting" }
+func (forgetting) key() string  { return "forgetting" }
+func (replay) kind() string     { return "replay" }
+func (o replay) key() string    { return o.Key }
+func (faults) kind() string     { return "faults" }
+func (faults) key() string      { return "faults" }
+func (counters) kind() string   { return "counters" }
+func (counters) key() string    { return "counters" }
 
 // decodeObject is the inverse of encoding an object under its kind.
 func decodeObject(kind string, value []byte) (object, error) {
@@ -196,6 +227,12 @@ func decodeObject(kind string, value []byte) (object, error) {
 		return decodeAs[location](value)
 	case "configuration":
 		return decodeAs[configuration](value)
+	case "settings":
+		return decodeAs[settings](value)
+	case "refund":
+		return decodeAs[refund](value)
+	case "forgetting":
+		return decodeAs[forgetting](value)
 	case "reader":
 		return decodeAs[reader](value)
 	case "token":

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"smartreader/firmware/platform"
 )
 
 // stripeError is a refusal in the public API's form.
@@ -133,9 +135,13 @@ func (s *Sandbox) publicHandler() http.Handler {
 		"POST /v1/terminal/locations/{id}":      postLocation,
 		"POST /v1/terminal/configurations":      postConfiguration,
 		"POST /v1/terminal/configurations/{id}": postConfiguration,
+		"GET /v1/refunds":                       listRefunds,
+		"GET /v1/refunds/{id}":                  getRefund,
+		"POST /v1/refunds":                      postRefund,
 	} {
 		mux.HandleFunc(pattern, s.publicly(h))
 	}
+	mux.HandleFunc("POST "+platform.PathOperatorRescues, s.operatorRescue)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		answerError(w, &stripeError{http.StatusNotFound, "invalid_request_error", "", fmt.Sprintf("Unrecognized request URL (%s: %s). The sandbox has only part of the API.", r.Method, r.URL.Path), ""})
 	})
@@ -148,8 +154,7 @@ func (s *Sandbox) publicly(h func(*tx, query) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Request-Id", "req_"+rand.Text()[:14])
 		if !authorized(r) {
-			w.Header().Set("WWW-Authenticate", `Basic realm="Smartreader sandbox"`)
-			answerError(w, &stripeError{http.StatusUnauthorized, "invalid_request_error", "", "Invalid API Key provided; the sandbox knows " + APIKey + ".", ""})
+			answerUnauthorized(w)
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
@@ -186,11 +191,19 @@ func authorized(r *http.Request) bool {
 	return subtle.ConstantTimeCompare([]byte(key), []byte(APIKey)) == 1
 }
 
+func answerUnauthorized(w http.ResponseWriter) {
+	w.Header().Set("WWW-Authenticate", `Basic realm="Smartreader sandbox"`)
+	answerError(w, &stripeError{http.StatusUnauthorized, "invalid_request_error", "", "Invalid API Key provided; the sandbox knows " + APIKey + ".", ""})
+}
+
 // once runs h, or returns what it answered under the same key. The answer is
 // stored with the changes it tells of.
 func (s *Sandbox) once(key, path string, q query, h func(*tx, query) (any, error)) (body []byte, replayed bool, err error) {
 	sum := sha256.Sum256([]byte(q.params.Encode()))
 	form := hex.EncodeToString(sum[:])
+	if err := s.settle(); err != nil {
+		return nil, false, err
+	}
 	err = s.update(func(t *tx) error {
 		if known, ok := t.replays.get(key); ok {
 			if known.Path != path || known.Form != form {
@@ -207,7 +220,7 @@ func (s *Sandbox) once(key, path string, q query, h func(*tx, query) (any, error
 			return err
 		}
 		if key != "" {
-			t.put(replay{Key: key, Path: path, Form: form, Body: body})
+			t.put(replay{Key: key, Path: path, Form: form, Body: body, AtMs: t.atMs})
 		}
 		return nil
 	})

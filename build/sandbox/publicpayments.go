@@ -43,7 +43,7 @@ func renderIntent(st *state, o intent, expand bool) any {
 		"amount":                 o.Amount,
 		"amount_capturable":      o.AmountCapturable,
 		"amount_received":        o.AmountReceived,
-		"amount_details":         map[string]any{"tip": map[string]any{}},
+		"amount_details":         map[string]any{"tip": tipOf(o)},
 		"canceled_at":            canceledAt,
 		"cancellation_reason":    nullable(o.Canceled),
 		"capture_method":         o.CaptureMethod,
@@ -66,6 +66,13 @@ func renderIntent(st *state, o intent, expand bool) any {
 	}
 }
 
+func tipOf(o intent) map[string]any {
+	if o.AmountTip == 0 {
+		return map[string]any{}
+	}
+	return map[string]any{"amount": o.AmountTip}
+}
+
 func renderCharge(st *state, c charge) any {
 	o, _ := st.intents.get(c.IntentID)
 	status, failure := "succeeded", any(nil)
@@ -78,9 +85,9 @@ func renderCharge(st *state, c charge) any {
 		outcome["network_status"], outcome["type"] = "declined_by_network", "issuer_declined"
 		outcome["reason"], outcome["seller_message"] = c.DeclineCode, c.Message
 	}
+	refunded := c.Refunded + c.Returned
 	// A released authorization is shown as the public API shows a canceled
 	// one: refunded in full, never captured.
-	refunded := c.Refunded
 	if c.Released {
 		refunded = c.Amount
 	}
@@ -109,7 +116,7 @@ func renderCharge(st *state, c charge) any {
 			"type":         "card_present",
 			"card_present": renderCard(c),
 		},
-		"refunded": refunded > 0,
+		"refunded": refunded > 0 && refunded >= max(c.Captured, 1),
 		"status":   status,
 	}
 }

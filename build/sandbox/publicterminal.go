@@ -135,7 +135,7 @@ func postLocation(t *tx, q query) (any, error) {
 		}
 		l.Configuration = id
 	}
-	l.UpdatedAtMs = t.atMs
+	l.UpdatedAtMs = t.stamp()
 	t.put(l)
 	return renderLocation(l), nil
 }
@@ -185,7 +185,7 @@ func getConfiguration(t *tx, q query) (any, error) {
 
 // postConfiguration creates a configuration, or with an id changes one.
 func postConfiguration(t *tx, q query) (any, error) {
-	if err := q.allow("name", "offline[enabled]"); err != nil {
+	if err := q.allow("name", "offline", "offline[enabled]"); err != nil {
 		return nil, err
 	}
 	c := configuration{ID: newID("tmc_"), CreatedAtMs: t.atMs}
@@ -201,6 +201,13 @@ func postConfiguration(t *tx, q query) (any, error) {
 		}
 		c.Name = name
 	}
+	// An empty offline unsets it: the account's default holds again.
+	if q.params.Has("offline") {
+		if q.params.Get("offline") != "" {
+			return nil, badRequest("", "offline", "Invalid object")
+		}
+		c.Offline = nil
+	}
 	enabled, err := q.boolean("offline[enabled]")
 	if err != nil {
 		return nil, err
@@ -208,7 +215,7 @@ func postConfiguration(t *tx, q query) (any, error) {
 	if enabled != nil {
 		c.Offline = enabled
 	}
-	c.UpdatedAtMs = t.atMs
+	c.UpdatedAtMs = t.stamp()
 	t.put(c)
 	return renderConfiguration(c), nil
 }

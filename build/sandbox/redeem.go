@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	tokenLifeMs      = 5 * 60 * 1000
-	credentialLifeMs = 30 * 24 * 3600 * 1000
+	tokenLifeMs      = 5 * 60 * 1000 // a connection token works once, for five minutes
+	credentialLifeMs = 30 * dayMs
 )
 
 // redeem uses up a connection token. The token is spent on disk before the

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"smartreader/emvkernel"
@@ -59,6 +60,10 @@ type Sandbox struct {
 	public gate
 	device gate
 
+	// As the faults have it, for connections and the clock.
+	wrong, plain atomic.Bool
+	clockMs      atomic.Int64
+
 	mu       sync.Mutex // guards what follows: one request decides at a time
 	state    *state
 	journal  *journal
@@ -102,11 +107,11 @@ func New(opts Options) (*Sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.applyFaults()
 	if err := s.open(); err != nil {
 		s.journal.close()
 		return nil, err
 	}
-	s.applyFaults()
 	return s, nil
 }
 
@@ -186,18 +191,27 @@ func (s *Sandbox) Run(ctx context.Context) error {
 	clients := x509.NewCertPool()
 	clients.AddCert(s.keys.ca)
 	tlsConfig := &tls.Config{
-		MinVersion:   tls.VersionTLS13,
-		Certificates: []tls.Certificate{s.keys.server},
-		ClientAuth:   tls.VerifyClientCertIfGiven, // activation comes without; every other handler asks for one
-		ClientCAs:    clients,
-		NextProtos:   []string{"http/1.1"},
-		Time:         s.opts.Now,
+		MinVersion: tls.VersionTLS13,
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			if s.wrong.Load() {
+				return &s.keys.stranger, nil
+			}
+			return &s.keys.server, nil
+		},
+		SessionTicketsDisabled: true, // a resumed session would not show the certificate
+
+		ClientAuth: tls.VerifyClientCertIfGiven, // activation comes without; every other handler asks for one
+		ClientCAs:  clients,
+		NextProtos: []string{"http/1.1"},
+		Time:       s.now,
 	}
 	public := s.server(s.publicHandler())
-	device := s.server(s.deviceHandler())
+	device := s.server(s.faulty(s.deviceHandler()))
 	ended := make(chan error, 2)
 	go func() { ended <- public.Serve(s.public.listen(s.opts.Public)) }()
-	go func() { ended <- device.Serve(tls.NewListener(s.device.listen(s.opts.Device), tlsConfig)) }()
+	go func() {
+		ended <- device.Serve(&deviceListener{s.device.listen(s.opts.Device), tlsConfig, s.plain.Load})
+	}()
 
 	var failed error
 	running := 2

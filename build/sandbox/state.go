@@ -3,6 +3,7 @@ package sandbox
 import (
 	"cmp"
 	"slices"
+	"strings"
 )
 
 // table holds the objects of one type in order of creation.
@@ -26,6 +27,17 @@ func (t *table[T]) set(o T) {
 	t.byKey[o.key()] = o
 }
 
+// drop removes what old says.
+func (t *table[T]) drop(old func(T) bool) {
+	t.order = slices.DeleteFunc(t.order, func(key string) bool {
+		if !old(t.byKey[key]) {
+			return false
+		}
+		delete(t.byKey, key)
+		return true
+	})
+}
+
 // all returns the objects, oldest first.
 func (t *table[T]) all() []T {
 	out := make([]T, len(t.order))
@@ -41,6 +53,7 @@ type state struct {
 	account        account
 	locations      table[location]
 	configurations table[configuration]
+	settings       table[settings]
 	readers        table[reader]
 	tokens         table[token]
 	revocations    table[revocation]
@@ -51,10 +64,12 @@ type state struct {
 	authorizations table[authorization]
 	cryptograms    table[usedCryptogram]
 	replays        table[replay]
+	refunds        table[refund]
 	faults         faults
 	counters       counters
 
 	intentBySecret map[string]string // client secret -> id
+	stamped        int64             // newest stamp of what configurations are made from
 }
 
 func newState() *state {
@@ -67,14 +82,21 @@ func (s *state) set(o object) {
 		s.account = o
 	case location:
 		s.locations.set(o)
+		s.stamped = max(s.stamped, o.UpdatedAtMs)
 	case configuration:
 		s.configurations.set(o)
+		s.stamped = max(s.stamped, o.UpdatedAtMs)
+	case settings:
+		s.settings.set(o)
+		s.stamped = max(s.stamped, o.UpdatedAtMs)
 	case reader:
 		s.readers.set(o)
+		s.stamped = max(s.stamped, o.UpdatedAtMs)
 	case token:
 		s.tokens.set(o)
 	case revocation:
 		s.revocations.set(o)
+		s.stamped = max(s.stamped, o.AtMs)
 	case posKey:
 		s.posKeys.set(o)
 	case intent:
@@ -90,6 +112,11 @@ func (s *state) set(o object) {
 		s.cryptograms.set(o)
 	case replay:
 		s.replays.set(o)
+	case refund:
+		s.refunds.set(o)
+	case forgetting:
+		s.aliases.drop(func(a alias) bool { return strings.HasPrefix(a.Name, keyAlias("")) && a.AtMs < o.BeforeMs })
+		s.replays.drop(func(r replay) bool { return r.AtMs < o.BeforeMs })
 	case faults:
 		s.faults = o
 	case counters:

@@ -38,14 +38,19 @@ func (s *Sandbox) submission(offline bool) func(http.ResponseWriter, *http.Reque
 // submit returns the verdict as it is sent, and whether the answer is to be
 // lost on the way.
 func (s *Sandbox) submit(c caller, q platform.Submission) (verdict []byte, lost bool, err error) {
-	p, err := s.unseal(c, q)
+	p, err := s.unseal(c, q, func(header seal.Header) error { return checkProof(c, q, header) })
 	if err != nil {
 		return nil, false, err
 	}
+	return s.resolve(p)
+}
+
+// resolve gives the verdict of the natural key: the first one, or a new one.
+func (s *Sandbox) resolve(p *opened) (verdict []byte, lost bool, err error) {
 	defer clear(p.plaintext)
 	err = s.update(func(t *tx) error {
 		count := t.counters
-		if known, ok := t.authorizations.get(q.NaturalKey); ok {
+		if known, ok := t.authorizations.get(p.naturalKey); ok {
 			if known.Facts != "" && known.Facts != p.facts {
 				return refused(http.StatusConflict, platform.CodeNaturalKeyConflict, "the natural key was used for another payment")
 			}
@@ -59,8 +64,8 @@ func (s *Sandbox) submit(c caller, q platform.Submission) (verdict []byte, lost 
 			count.Processed++
 		}
 		t.put(count)
-		if f := t.faults; f.LoseNextAnswer {
-			f.LoseNextAnswer = false
+		if f := t.faults; f.LoseAnswers > 0 {
+			f.LoseAnswers--
 			f.AnswersLost++
 			t.put(f)
 			lost = true
@@ -80,11 +85,13 @@ type opened struct {
 	facts      string
 	offline    bool
 	storedAtMs int64
+	rescuedBy  string // as in authorization
 }
 
-// unseal opens the envelope and checks who sealed it for what. Its refusals
-// leave no trace: nothing in the request can be trusted yet.
-func (s *Sandbox) unseal(c caller, q platform.Submission) (*opened, error) {
+// unseal opens the envelope and checks who sealed it for what; prove checks the
+// journal entry against its header. Its refusals leave no trace: nothing in the
+// request can be trusted yet.
+func (s *Sandbox) unseal(c caller, q platform.Submission, prove func(seal.Header) error) (*opened, error) {
 	key, err := platform.ParseNaturalKey(q.NaturalKey)
 	if err != nil {
 		return nil, invalid("naturalKey: not of the form reader.sequence.ATC.cryptogram")
@@ -103,7 +110,7 @@ func (s *Sandbox) unseal(c caller, q platform.Submission) (*opened, error) {
 		clear(plaintext)
 		return nil, refused(http.StatusUnprocessableEntity, platform.CodeEnvelopeUnreadable, "the envelope's header is malformed")
 	}
-	if err := checkProof(c, q, header); err != nil {
+	if err := prove(header); err != nil {
 		clear(plaintext)
 		return nil, err
 	}
@@ -181,7 +188,7 @@ func (s *Sandbox) reverse(c caller, q platform.ReversalRequest) (any, error) {
 		answer = platform.Reversal{NaturalKey: q.NaturalKey, Outcome: platform.ReversalNothing, ChargeID: a.ChargeID}
 		verdict := platform.Verdict{
 			NaturalKey: q.NaturalKey, Status: platform.StatusFailed, Code: platform.CodeReversed,
-			Message: "reversed by the reader", Reversed: true,
+			Message: "reversed by the reader", Reversed: true, Rescued: a.RescuedBy != "",
 		}
 		if !known {
 			a = authorization{NaturalKey: q.NaturalKey, ReaderID: key.ReaderID, Sequence: key.Sequence, AtMs: t.atMs}
@@ -190,7 +197,7 @@ func (s *Sandbox) reverse(c caller, q platform.ReversalRequest) (any, error) {
 			o, _ := t.intents.get(a.IntentID)
 			undone := t.undo(&o)
 			answer.Outcome = platform.ReversalReleased
-			if undone.Refunded > 0 {
+			if undone.Captured > 0 {
 				answer.Outcome = platform.ReversalRefunded
 			}
 			verdict.ChargeID, verdict.Intent = undone.ID, &o.PaymentIntent

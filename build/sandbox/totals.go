@@ -23,6 +23,12 @@ type Totals struct {
 	Deferred   Sum `json:"deferred"`   // the part of Approved that was taken offline
 	Failed     int `json:"failed"`     // submissions refused for ever, without a charge
 	Duplicates int `json:"duplicates"` // live charges beyond the first of a payment; always 0
+	Refunds    Sum `json:"refunds"`    // by the public API, failed ones left out; their charges stay approved
+	Rescued    int `json:"rescued"`    // submitted first by somebody else than the reader
+
+	// PerPayment counts payments by their number of live charges. Eight orders
+	// stay eight charges: {"1": 8}, besides those without any under "0".
+	PerPayment map[int]int `json:"perPayment"`
 
 	Submissions int `json:"submissions"` // decided
 	Repeats     int `json:"repeats"`     // answered with an earlier verdict
@@ -31,7 +37,10 @@ type Totals struct {
 
 // Totals counts all charges.
 func (s *Sandbox) Totals() Totals {
-	var sum Totals
+	sum := Totals{PerPayment: make(map[int]int)}
+	if err := s.settle(); err != nil {
+		s.log.Error("refunds not settled", "err", err)
+	}
 	s.view(func(st *state) {
 		live := make(map[string]int)
 		for _, c := range st.charges.all() {
@@ -54,6 +63,17 @@ func (s *Sandbox) Totals() Totals {
 		for _, a := range st.authorizations.all() {
 			if a.ChargeID == "" && a.Facts != "" {
 				sum.Failed++
+			}
+			if a.RescuedBy != "" {
+				sum.Rescued++
+			}
+		}
+		for _, o := range st.intents.all() {
+			sum.PerPayment[live[o.ID]]++
+		}
+		for _, r := range st.refunds.all() {
+			if !r.Failed {
+				sum.Refunds.add(r.Currency, r.Amount)
 			}
 		}
 		sum.Submissions = st.counters.Processed

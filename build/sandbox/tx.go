@@ -15,11 +15,15 @@ type tx struct {
 
 func (t *tx) put(o object) { t.changed = append(t.changed, o) }
 
+// stamp is a time for what configurations are made from. It rises with every
+// change, whatever the clock does: readers take no older configuration.
+func (t *tx) stamp() int64 { return max(t.atMs, t.stamped+1) }
+
 // update runs f alone and makes its changes durable before it returns.
 func (s *Sandbox) update(f func(*tx) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t := &tx{state: s.state, atMs: s.opts.Now().UnixMilli()}
+	t := &tx{state: s.state, atMs: s.now().UnixMilli()}
 	if err := f(t); err != nil {
 		return err
 	}

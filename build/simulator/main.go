@@ -20,12 +20,46 @@ const usage = `Usage:
 
   While it runs, from another terminal (with -control if it is not at the default address):
   simulator card list                   the cards there are, and what each is for
-  simulator card insert NAME            put a card in (it stays until removed)
+  simulator card insert NAME            put a card in (it stays until removed); a test card number does, too
   simulator card remove                 take the card out
   simulator net cut | net restore       cut or restore the internet of reader and shop
-  simulator fault lose-next-answer      the platform decides the next payment, and its answer is lost
   simulator screen FILE.png             save what the reader's screen shows
   simulator status                      reader, card, faults and the platform's totals, as JSON
+
+  How the reader behaves; what is not named stays as it is, and all of it is printed:
+  simulator simulate
+    -card NAME|NUMBER|none              present this card by itself at every payment
+    -tip AMOUNT                         the cardholder adds a tip, in minor units
+    -offline-enabled=false              as if the Location did not allow offline payments
+    -update KIND                        available, none, required, requiredForOffline, lowBattery,
+                                        lowBatterySucceedConnect, random
+    -inputs succeeded|timeout           how forms end
+    -skip none|all                      the cardholder skips what may be skipped
+    -offline-mode MODE                  the reader's internet: disabled (it works), offlineImmediate,
+                                        offlineTimeout, offlineIntermittent
+    -sdk-mode MODE                      the same for the POS's side
+
+  What goes wrong at the platform:
+  simulator fault latency MIN MAX       answers take that long (200ms, 2s)
+  simulator fault http STATUS [TIMES]   answers with this status; without TIMES until it is cleared
+  simulator fault rate-limit SECONDS [TIMES]
+                                        answers "too many requests", try again after so many seconds
+  simulator fault reset [TIMES]         connections break in the middle of an answer
+  simulator fault lose-next-answer [TIMES]
+                                        payments are decided, and the answers are lost
+  simulator fault wrong-certificate on|off
+                                        the platform's certificate is of another authority
+  simulator fault captive-portal on|off [html|redirect|plain]
+                                        a page, a redirect, or plain HTTP instead of the platform
+  simulator fault forget-keys           old idempotency keys expire now
+  simulator fault clock OFFSET          the platform's clock is wrong by that much (-24h)
+  simulator fault clear                 all of that is over
+
+  A script (-script FILE) does the same without another terminal. Each line is a time since the
+  reader is ready, and one of the commands above; the simulator ends if one fails:
+    5s     net cut
+    20s    fault lose-next-answer
+    20.5s  net restore                  # and forwarding begins
 
 Test cards and test mode only. Nothing here can charge a real card.
 

@@ -24,6 +24,8 @@ type options struct {
 	serial      string
 	autoCard    string
 	acceptLoss  string
+	seed        uint64
+	script      string
 	demo        string
 	json        bool
 	verbose     bool
@@ -43,7 +45,9 @@ func (o *options) register(f *flag.FlagSet) {
 	f.StringVar(&o.platformCA, "platform-ca", "", "PEM `file` with the root certificate of -platform")
 	f.StringVar(&o.code, "code", "simulated-s700", "registration `code`, used at the first start")
 	f.StringVar(&o.serial, "serial", "SIM-0001", "serial `number` of the simulated reader")
-	f.StringVar(&o.autoCard, "auto", "", "put this `card` in whenever a payment asks for one, and take it out afterwards")
+	f.StringVar(&o.autoCard, "auto", "", "put this `card` in whenever a payment asks for one, and take it out afterwards (see: simulate -card)")
+	f.Uint64Var(&o.seed, "seed", 1, "`number` that decides what is random in the simulation; the same number, the same behaviour")
+	f.StringVar(&o.script, "script", "", "play the commands in this `file`: each line a time and a command, as in \"5s net cut\"")
 	f.StringVar(&o.acceptLoss, "accept-loss", "", "go on although the ledger is damaged; give the `reason`, it is signed into the ledger")
 	f.StringVar(&o.demo, "demo", "", "play a `story` and check it: outage")
 	f.BoolVar(&o.json, "json", false, "print for machines")

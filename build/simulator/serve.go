@@ -9,7 +9,6 @@ import (
 	"image/png"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -17,14 +16,16 @@ import (
 	"smartreader/build/bench"
 	"smartreader/build/sandbox"
 	"smartreader/firmware/platform"
-	"smartreader/firmware/reader"
 	"smartreader/hal/sim"
-	"smartreader/lan/wire"
 )
 
 // serve runs the parts asked for until ctx is done or one of them fails.
 func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	if err := o.check(); err != nil {
+		return err
+	}
+	script, err := readScript(o.script)
+	if err != nil {
 		return err
 	}
 	level := slog.LevelWarn
@@ -58,35 +59,10 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
 			return err
 		}
 		defer board.HAL.Close()
-		cards, err := bench.OpenCards(filepath.Join(o.dir, "cards.json"))
+		ready, err := startReader(ctx, o, board, ca, &at, &control, parts, log)
 		if err != nil {
 			return err
 		}
-		control.Cards, control.Slot = cards, board.Tray
-		control.Screen = func(context.Context) ([]byte, error) { return encode(board.Screen.Frame()) }
-		hardware := *board.HAL
-		if o.autoCard != "" {
-			if !cards.Known(o.autoCard) {
-				return bench.Usagef("-auto: there is no card %q; see: simulator card list", o.autoCard)
-			}
-			hardware.Contact = &autoSlot{Tray: board.Tray, cards: cards, name: o.autoCard}
-		}
-		listener, err := bench.Listen(o.listen, "-listen")
-		if err != nil {
-			return err
-		}
-		ready := make(chan struct{})
-		parts.Run("reader", func() error {
-			return reader.Run(ctx, hardware, reader.Options{
-				Dir: filepath.Join(o.dir, "reader"), Listener: listener,
-				PlatformURL: o.platformURL, PlatformCA: ca, RegistrationCode: o.code, DeviceType: "simulated_stripe_s700",
-				Link: deskLink(), CardTimeout: o.cardTimeout, AuthorizeTimeout: o.authorizeTimeout, AcceptLoss: o.acceptLoss, Log: log,
-				Ready: func(addr net.Addr, id string) {
-					at.ReaderID, at.POS = id, "wss://"+addr.String()+wire.Path
-					close(ready)
-				},
-			})
-		})
 		select {
 		case <-ready:
 		case <-ctx.Done():
@@ -102,6 +78,9 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	parts.Serve(ctx, "control API", listener, control.Handler())
 	if err := announce(stdout, at, o); err != nil {
 		parts.Stop(err)
+	}
+	if script != nil {
+		parts.Run("script", func() error { return play(ctx, script, at.Control, stderr) })
 	}
 	return parts.Wait(ctx)
 }

@@ -55,6 +55,8 @@ func TestUsage(t *testing.T) {
 		"no CA":            {[]string{"-data", dir, "-platform", "https://x"}, "-platform-ca"},
 		"control for all":  {[]string{"-data", dir, "-sandbox-only", "-public", "127.0.0.1:0", "-device", "127.0.0.1:0", "-control", "0.0.0.0:0"}, "loopback"},
 		"unknown auto":     {[]string{"-data", dir, "-public", "127.0.0.1:0", "-device", "127.0.0.1:0", "-auto", "library-card"}, "library-card"},
+		"no script":        {[]string{"-data", dir, "-script", filepath.Join(dir, "missing")}, "missing"},
+		"unknown fault":    {[]string{"fault", "sunspots"}, "sunspots"},
 		"public for all":   {[]string{"-data", dir, "-public", ":0"}, "loopback"},
 		"demo and command": {[]string{"-demo", "outage", "status"}, "status"},
 	} {

@@ -1,6 +1,8 @@
 package emvtest
 
 import (
+	"bytes"
+
 	"smartreader/emvkernel/apdu"
 	"smartreader/emvkernel/tlv"
 )
@@ -93,7 +95,7 @@ func approves(arc [2]byte) bool {
 	return false
 }
 
-// getChallenge answers GET CHALLENGE (EMV Book 3, 6.5.6).
+// getChallenge answers GET CHALLENGE (EMV Book 3, 6.5.6): once for each enciphered PIN.
 func (c *Card) getChallenge(cmd apdu.Command) apdu.Response {
 	switch {
 	case len(cmd.Data) > 0:
@@ -101,5 +103,6 @@ func (c *Card) getChallenge(cmd apdu.Command) apdu.Response {
 	case cmd.P1 != 0 || cmd.P2 != 0:
 		return status(apdu.WrongP1P2)
 	}
-	return success(c.state.draw(c.profile.Name, 8))
+	c.session.challenge = c.state.draw(c.profile.Name, challengeBytes)
+	return success(bytes.Clone(c.session.challenge))
 }

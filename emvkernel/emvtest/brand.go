@@ -14,6 +14,8 @@ type brand struct {
 	label     string
 	preferred string
 	version   [2]byte // '9F08' of the card and '9F09' of the terminal
+	index     byte    // '8F': which of the RID's certification authority keys signs its issuers
+	national  bool    // may stand on another payment system's card, under its number
 
 	ca, issuer, icc keySize
 
@@ -29,8 +31,12 @@ type keySize struct {
 	exponent int
 }
 
-// caIndex is the same for all payment systems: only RID and index together name a key.
-const caIndex = 0xE7
+// caIndex is the same for all payment systems but one: only RID and index together name a key, and
+// Diners Club has the RID of Discover.
+const (
+	caIndex       = 0xE7
+	caIndexDiners = 0xE8
+)
 
 const commonDefaults = `
 sequence 01
@@ -52,7 +58,9 @@ cdol1 9F02:6 9F03:6 9F1A:2 95:5 5F2A:2 9A:3 9C:1 9F37:4
 first-ac arqc
 second-ac tc
 issuer approve
+pin 1234
 pin-tries 3
+pin-key shared
 `
 
 const (
@@ -97,6 +105,32 @@ var brands = []*brand{
 		ca: keySize{1152, 3}, issuer: keySize{1024, 3}, icc: keySize{640, 3},
 		defaults: "oda dda\nformat 80\nstatic-tag-list yes\n" + cdol2External,
 	},
+	{
+		name: "diners", rid: [5]byte{0xA0, 0, 0, 0x01, 0x52}, aid: "A0000001523010",
+		label: "DINERS CLUB", preferred: "Diners Club", version: [2]byte{0x00, 0x01}, index: caIndexDiners,
+		ca: keySize{1408, 3}, issuer: keySize{1152, 3}, icc: keySize{896, 3},
+		defaults: "oda dda\nformat 77\n" + cdol2External,
+	},
+	{
+		name: "interac", rid: [5]byte{0xA0, 0, 0, 0x02, 0x77}, aid: "A0000002771010",
+		label: "INTERAC", preferred: "Interac", version: [2]byte{0x00, 0x01}, national: true,
+		ca: keySize{1408, 3}, issuer: keySize{1152, 3}, icc: keySize{896, 3},
+		defaults: "country 124\ncurrency 124\nlanguage enfr\noda cda\nformat 77\nstatic-tag-list yes\n" + cdol2External,
+	},
+	{
+		name: "eftpos_au", rid: [5]byte{0xA0, 0, 0, 0x03, 0x84}, aid: "A00000038410",
+		label: "eftpos SAV", preferred: "eftpos Savings", version: [2]byte{0x00, 0x01}, national: true,
+		ca: keySize{1152, 3}, issuer: keySize{1024, 3}, icc: keySize{768, 3},
+		defaults: "country 036\ncurrency 036\noda dda\nformat 77\n" + cdol2External,
+	},
+}
+
+// key returns the index of the brand's certification authority key.
+func (b *brand) key() byte {
+	if b.index != 0 {
+		return b.index
+	}
+	return caIndex
 }
 
 func brandNamed(name string) *brand {
@@ -130,12 +164,18 @@ func brandOfNumber(pan string) *brand {
 	}
 	between := func(n, low, high int) bool { return prefix(n) >= low && prefix(n) <= high }
 	switch {
+	case between(6, 450644, 450644):
+		return brandNamed("interac")
+	case between(6, 628000, 628000):
+		return brandNamed("eftpos_au")
 	case between(1, 4, 4):
 		return brandNamed("visa")
 	case between(2, 51, 55), between(4, 2221, 2720):
 		return brandNamed("mastercard")
 	case between(2, 34, 34), between(2, 37, 37):
 		return brandNamed("amex")
+	case between(3, 300, 305), between(4, 3095, 3095), between(2, 36, 36), between(2, 38, 39):
+		return brandNamed("diners")
 	case between(4, 6011, 6011), between(3, 644, 649), between(2, 65, 65):
 		return brandNamed("discover")
 	case between(4, 3528, 3589):

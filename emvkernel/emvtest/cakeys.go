@@ -2,14 +2,14 @@ package emvtest
 
 import "smartreader/emvkernel/oda"
 
-// CAKeys returns the public keys of the test certification authorities, one per payment system. They
-// are the keys a production terminal must never have.
+// CAKeys returns the public keys of the test certification authorities, one per payment system.
+// They are the keys a production terminal must never have.
 func CAKeys() []oda.CAKey {
 	var keys []oda.CAKey
 	for _, b := range brands {
 		k := findKey(b.caSpec())
 		key := oda.CAKey{
-			RID: b.rid, Index: caIndex,
+			RID: b.rid, Index: b.key(),
 			Modulus: k.modulus(), Exponent: k.exponent(),
 			Expiry: "2049-12",
 		}

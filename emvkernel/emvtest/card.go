@@ -44,6 +44,8 @@ type session struct {
 	generated  int // GENERATE ACs answered
 	arqc       [8]byte
 	ddaDone    bool
+	challenge  []byte // of the last command, if that was GET CHALLENGE
+	pin        pinResult
 	externally bool // EXTERNAL AUTHENTICATE was answered
 	issuer     verdict
 }
@@ -171,10 +173,14 @@ var commands = map[byte]struct {
 	apdu.INSExternalAuthenticate: {0x00, (*Card).externalAuthenticate},
 	apdu.INSGetData:              {0x80, (*Card).getData},
 	apdu.INSGetChallenge:         {0x00, (*Card).getChallenge},
+	apdu.INSVerify:               {0x00, (*Card).verify},
 }
 
 func (c *Card) run(cmd apdu.Command) apdu.Response {
 	entry, ok := commands[cmd.INS]
+	if cmd.INS != apdu.INSVerify {
+		c.session.challenge = nil // good for the very next command only
+	}
 	switch {
 	case !ok:
 		return status(apdu.INSNotSupported)

@@ -33,7 +33,7 @@ func TestWrongCommands(t *testing.T) {
 		{"nothing", nil, apdu.WrongLength},
 		{"three bytes", []byte{0, 0xA4, 4}, apdu.WrongLength},
 		{"length beyond the command", []byte{0, 0xA4, 4, 0, 7, 1, 2}, apdu.WrongLength},
-		{"unknown instruction", []byte{0, 0x20, 0, 0x80}, apdu.INSNotSupported},
+		{"unknown instruction", []byte{0, 0x22, 0, 0x80}, apdu.INSNotSupported},
 		{"class of another", []byte{0x80, 0xA4, 4, 0, 5, 1, 2, 3, 4, 5, 0}, apdu.CLANotSupported},
 		{"select by identifier", []byte{0, 0xA4, 0, 0, 5, 1, 2, 3, 4, 5, 0}, apdu.WrongP1P2},
 		{"select a short name", []byte{0, 0xA4, 4, 0, 4, 0xA0, 0, 0, 0, 0}, apdu.WrongLength},
@@ -43,6 +43,7 @@ func TestWrongCommands(t *testing.T) {
 		{"data without selection", []byte{0x80, 0xCA, 0x9F, 0x36, 0}, apdu.ConditionsOfUse},
 		{"cryptogram without selection", []byte{0x80, 0xAE, 0x80, 0, 1, 0, 0}, apdu.ConditionsOfUse},
 		{"signature without selection", []byte{0, 0x88, 0, 0, 4, 1, 2, 3, 4, 0}, apdu.ConditionsOfUse},
+		{"PIN without selection", []byte{0, 0x20, 0, 0x80, 8, 0x24, 0x12, 0x34, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF}, apdu.ConditionsOfUse},
 		{"issuer without selection", []byte{0, 0x82, 0, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8}, apdu.ConditionsOfUse},
 	} {
 		if data, sw := d.raw(c.command...); sw != c.want || len(data) > 0 {

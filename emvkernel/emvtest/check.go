@@ -24,7 +24,7 @@ func (a *application) check() error {
 	if a.pan == "" {
 		return fmt.Errorf("the application has no card number; write a line \"pan 4242424242424242\"")
 	}
-	if brandOfNumber(string(a.pan)) != a.brand {
+	if b := brandOfNumber(string(a.pan)); b == nil || b != a.brand && !a.brand.national {
 		return fmt.Errorf("the card number does not begin like one of %s; change \"pan\" or the application's brand", a.brand.name)
 	}
 	if string(a.aid[:5]) != string(a.brand.rid[:]) {
@@ -51,6 +51,9 @@ func (a *application) check() error {
 			return fmt.Errorf("issuer-authentication second-ac needs 91:10 in cdol2")
 		}
 		return fmt.Errorf("cdol2 asks for 91:10; write \"issuer-authentication second-ac\"")
+	}
+	if a.ownPINKey && a.oda == "none" {
+		return fmt.Errorf("pin-key own needs an issuer certificate; write \"oda dda\", \"oda cda\" or \"oda sda\"")
 	}
 	if a.oda == "cda" && a.format == 0x80 {
 		return fmt.Errorf("a cda card answers in format 77; format 80 has no place for the signature")

@@ -16,9 +16,12 @@ var responseCodes = map[string]string{
 	"call_issuer":                     "01",
 	"expired_card":                    "54",
 	"generic_decline":                 "05",
+	"incorrect_pin":                   "55",
 	"insufficient_funds":              "51",
 	"invalid_number":                  "14",
 	"lost_card":                       "41",
+	"online_or_offline_pin_required":  "70",
+	"pin_try_exceeded":                "75",
 	"processing_error":                "96",
 	"stolen_card":                     "43",
 	"transaction_not_allowed":         "57",
@@ -41,11 +44,14 @@ func decline(code string) Decision {
 }
 
 // amountEndings decline by the last two digits of an amount, as with the well-known physical test card.
-// Its endings that ask for a PIN (.02, .03, .55, .75) approve here.
+// Its endings that ask for a PIN (.02, .03) ask it of who tapped; a card that was inserted has had its
+// cardholder verified, and they approve here.
 var amountEndings = map[int64]string{
 	1:  "call_issuer",
 	5:  "generic_decline",
+	55: "incorrect_pin",
 	65: "withdrawal_count_limit_exceeded",
+	75: "pin_try_exceeded",
 }
 
 // decideAmount applies amountEndings. The rule is about cents, so a currency without them, or with

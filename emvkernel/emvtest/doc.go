@@ -16,6 +16,10 @@
 // of the two; it has the methods a simulated slot needs (ATR, Exchange, Reset) and is a transceiver
 // for the kernel directly.
 //
+// Every simulated card of Stripe Terminal is among them, with its number: see [ByNumber] and
+// [ByPaymentMethod]. The PIN of all cards is 1234, for those whose list of verification methods has one.
+// A card that demands an online PIN (online_pin_cvm) cannot pay: the kernel does none.
+//
 // Cards are replayable: "random" numbers come from the seed and the draw counter in State.
 //
 // # Issuer

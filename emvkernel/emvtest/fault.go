@@ -9,6 +9,8 @@ const (
 	faultICCSignature     = "icc-certificate-signature"
 	faultICCExpired       = "icc-certificate-expired"
 	faultPANInCertificate = "pan-in-certificate"
+	faultPINSignature     = "pin-certificate-signature"
+	faultPINExpired       = "pin-certificate-expired"
 	faultStaticData       = "static-data"
 	faultStaticSignature  = "static-signature"
 	faultSDADSignature    = "sdad-signature"
@@ -30,6 +32,8 @@ var faults = []struct{ name, effect string }{
 	{faultICCSignature, "one bit of the card's certificate ('9F46') is wrong"},
 	{faultICCExpired, "the card's certificate expired in December 2019"},
 	{faultPANInCertificate, "the card's certificate is that of another card number"},
+	{faultPINSignature, "one bit of the certificate for enciphered PINs ('9F2D') is wrong; needs pin-key own"},
+	{faultPINExpired, "the certificate for enciphered PINs expired in December 2019; needs pin-key own"},
 	{faultStaticData, "a signed record was changed after signing"},
 	{faultStaticSignature, "one bit of the static signature ('93') is wrong"},
 	{faultSDADSignature, "one bit of every dynamic signature ('9F4B') is wrong"},

@@ -21,6 +21,8 @@ func TestEveryFaultShows(t *testing.T) {
 			text += "oda sda\n"
 		case faultCDACID, faultCDAHash:
 			text = mastercard
+		case faultPINSignature, faultPINExpired:
+			text += "pin-key own\n"
 		}
 		good, bad := transcript(t, text), transcript(t, text+"fault "+f.name+"\n")
 		if bytes.Equal(good, bad) {

@@ -11,7 +11,7 @@ package emvtest
 // 10 ARQC), b4 issuer authentication failed.
 // B3: b8 the last online transaction was not completed, b5 new card, b4 issuer authentication failed in
 // the last online transaction, b3 no issuer authentication after an online answer.
-// B4: b2 DDA was performed.
+// B4: b2 DDA was performed, b3 an offline PIN was checked, b4 it was wrong, b5 no tries are left.
 //
 // '12' is a label of this issuer and no payment system's version: what the cryptogram covers and the
 // key it is made with are as common EMV cards have them, but the response is by method 1 (EMV Book 2,
@@ -28,6 +28,9 @@ const (
 	cvrIssuerFailedLast = 0x08
 	cvrIssuerNotAsked   = 0x04
 	cvrDDAPerformed     = 0x02 // B4
+	cvrPINPerformed     = 0x04
+	cvrPINFailed        = 0x08
+	cvrPINBlocked       = 0x10
 )
 
 // cvrCode is the two-bit code of a cryptogram type in B2.
@@ -60,7 +63,21 @@ func (s *session) issuerApplicationData(kind acType, second bool, memory Applica
 	if s.ddaDone {
 		b4 |= cvrDDAPerformed
 	}
+	switch s.pin {
+	case pinRight:
+		b4 |= cvrPINPerformed
+	case pinWrong:
+		b4 |= cvrPINPerformed | cvrPINFailed
+	}
+	if s.app.triesLeft(memory) == 0 {
+		b4 |= cvrPINBlocked
+	}
 	return []byte{iadBytes - 1, iadKeyIndex, cryptogramVersion, cvrLength, b2, b3, b4}
+}
+
+// pinInIAD reports whether the card says that it was given the right PIN.
+func pinInIAD(iad []byte) bool {
+	return len(iad) == iadBytes && iad[6]&(cvrPINPerformed|cvrPINFailed) == cvrPINPerformed
 }
 
 // iadClaims reads back which first cryptogram an IAD belongs to; ok is false for one that is not this

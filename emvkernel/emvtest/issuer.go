@@ -32,7 +32,7 @@ const (
 	NotOnline
 	// Genuine: an ARQC this card computed, over exactly those values listed above. The cryptogram covers
 	// nothing else: CVM results, terminal and merchant, track 2, expiry date and name are no more proven
-	// than whoever sent them is trusted.
+	// than whoever sent them is trusted. For an offline PIN see CheckResult.PIN.
 	Genuine
 )
 
@@ -66,7 +66,11 @@ type CheckResult struct {
 	Cryptogram [8]byte
 	Amount     int64  // minor units, '9F02'
 	Currency   uint16 // ISO 4217 numeric
-	Decision   Decision
+	// PIN: the card was given the right offline PIN. That is the card's own word, covered by the
+	// cryptogram and false unless Genuine. Where the CVM results ('9F34') claim a PIN and this does not,
+	// somebody between terminal and card answered VERIFY.
+	PIN      bool
+	Decision Decision
 }
 
 // Issuer stands behind all test cards. It has no memory of payments; its methods may be called from any
@@ -125,6 +129,7 @@ func (i *Issuer) Check(acData []byte) (CheckResult, error) {
 	r.Verdict, r.Reason = p.verify(b)
 	r.Decision = decline("generic_decline")
 	if r.Verdict == Genuine {
+		r.PIN = pinInIAD(p.iad)
 		r.Decision = i.decide(p)
 	}
 	return r, nil
@@ -140,8 +145,13 @@ func (i *Issuer) Decide(number string, amount int64, currency uint16) Decision {
 }
 
 func (i *Issuer) decide(p payment) Decision {
-	if p.tvr[1]&0x40 != 0 {
+	switch {
+	case p.tvr[1]&0x40 != 0:
 		return decline("expired_card") // the terminal found so, and the card signed it
+	case p.tvr[2]&0xA0 == 0xA0:
+		return decline("pin_try_exceeded") // cardholder not verified, no tries left
+	case p.tvr[2]&0x80 != 0:
+		return decline("online_or_offline_pin_required")
 	}
 	return i.Decide(string(p.pan), p.amount, p.currency)
 }

@@ -217,6 +217,8 @@ func TestDecisions(t *testing.T) {
 	}{
 		{good, 1200, 840, ""}, {good, 1201, 840, "call_issuer"}, {good, 1205, 840, "generic_decline"},
 		{good, 1265, 840, "withdrawal_count_limit_exceeded"}, {good, 1202, 840, ""}, {good, 1201, 392, ""},
+		{good, 1255, 840, "incorrect_pin"}, {good, 1275, 840, "pin_try_exceeded"}, {good, 1203, 840, ""},
+		{"4000000000005126", 1200, 840, ""},
 		{"4000000000000002", 1200, 840, "generic_decline"},
 		{"4000000000009995", 1201, 840, "insufficient_funds"}, // the card decides before the amount
 		{"4000000000009987", 1200, 840, "lost_card"}, {"4000000000009979", 1200, 840, "stolen_card"},

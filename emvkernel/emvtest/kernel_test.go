@@ -46,7 +46,8 @@ func TestTerminalConfigIsValid(t *testing.T) {
 	for _, b := range brands {
 		found := false
 		for _, a := range cfg.Applications {
-			found = found || a.Brand == b.name
+			// Diners Club has no application of its own.
+			found = found || a.Brand == b.name || b.name == "diners" && a.Brand == "discover"
 		}
 		if !found {
 			t.Errorf("no application of %s", b.name)
@@ -72,6 +73,12 @@ func TestKernelWithEveryCard(t *testing.T) {
 	}
 	wants := map[string]want{
 		"visa": good, "visa-debit": good, "mastercard": good, "mastercard-debit": good, "amex": good,
+		"mastercard-prepaid": good, "amex2": good, "discover2": good, "diners": good, "diners-14": good,
+		"interac": good, "eftpos-au-debit": good, "eftpos-au-visa-debit": good, "eftpos-au-mastercard-debit": good,
+		"refund-fails": good,
+		// No PIN pad here, and their lists leave nothing else.
+		"offline-pin-cvm": declined("online_or_offline_pin_required"), "offline-pin-sca-retry": declined("online_or_offline_pin_required"),
+		"online-pin-cvm": declined("online_or_offline_pin_required"), "online-pin-sca-retry": declined("online_or_offline_pin_required"),
 		"discover": good, "jcb": good, "unionpay": good, "t0": good, "pse-less": good, "two-applications": good,
 		"offline-approves": good, "not-yet-valid": good,
 		"sda": unproven, "no-oda": unproven, "broken-dda": unproven, "broken-issuer-cert": unproven,
@@ -205,6 +212,7 @@ func TestKernelVelocity(t *testing.T) {
 func TestKernelWithEveryFault(t *testing.T) {
 	const visa = "application visa\npan 4242424242424242\n"
 	const mastercard = "application mastercard\npan 5555555555554444\n"
+	const pinOnly = "cvm enciphered-pin if-supported\npin-key own\n" // what it does to the PIN is tested in package emvkernel
 	type want struct {
 		text    string
 		outcome emvkernel.OutcomeKind
@@ -216,6 +224,8 @@ func TestKernelWithEveryFault(t *testing.T) {
 		faultICCSignature:     {visa, emvkernel.OnlineRequest, emvkernel.DDAFailed},
 		faultICCExpired:       {mastercard, emvkernel.OnlineRequest, emvkernel.CDAFailed},
 		faultPANInCertificate: {visa, emvkernel.OnlineRequest, emvkernel.DDAFailed},
+		faultPINSignature:     {visa + pinOnly, emvkernel.OnlineRequest, 0},
+		faultPINExpired:       {visa + pinOnly, emvkernel.OnlineRequest, 0},
 		faultStaticData:       {mastercard, emvkernel.OnlineRequest, emvkernel.CDAFailed},
 		faultStaticSignature:  {visa + "oda sda\n", emvkernel.OnlineRequest, emvkernel.SDAFailed},
 		faultSDADSignature:    {visa, emvkernel.OnlineRequest, emvkernel.DDAFailed},

@@ -21,7 +21,7 @@ const keysNotice = "PUBLIC TEST KEYS, derived from a published seed: never in pr
 
 // keySpec names one RSA key of the test PKI and says what it must look like.
 type keySpec struct {
-	name string // "ca/visa", "issuer/visa", "icc/4242424242424242.01"
+	name string // "ca/visa", "issuer/visa", "icc/4242424242424242.01", "pin/4242424242424242.01"
 	keySize
 }
 
@@ -30,6 +30,11 @@ func (b *brand) issuerSpec() keySpec { return keySpec{"issuer/" + b.name, b.issu
 
 func (a *application) iccSpec() keySpec {
 	return keySpec{fmt.Sprintf("icc/%s.%02X", string(a.pan), a.sequence), a.brand.icc}
+}
+
+// pinSpec names the card's key for enciphered PINs, when it has one of its own.
+func (a *application) pinSpec() keySpec {
+	return keySpec{fmt.Sprintf("pin/%s.%02X", string(a.pan), a.sequence), a.brand.icc}
 }
 
 // storedKey is one key in keys.json.
@@ -92,6 +97,9 @@ func neededKeys() ([]keySpec, error) {
 		for _, a := range p.applications {
 			if spec := a.iccSpec(); !slices.Contains(specs, spec) {
 				specs = append(specs, spec)
+			}
+			if a.ownPINKey {
+				specs = append(specs, a.pinSpec())
 			}
 		}
 	}

@@ -69,7 +69,7 @@ func (c *Card) getData(cmd apdu.Command) apdu.Response {
 	case 0x9F13:
 		return success(tlv.Append(nil, tag, byte(memory.LastOnlineATC>>8), byte(memory.LastOnlineATC)))
 	case 0x9F17:
-		return success(tlv.Append(nil, tag, app.pinTries))
+		return success(tlv.Append(nil, tag, app.triesLeft(memory)))
 	}
 	return status(apdu.DataNotFound)
 }

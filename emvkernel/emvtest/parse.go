@@ -31,7 +31,8 @@ const (
 //
 // Then one or more applications, each begun by its brand, which sets the defaults of all that follows:
 //
-//	application BRAND          visa, mastercard, amex, discover, jcb, unionpay
+//	application BRAND          visa, mastercard, amex, discover, jcb, unionpay, diners, interac,
+//	                           eftpos_au; the last two may stand on a card of another brand too
 //	aid HEX                    DF name, 5 to 16 bytes
 //	label TEXT                 '50', up to 16 characters
 //	preferred-name TEXT|none   '9F12', up to 16 characters
@@ -55,7 +56,9 @@ const (
 //	                           none; conditions: always unattended-cash not-cash if-supported
 //	                           manual-cash cashback under-x over-x under-y over-y
 //	cvm-amounts X Y            amounts of the conditions, minor units of the application currency
-//	pin-tries N                '9F17', 0 to 15
+//	pin DIGITS                 4 to 12 digits (1234)
+//	pin-tries N                '9F17' of a new card, 0 to 15
+//	pin-key own|shared         PINs are enciphered for a key of their own ('9F2D'), or for the card's
 //	offline-limits LOWER UPPER|none   '9F14' and '9F23': payments in a row without the issuer (none)
 //	action-denial HEX          '9F0E', 5 bytes
 //	action-online HEX          '9F0F'

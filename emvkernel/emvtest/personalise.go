@@ -17,6 +17,7 @@ type personalised struct {
 	afl     []byte
 	records map[recordID][]byte
 	icc     *rsaKey // nil when the card cannot sign
+	pinKey  *rsaKey // PINs are enciphered for it; nil when the card has no key for that
 	master  [16]byte
 }
 
@@ -29,6 +30,7 @@ const (
 	sfiData   = 2
 	sfiIssuer = 3
 	sfiICC    = 4
+	sfiPIN    = 5
 )
 
 var (
@@ -40,7 +42,7 @@ func personalise(a *application) *personalised {
 	p := &personalised{
 		application: a,
 		records:     map[recordID][]byte{},
-		master:      deriveMasterKey(issuerMasterKey(a.brand), string(a.pan), a.sequence),
+		master:      deriveMasterKey(issuerMasterKey(brandOfNumber(string(a.pan))), string(a.pan), a.sequence),
 	}
 	p.aip = a.interchangeProfile()
 	p.addRecord(sfiTrack, 1, a.trackRecord())
@@ -173,7 +175,7 @@ func (p *personalised) certify() {
 	if a.has(faultIssuerSignature) {
 		spoil(certificate)
 	}
-	head := tlv.Append(nil, 0x8F, caIndex)
+	head := tlv.Append(nil, 0x8F, a.brand.key())
 	head = tlv.Append(head, 0x9F32, issuer.exponent()...)
 	if len(remainder) > 0 {
 		head = tlv.Append(head, 0x92, remainder...)
@@ -181,6 +183,9 @@ func (p *personalised) certify() {
 	p.addRecord(sfiIssuer, 1, head)
 	p.addRecord(sfiIssuer, 2, tlv.Append(nil, 0x90, certificate...))
 	p.afl = append(p.afl, sfiIssuer<<3, 1, 2, 0)
+	if a.ownPINKey {
+		p.certifyPINKey(issuer)
+	}
 
 	if a.oda == "sda" {
 		signature := signStatic(issuer, [2]byte{0xDA, 0xC0}, p.staticData())
@@ -192,6 +197,9 @@ func (p *personalised) certify() {
 		return
 	}
 	p.icc = findKey(a.iccSpec())
+	if !a.ownPINKey {
+		p.pinKey = p.icc
+	}
 	number := a.pan
 	if a.has(faultPANInCertificate) {
 		number = pan(otherNumber(string(number)))
@@ -207,6 +215,27 @@ func (p *personalised) certify() {
 	p.addRecord(sfiICC, 1, tlv.Append(nil, 0x9F46, certificate...))
 	p.addRecord(sfiICC, 2, tail)
 	p.afl = append(p.afl, sfiICC<<3, 1, 2, 0)
+}
+
+// certifyPINKey adds the certificate of a key for PINs, which vouches for no static data (EMV Book 2,
+// "PIN encipherment").
+func (p *personalised) certifyPINKey(issuer *rsaKey) {
+	p.pinKey = findKey(p.pinSpec())
+	term := goodTerm
+	if p.has(faultPINExpired) {
+		term = expiredTerm
+	}
+	certificate, remainder := iccCertificate(issuer, p.pinKey, [10]byte(p.pan.compressed(10)), term, nil)
+	if p.has(faultPINSignature) {
+		spoil(certificate)
+	}
+	tail := tlv.Append(nil, 0x9F2E, p.pinKey.exponent()...)
+	if len(remainder) > 0 {
+		tail = tlv.Append(tail, 0x9F2F, remainder...)
+	}
+	p.addRecord(sfiPIN, 1, tlv.Append(nil, 0x9F2D, certificate...))
+	p.addRecord(sfiPIN, 2, tail)
+	p.afl = append(p.afl, sfiPIN<<3, 1, 2, 0)
 }
 
 // staticData is the static data to be authenticated (EMV Book 3, 10.3): of files 1 to 10 the content of

@@ -53,7 +53,9 @@ type application struct {
 
 	cvms       []cvmRule // empty: the card does not support cardholder verification
 	cvmAmounts [2]uint32 // X and Y, minor units of the application currency
-	pinTries   byte
+	pin        string    // 4 to 12 digits
+	pinTries   byte      // of a new card
+	ownPINKey  bool      // PINs are enciphered for a key of their own, not for the one the card signs with
 	offline    offlineLimits
 	actions    actionCodes
 	oda        string // dda, cda, sda, none

@@ -82,6 +82,11 @@ func TestProfileErrorsNameLineAndRemedy(t *testing.T) {
 		{visa + "aid A0000000041010\n", `:1: aid A0000000041010 does not begin with the RID of visa`},
 		{visa + visa, `:3: two applications have the AID A0000000031010`},
 		{visa + "priority 16\n", `:3: priority "16" is not valid; write a number from 0 to 15`},
+		{visa + "pin 12345678901234\n", `:3: pin "..." is not valid; write 4 to 12 digits`},
+		{visa + "pin 12a4\n", `:3: pin "..."`},
+		{visa + "pin-key none\n", `:3: pin-key "none" is not valid; write own or shared`},
+		{visa + "oda none\npin-key own\n", `:1: pin-key own needs an issuer certificate`},
+		{"application eftpos_au\npan 9999999999999995\n", `:1: the card number does not begin like one of eftpos_au`},
 		{visa + "oda cda\n", `:1: a cda card answers in format 77`},
 		{"pse\n" + visa, `:1: pse "" is not valid; write yes or no`},
 		{visa + "label \xff\n", `not UTF-8`},
@@ -158,7 +163,9 @@ usage domestic-goods terminals domestic-cashback
 cvm online-pin over-x or-next
 cvm fail cashback
 cvm-amounts 5000 10000
+pin 123456
 pin-tries 0
+pin-key own
 offline-limits 2 9
 action-denial 0000000001
 action-online 0000000002

@@ -97,8 +97,8 @@ type codec[V any] struct {
 func (c codec[V]) into(dst *V, word, value string) error {
 	v, ok := c.parse(value)
 	if !ok {
-		if word == "pan" {
-			value = "..." // not even a mistyped card number is shown
+		if word == "pan" || word == "pin" {
+			value = "..." // not even a mistyped one is shown
 		}
 		return fmt.Errorf("%s %q is not valid; write %s", word, value, c.want)
 	}

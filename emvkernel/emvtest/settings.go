@@ -39,7 +39,9 @@ func settings() []setting {
 		appSetting("usage", func(a *application) *[2]byte { return &a.usage }, usage),
 		cvmSetting,
 		appSetting("cvm-amounts", func(a *application) *[2]uint32 { return &a.cvmAmounts }, amounts),
+		appSetting("pin", func(a *application) *string { return &a.pin }, pinDigits),
 		appSetting("pin-tries", func(a *application) *byte { return &a.pinTries }, number(0, 15)),
+		appSetting("pin-key", func(a *application) *bool { return &a.ownPINKey }, either("own", "shared")),
 		appSetting("offline-limits", func(a *application) *offlineLimits { return &a.offline }, consecutive),
 		appSetting("action-denial", func(a *application) *[5]byte { return &a.actions.denial }, actionCode),
 		appSetting("action-online", func(a *application) *[5]byte { return &a.actions.online }, actionCode),
@@ -82,6 +84,12 @@ var cardNumber = codec[pan]{
 	want:  "12 to 19 digits with a right check digit",
 	parse: func(s string) (pan, bool) { return pan(s), pan(s).validLuhn() },
 	text:  func(v pan) string { return string(v) },
+}
+
+var pinDigits = codec[string]{
+	want:  "4 to 12 digits",
+	parse: func(s string) (string, bool) { return s, len(s) >= 4 && len(s) <= 12 && allDigits(s) },
+	text:  func(v string) string { return v },
 }
 
 var languages = codec[string]{

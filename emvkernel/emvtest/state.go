@@ -20,6 +20,8 @@ type State struct {
 type ApplicationState struct {
 	ATC           uint16 `json:"atc"`           // '9F36' of the last transaction
 	LastOnlineATC uint16 `json:"lastOnlineATC"` // '9F13'
+	// PINFailures counts the wrong PINs since the last right one.
+	PINFailures byte `json:"pinFailures,omitempty"`
 	// OnlinePending: an ARQC was given and the transaction never completed.
 	OnlinePending bool `json:"onlinePending,omitempty"`
 	// IssuerFailed: the last issuer answer did not verify.

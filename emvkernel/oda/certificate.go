@@ -18,9 +18,9 @@ const algorithm01 = 0x01
 
 // Certificate is what a card holds about one key.
 type Certificate struct {
-	Certificate []byte // '90' or '9F46'
-	Remainder   []byte // '92' or '9F48': what of the key did not fit the certificate; usually absent
-	Exponent    []byte // '9F32' or '9F47'
+	Certificate []byte // '90', '9F46' or '9F2D'
+	Remainder   []byte // '92', '9F48' or '9F2F': what of the key did not fit the certificate; often absent
+	Exponent    []byte // '9F32', '9F47' or '9F2E'
 }
 
 // Find returns the certification authority key with the RID (the first five bytes of the
@@ -45,6 +45,7 @@ type layout struct {
 var (
 	issuerLayout = layout{"issuer certificate", formatIssuer, 4}
 	iccLayout    = layout{"ICC certificate", formatICC, 10}
+	pinLayout    = layout{"PIN encipherment key certificate", formatICC, 10}
 )
 
 // recoverKey verifies a certificate and returns the key it certifies and the owner's identification.
@@ -121,12 +122,22 @@ func RecoverIssuerKey(ca CAKey, c Certificate, pan []byte, on time.Time) (Public
 // RecoverICCKey verifies the card's own certificate with the issuer's key (EMV Book 2, 6.4). static
 // is the static data to be authenticated (StaticData); pan is '5A' as the card holds it.
 func RecoverICCKey(issuer PublicKey, c Certificate, static, pan []byte, on time.Time) (PublicKey, error) {
-	key, id, err := iccLayout.recoverKey(issuer, c, static, on)
+	return iccLayout.recoverCardKey(issuer, c, static, pan, on)
+}
+
+// RecoverPINKey verifies the certificate of the key PINs are enciphered with, '9F2D' to '9F2F'
+// (EMV Book 2, 7.1). It is made like the card's own certificate, but vouches for no static data.
+func RecoverPINKey(issuer PublicKey, c Certificate, pan []byte, on time.Time) (PublicKey, error) {
+	return pinLayout.recoverCardKey(issuer, c, nil, pan, on)
+}
+
+func (l layout) recoverCardKey(issuer PublicKey, c Certificate, static, pan []byte, on time.Time) (PublicKey, error) {
+	key, id, err := l.recoverKey(issuer, c, static, on)
 	if err != nil {
 		return PublicKey{}, err
 	}
 	if !panMatches(id, pan) {
-		return PublicKey{}, fail(iccLayout.what, PANMismatch)
+		return PublicKey{}, fail(l.what, PANMismatch)
 	}
 	return key, nil
 }

@@ -148,6 +148,32 @@ func TestICCCertificateReasons(t *testing.T) {
 	}
 }
 
+// The certificate of the key for PINs is the card's certificate without static data, and the two do not
+// pass for each other.
+func TestPINKeyCertificate(t *testing.T) {
+	c := newChain(t, 128, 112, 96)
+	good := c.issuer.certify(t, formatICC, testPAN10, dec27, c.icc.PublicKey, nil, nil)
+	key, err := RecoverPINKey(c.issuer.PublicKey, good, testPAN, today)
+	if err != nil || !bytes.Equal(key.Modulus, c.icc.Modulus) || !bytes.Equal(key.Exponent, c.icc.Exponent) {
+		t.Errorf("key of %d bytes, %v", len(key.Modulus), err)
+	}
+	if _, err := RecoverPINKey(c.issuer.PublicKey, c.iccCertificate(t, nil), testPAN, today); !errors.Is(err, HashMismatch) {
+		t.Errorf("the card's certificate in its place: %v", err)
+	}
+	if _, err := RecoverICCKey(c.issuer.PublicKey, good, testStatic, testPAN, today); !errors.Is(err, HashMismatch) {
+		t.Errorf("in the place of the card's certificate: %v", err)
+	}
+	if _, err := RecoverPINKey(c.issuer.PublicKey, good, testPAN[:7], today); !errors.Is(err, PANMismatch) {
+		t.Errorf("another card: %v", err)
+	}
+	if _, err := RecoverPINKey(c.issuer.PublicKey, good, testPAN, today.AddDate(2, 0, 0)); !errors.Is(err, Expired) {
+		t.Errorf("two years later: %v", err)
+	}
+	if _, err := RecoverPINKey(c.issuer.PublicKey, Certificate{}, testPAN, today); !errors.Is(err, Missing) {
+		t.Errorf("none: %v", err)
+	}
+}
+
 func TestFind(t *testing.T) {
 	keys := []CAKey{{RID: [5]byte{1}, Index: 1}, {RID: [5]byte{2}, Index: 1}, {RID: [5]byte{2}, Index: 2}}
 	k, err := Find(keys, []byte{2, 0, 0, 0, 0}, 2)

@@ -44,21 +44,29 @@ func (m *Machine) authorize(ctx context.Context, s *session) (Phase, error) {
 		m.abandon(ctx, s)
 		return m.broken(s, err)
 	}
-	ask, cancel := context.WithTimeout(ctx, m.opt.AuthorizeTimeout)
+	ask, cancel := context.WithTimeout(ctx, m.authorizeTimeout(s))
 	begun := time.Now()
 	answer, err := m.opt.Platform.Authorize(ask, s.payment, envelope)
 	s.clock.add(&s.clock.platform, begun)
+	late := ask.Err() != nil
 	cancel()
 	killpoint.Hit("payment.answered")
 	var unreachable *Unreachable
 	switch {
 	case errors.As(err, &unreachable):
 		return m.instead(ctx, s, unreachable)
+	case err != nil && late: // whatever it says, it may have been sent
+		return m.instead(ctx, s, &Unreachable{Sent: true, Err: err})
 	case err != nil:
 		m.abandon(ctx, s)
 		return m.undo(ctx, s, s.payment, refuse(PlatformError, RetryNever, err.Error(), "correct what the platform names"))
 	}
 	return m.complete(ctx, s, answer)
+}
+
+// authorizeTimeout is how long the issuer is waited for.
+func (m *Machine) authorizeTimeout(s *session) time.Duration {
+	return cmp.Or(s.settings.DeferAfter, m.opt.AuthorizeTimeout)
 }
 
 // complete gives the issuer's answer to the card and commits what both said.
@@ -212,6 +220,7 @@ func (m *Machine) storePayment(ctx context.Context, s *session, sent bool) (Phas
 		return m.refused(ctx, s, err)
 	}
 	killpoint.Hit("payment.stored")
+	m.countStored(s)
 	m.show(s, FaceAccepted)
 	killpoint.Hit("payment.shown")
 	s.tell(s.payment, nil)
@@ -235,7 +244,7 @@ func (m *Machine) sealer(s *session) (func(uint64) ([]byte, string, error), erro
 		r := t.Receipt()
 		h := seal.Header{
 			Version: seal.HeaderVersion, ReaderID: settings.ReaderID, LocalID: p.LocalID, Key: p.Key, IntentID: p.IntentID, Sequence: sequence,
-			Amount: p.Amount, Currency: p.Currency, CaptureMethod: p.CaptureMethod, Description: p.Description, Livemode: settings.Livemode,
+			Amount: p.Amount, Tip: p.Tip, Currency: p.Currency, CaptureMethod: p.CaptureMethod, Description: p.Description, Livemode: settings.Livemode,
 			Metadata: p.Metadata, CreatedAtMs: p.CreatedAtMs, CollectedAtMs: p.CollectedAtMs, Offline: offline,
 			ATC: atcHex(r.ATC), Cryptogram: upperHex(r.Cryptogram),
 			CardBrand: p.Card.Brand, CardLast4: p.Card.Last4, ReadMethod: p.Card.ReadMethod,

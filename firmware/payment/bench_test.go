@@ -26,6 +26,8 @@ type bench struct {
 	*testing.T
 	machine  *payment.Machine
 	store    *store.Store
+	pad      *sim.PINPad
+	head     *head // nil but for benchWithHead
 	tray     *sim.Tray
 	platform *issuer
 	settings payment.Settings
@@ -50,18 +52,18 @@ func newBench(t *testing.T, options ...option) *bench {
 	b.must(err)
 	board, err := sim.Open(sim.Options{Dir: t.TempDir()})
 	b.must(err)
-	b.tray = board.Tray
+	b.tray, b.pad = board.Tray, board.PINPad
 	sealKey, err := seal.NewKey("test")
 	b.must(err)
 	kernel := emvtest.TerminalConfig()
 	b.settings = payment.Settings{
 		ReaderID: "tmr_test", Kernel: &kernel, SealKey: sealKey.Public(),
-		Policy: payment.Policy{Enabled: true, Limits: payment.Defaults()},
+		Policy: policyOf(payment.Rule{Currency: "usd"}),
 	}
 	b.platform = &issuer{t: t, issuer: emvtest.NewIssuer(), key: sealKey}
 	ready, started := make(chan struct{}), sync.Once{} // it looks for a forgotten card first
 	opt := payment.Options{
-		Store: b.store, Contact: b.tray, Platform: b.platform,
+		Store: b.store, Contact: b.tray, Swipe: board.Head, Platform: b.platform,
 		Settings: func() (payment.Settings, bool) { return b.settings, true },
 		Offline:  func() bool { b.mu.Lock(); defer b.mu.Unlock(); return b.offline },
 		Face:     b.face,
@@ -101,6 +103,11 @@ func newBench(t *testing.T, options ...option) *bench {
 	return b
 }
 
+// policyOf is a policy with these rules for the configuration.
+func policyOf(rules ...payment.Rule) payment.Policy {
+	return payment.NewPolicy(true, rules, payment.ShippedEquivalents(), "US", false)
+}
+
 func (b *bench) must(err error) {
 	b.Helper()
 	if err != nil {
@@ -129,6 +136,12 @@ func (b *bench) saw(kind payment.FaceKind) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Contains(b.faces, kind)
+}
+
+func (b *bench) clearFaces() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.faces = nil
 }
 
 func (b *bench) goOffline() {

@@ -24,17 +24,27 @@ func (m *Machine) Cancel(ctx context.Context, localID string, request store.Requ
 	return p, err
 }
 
+// A payment that was voided is canceled already.
 func (m *Machine) cancel(ctx context.Context, localID string, request store.Request) (store.Payment, error) {
 	p, err := m.opt.Store.Payment(localID)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return p, refuse(IntentNotFound, RetryNever, "this reader knows no such payment", "check the id")
+		return p, unknownPayment()
 	case err != nil:
 		return p, err
+	}
+	if voided(p) {
+		return p, nil
 	}
 	switch p.State {
 	case store.Canceled:
 		return p, nil
+	case store.Reversing:
+		return p, refuse(UnexpectedOperation, RetrySame, "the last attempt of this payment is still being undone at the platform",
+			"try again when the reader is online").with(p)
+	case store.Stored, store.Sending, store.Unknown, store.Failed:
+		return p, refuse(UnexpectedOperation, RetryNever, "a payment that is "+string(p.State)+" cannot be canceled",
+			"withdraw a stored payment with voidStoredPayment before it is forwarded").with(p)
 	case store.Created, store.Interrupted:
 	case store.Declined:
 		if p.StoredAtMs == 0 {

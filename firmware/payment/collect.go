@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"time"
 
 	"smartreader/emvkernel"
@@ -18,6 +19,11 @@ type CollectParams struct {
 	CardTimeout time.Duration // 0: the machine's
 	// CardholderMayCancel lets the cancel key end collecting.
 	CardholderMayCancel bool
+	// Inspect: the POS wants to see the card before it confirms
+	// (updatePaymentIntent), which offline it cannot.
+	Inspect     bool
+	SkipTipping bool  // no tip is asked for
+	Limits      Limit // by the POS, for this payment; they can only tighten
 }
 
 // Collect asks for a card and reads it up to the first GENERATE AC. It returns
@@ -43,8 +49,9 @@ func (m *Machine) command(ctx context.Context, c command) (store.Payment, error)
 // collected, before the card is asked for. False means that the command has
 // been answered.
 func (m *Machine) begin(ctx context.Context, s *session, c command) (bool, error) {
+	var tip *int64 // asked for once
 	for {
-		begun, err := m.tryBegin(ctx, s, c)
+		begun, err := m.tryBegin(ctx, s, c, &tip)
 		if errors.Is(err, store.ErrConflict) {
 			continue // canceled or changed this moment: look again
 		}
@@ -60,13 +67,20 @@ func (m *Machine) begin(ctx context.Context, s *session, c command) (bool, error
 	}
 }
 
-func (m *Machine) tryBegin(ctx context.Context, s *session, c command) (bool, error) {
+func (m *Machine) tryBegin(ctx context.Context, s *session, c command, tip **int64) (bool, error) {
 	p, settings, failure := m.admit(c)
 	if failure != nil {
 		c.fail(failure)
 		return false, nil
 	}
-	*s = session{command: c, settings: settings, payment: p}
+	if *tip == nil {
+		asked, ok := m.askTip(ctx, c, p)
+		if !ok {
+			return false, ctx.Err()
+		}
+		*tip = &asked
+	}
+	*s = session{command: c, settings: settings, payment: withTip(p, **tip), limits: c.collect.Limits}
 	s.offline = p.OfflineBehavior == ForceOffline || (p.OfflineBehavior != RequireOnline && m.opt.Offline())
 	if err := m.opt.Impostor(); err != nil && s.offline && p.OfflineBehavior != ForceOffline {
 		c.fail(certificateFailure(err).with(p))
@@ -79,7 +93,16 @@ func (m *Machine) tryBegin(ctx context.Context, s *session, c command) (bool, er
 		}
 		s.notStorable = failure
 	}
+	if failure := modeMismatch(p.Livemode, settings.Livemode); failure != nil {
+		c.fail(failure.with(p))
+		return false, nil
+	}
+	if s.offline && c.collect.Inspect && !settings.InspectionOmit {
+		c.fail(inspectionOffline().with(p))
+		return false, nil
+	}
 	killpoint.Hit("payment.collect")
+	p = s.payment
 	p.State = store.Collecting
 	p.Failure = nil
 	if err := m.commit(ctx, s, store.Change{Payment: p, Reason: mode(s.offline)}, nil, false); err != nil {
@@ -96,6 +119,17 @@ func mode(offline bool) string {
 		return "offline"
 	}
 	return "online"
+}
+
+// CollectedOffline reports whether the payment was collected, the last time it
+// was, to be stored: then nobody but the reader has seen the card.
+func CollectedOffline(p store.Payment) bool {
+	for _, step := range slices.Backward(p.History) {
+		if step.State == store.Collecting {
+			return step.Reason == mode(true)
+		}
+	}
+	return false
 }
 
 func (m *Machine) admit(c command) (store.Payment, Settings, *Error) {
@@ -122,6 +156,9 @@ func (m *Machine) admit(c command) (store.Payment, Settings, *Error) {
 				"create a new payment").with(p)
 		}
 	case store.Reversing:
+		if voided(p) {
+			return p, settings, refuse(UnexpectedOperation, RetryNever, "this payment was voided", "create a new payment").with(p)
+		}
 		return p, settings, refuse(UnexpectedOperation, RetrySame, "the last attempt of this payment is still being undone at the platform",
 			"try again when the reader is online").with(p)
 	default:
@@ -129,36 +166,36 @@ func (m *Machine) admit(c command) (store.Payment, Settings, *Error) {
 			"retrieve it to see its outcome").with(p)
 	}
 	if p.OfflineBehavior == ForceOffline && !settings.Policy.Enabled {
-		return p, settings, refuse(ForceOfflineDisabled, RetryNever,
-			"force_offline needs a Location configured for offline payments", "set offline.enabled in the Location's configuration").with(p)
+		return p, settings, forceOfflineDisabled().with(p)
 	}
 	return p, settings, nil
 }
 
-// storable says why a payment of this amount may not be stored now.
+// storable says why this payment may not be stored now, by what is known of its
+// card so far.
 func (m *Machine) storable(s *session) *Error {
-	if s.payment.OfflineBehavior == RequireOnline {
-		return refuse(RequireOnlineNotConnected, RetrySame, "the platform could not be reached and the payment requires it",
-			"restore the internet and ask again, or create the payment with prefer_online")
+	p := s.payment
+	held, failure := m.holdings(s.settings.Policy, p.Currency, s.limits)
+	if failure != nil {
+		return failure
 	}
-	if s.settings.SealKey.ID() == "" {
-		return refuse(OfflineKeysUnavailable, RetrySame, "the platform's encryption key is not known", "connect the reader to the internet once")
-	}
-	pending := m.opt.Store.Pending()
-	stored := Stored{Count: pending.Count, Sum: pending.ByCurrency[s.payment.Currency]}
-	if s.settings.Policy.Limits[s.payment.Currency].MaxAge > 0 {
-		waiting, err := m.opt.Store.List(store.Filter{States: []store.State{store.Stored, store.Sending, store.Unknown}})
-		if err != nil {
-			return storeFailure(err)
-		}
-		for _, p := range waiting {
-			if age := m.opt.Store.Now().Sub(time.UnixMilli(p.StoredAtMs)); p.Currency == s.payment.Currency {
-				stored.Oldest = max(stored.Oldest, age)
-			}
-		}
-	}
-	return s.settings.Policy.CheckAmount(s.payment.Amount, s.payment.Currency, stored)
+	return refusal(s.settings.Policy.evaluate(subject{
+		amount: p.Amount, currency: p.Currency, offlineBehavior: p.OfflineBehavior, limits: s.limits,
+		livemode: p.Livemode, readerLivemode: s.settings.Livemode, noSealKey: s.settings.SealKey.ID() == "",
+		card: s.facts, now: m.opt.Store.Now(),
+	}, held))
 }
+
+// inspectionOffline refuses to show a card that only the platform can describe.
+func inspectionOffline() *Error {
+	e := refuse(UnexpectedOperation, RetryNever, "updatePaymentIntent needs the platform, which cannot be reached",
+		"collect without it, or create the payment with require_online")
+	e.Native = nativeInspectionOffline
+	return e
+}
+
+// nativeInspectionOffline is UpdatePaymentIntentUnavailableWhileOffline.
+const nativeInspectionOffline = 1935
 
 // cardRead is how the work with the card ended.
 type cardRead struct {
@@ -224,7 +261,7 @@ func (m *Machine) readCard(ctx context.Context, timeout time.Duration, s *sessio
 	defer stop()
 	for {
 		m.show(s, FacePresentCard)
-		card, err := m.opt.Contact.Activate(wait)
+		card, err := m.activate(wait)
 		if err == nil {
 			s.card = clocked{card, &s.clock}
 			m.opt.Step(Step{Kind: StepCardInserted, LocalID: s.payment.LocalID})
@@ -232,6 +269,8 @@ func (m *Machine) readCard(ctx context.Context, timeout time.Duration, s *sessio
 			return m.transact(ctx, s)
 		}
 		switch {
+		case err == errSwiped:
+			return cardRead{failure: swiped(s.offline)}
 		case context.Cause(wait) == errCardTimeout:
 			return cardRead{failure: refuse(CardReadTimedOut, RetryCollectAgain, "no card was presented in time", "collect again when the cardholder is ready")}
 		case ctx.Err() != nil:
@@ -263,6 +302,9 @@ func (m *Machine) transact(ctx context.Context, s *session) cardRead {
 		Amount: s.payment.Amount, Currency: iso.numeric, Exponent: iso.exponent,
 		Time: m.opt.Store.Now(), Counter: uint32(s.payment.Index),
 		RequireODA: s.offline, NoOnlinePIN: s.offline,
+	}
+	if m.opt.PINPad != nil {
+		params.PINPad = pad{m.opt.PINPad, s.card, s}
 	}
 	if _, err := io.ReadFull(m.opt.Random, params.UnpredictableNumber[:]); err != nil {
 		return cardRead{failure: readerFailure(err)}
@@ -298,6 +340,9 @@ func cardRemoved() *Error {
 // judge turns the kernel's outcome into a refusal; nil means the card asks the
 // issuer, so the payment can go on.
 func (m *Machine) judge(s *session, o emvkernel.Outcome) *Error {
+	if !s.offline && s.transaction.OnlinePINRequired() { // offline the policy says so
+		return refuse(CardNotSupported, RetryCollectAgain, "the card wants an online PIN, which this reader cannot ask for", "ask for another card")
+	}
 	switch o.Kind {
 	case emvkernel.OnlineRequest:
 		return m.rightMode(s)
@@ -307,13 +352,34 @@ func (m *Machine) judge(s *session, o emvkernel.Outcome) *Error {
 		// liability; with a floor limit of zero no card may answer so.
 		return refuse(DeclinedByReader, RetryCollectAgain, "the card approved offline, which this reader is not configured for", "ask for another card")
 	case emvkernel.Declined:
+		if failure := m.cardRefusedOffline(s); failure != nil {
+			return failure
+		}
 		return refuse(DeclinedByReader, RetryCollectAgain, "the card declined: "+o.Reason, "ask for another card")
 	case emvkernel.NotAccepted, emvkernel.CardBlocked:
 		return refuse(CardNotSupported, RetryCollectAgain, "the card is not accepted: "+o.Reason, "ask for another card")
+	case emvkernel.Canceled:
+		return refuse(Canceled, RetryCollectAgain, "the cardholder canceled", "collect again when ready")
+	case emvkernel.TimedOut:
+		return refuse(CardReadTimedOut, RetryCollectAgain, "no PIN was entered in time", "collect again when the cardholder is ready")
 	case emvkernel.TryAgain:
 		return refuse(CardInsertNotRead, RetryCollectAgain, "the card could not be read: "+o.Reason, "insert the card again, or try another")
 	}
 	return refuse(MissingEMVData, RetryCollectAgain, "the card broke off the transaction: "+o.Reason, "ask for another card")
+}
+
+// cardRefusedOffline says why a card that declined would not have been taken
+// offline anyway, where that tells the cashier more than the decline: a card
+// whose issuer must be asked declines when it cannot be.
+func (m *Machine) cardRefusedOffline(s *session) *Error {
+	if !s.offline {
+		return nil
+	}
+	s.facts = m.factsOf(s.transaction)
+	if s.facts.OnlinePIN {
+		return onlinePINOffline()
+	}
+	return brandRefusal(s.facts.Brand)
 }
 
 // rightMode keeps test cards out of live mode and live cards out of test mode.
@@ -346,8 +412,9 @@ func (m *Machine) abandon(ctx context.Context, s *session) {
 func (m *Machine) keep(ctx context.Context, s *session) (Phase, error) {
 	killpoint.Hit("payment.card-read")
 	card := s.transaction.Card()
+	s.facts = m.factsOf(s.transaction)
 	if s.notStorable == nil {
-		s.notStorable = s.settings.Policy.CheckCard(factsOf(s.transaction), m.opt.Store.Now())
+		s.notStorable = m.storable(s)
 	}
 	s.face.Languages = card.Languages
 	if s.offline && s.notStorable != nil {
@@ -359,7 +426,7 @@ func (m *Machine) keep(ctx context.Context, s *session) (Phase, error) {
 	p.CollectedAtMs = m.now()
 	p.Card = &store.Card{
 		Brand: card.Brand, Last4: card.Last4, ExpMonth: card.ExpiryMonth, ExpYear: card.ExpiryYear,
-		ReadMethod: "contact_emv", Authenticated: s.transaction.Authenticated(),
+		ReadMethod: s.facts.ReadMethod, Authenticated: s.transaction.Authenticated(),
 	}
 	p.Receipt = receiptOf(s.transaction)
 	if err := m.commit(ctx, s, store.Change{Payment: p, Reason: "card read"}, nil, !s.command.confirm); err != nil {

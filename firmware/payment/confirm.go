@@ -69,7 +69,7 @@ func (m *Machine) collected(ctx context.Context, s *session) (Phase, error) {
 				s.command = c
 				return Confirming, nil
 			case c.kind == commandConfirm:
-				c.fail(notCollected())
+				c.fail(m.notCollected(c.localID))
 			case c.kind == commandPing:
 				c.answer(store.Payment{}, nil)
 			case c.kind == commandCancel && c.by == byCardholder:
@@ -116,7 +116,7 @@ func (m *Machine) decide(ctx context.Context, s *session) (Phase, error) {
 	if !s.offline {
 		return m.authorize(ctx, s)
 	}
-	if failure := m.storable(s); failure != nil { // others may have been stored since collect
+	if failure := m.storable(s); failure != nil { // others may have been stored since collect, or the card has expired
 		m.abandon(ctx, s)
 		return m.giveUp(ctx, s, failure)
 	}

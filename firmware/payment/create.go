@@ -67,8 +67,7 @@ func (m *Machine) Create(ctx context.Context, params CreateParams, request store
 		return store.Payment{}, notConfigured()
 	}
 	if params.OfflineBehavior == ForceOffline && !settings.Policy.Enabled {
-		return store.Payment{}, refuse(ForceOfflineDisabled, RetryNever,
-			"force_offline needs a Location configured for offline payments", "set offline.enabled in the Location's configuration")
+		return store.Payment{}, forceOfflineDisabled()
 	}
 	p := store.Payment{
 		LocalID: newLocalID(), State: store.Created, Key: params.Key, POS: params.POS, Livemode: settings.Livemode,
@@ -119,7 +118,7 @@ func (m *Machine) Create(ctx context.Context, params CreateParams, request store
 // sameKey answers a create whose key has a payment already: it is that
 // payment, so that an order rung up twice, even by another till, is one charge.
 func (m *Machine) sameKey(ctx context.Context, existing, wanted store.Payment, request store.Request) (store.Payment, error) {
-	if existing.Amount != wanted.Amount || existing.Currency != wanted.Currency ||
+	if base(existing) != wanted.Amount || existing.Currency != wanted.Currency ||
 		existing.CaptureMethod != wanted.CaptureMethod || existing.OfflineBehavior != wanted.OfflineBehavior {
 		return existing, refuse(IdempotencyMismatch, RetryNever,
 			"this idempotency key belongs to a payment with another amount, currency, capture method or offline behaviour", "use a new key for a new payment").with(existing)
@@ -151,15 +150,14 @@ func (m *Machine) register(ctx context.Context, p store.Payment, request store.R
 	}
 	ictx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	intent, err := m.opt.Platform.CreateIntent(ictx, p)
+	intent, err := m.opt.Platform.CreateIntent(ictx, withTip(p, 0))
 	var failure *Error
 	var unreachable *Unreachable
 	switch {
 	case err == nil:
 		p.IntentID, p.ClientSecret = intent.ID, intent.ClientSecret
 	case errors.As(err, &unreachable) && p.OfflineBehavior == RequireOnline:
-		failure = refuse(RequireOnlineNotConnected, RetrySame, "the platform could not be reached and the payment requires it",
-			"restore the internet and ask again, or create the payment with prefer_online")
+		failure = requireOnline()
 	case errors.As(err, &unreachable) && unreachable.Certificate:
 		failure = certificateFailure(unreachable)
 	case errors.As(err, &unreachable):

@@ -15,6 +15,10 @@ const (
 	AmountExceedsMaxOffline   Code = "AMOUNT_EXCEEDS_MAX_OFFLINE_AMOUNT"
 	Canceled                  Code = "CANCELED"
 	CardInsertNotRead         Code = "CARD_INSERT_NOT_READ"
+	CardSwipeNotAvailable     Code = "CARD_SWIPE_NOT_AVAILABLE"
+	InteracNotOffline         Code = "INTERAC_NOT_SUPPORTED_OFFLINE"
+	TestmodePaymentInLivemode Code = "OFFLINE_TESTMODE_PAYMENT_IN_LIVEMODE"
+	LivemodePaymentInTestmode Code = "OFFLINE_LIVEMODE_PAYMENT_IN_TESTMODE"
 	CardLeftInReader          Code = "CARD_LEFT_IN_READER"
 	CardNotSupported          Code = "CARD_NOT_SUPPORTED"
 	CardReadTimedOut          Code = "CARD_READ_TIMED_OUT"
@@ -63,7 +67,10 @@ type Error struct {
 	Remedy      string // what to do now
 	DeclineCode string // the issuer's reason, for the POS only
 	Retry       Retry
-	Payment     *store.Payment
+	// Native is the number of the error in Stripe Terminal's iOS SDK where it is
+	// not the one that belongs to the code; 0: it is.
+	Native  int
+	Payment *store.Payment
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("payment: %s: %s", e.Code, e.Message) }

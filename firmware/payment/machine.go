@@ -24,6 +24,15 @@ type Settings struct {
 	Kernel   *emvkernel.Config
 	Policy   Policy
 	SealKey  seal.PublicKey
+	Country  string // of the Location, ISO 3166 alpha-2
+
+	// InspectionOmit lets a payment be collected offline with
+	// CollectParams.Inspect: there is nothing to see of the card then. Otherwise
+	// it is refused.
+	InspectionOmit bool
+	// DeferAfter is how long an authorization may take before the payment is
+	// stored, or reversed where it may not be; 0: Options.AuthorizeTimeout.
+	DeferAfter time.Duration
 }
 
 // Options are what a Machine works with. All functions must be safe for
@@ -31,11 +40,17 @@ type Settings struct {
 type Options struct {
 	Store    *store.Store
 	Contact  hal.ContactReader // nil: no chip payments
+	Swipe    hal.SwipeReader   // nil: no magnetic stripes; a swipe is told apart, never taken
+	PINPad   hal.PINPad        // nil: no PIN
 	Platform Platform
 
 	Settings func() (Settings, bool) // false until the first configuration arrived
 	Offline  func() bool             // the platform is believed to be out of reach
 	Impostor func() error            // not nil: something else answers in the platform's place
+
+	// Tip asks the cardholder for a tip on the payment's amount, in minor units;
+	// nil: no tipping. Unlike the others it may wait for people, until ctx ends.
+	Tip func(ctx context.Context, p store.Payment) int64
 
 	Face func(Face) // what the cardholder is to see
 	Step func(Step) // what the POS may want to follow; nothing of it is durable
@@ -95,6 +110,7 @@ func (o *Options) setDefaults() {
 type Machine struct {
 	opt      Options
 	commands chan command
+	velocity *velocity // of whoever works on a payment
 
 	looping atomic.Bool // Run has settled the past and takes commands
 
@@ -107,7 +123,7 @@ type Machine struct {
 // New returns a Machine. It starts nothing.
 func New(opt Options) *Machine {
 	opt.setDefaults()
-	return &Machine{opt: opt, commands: make(chan command)}
+	return &Machine{opt: opt, commands: make(chan command), velocity: newVelocity()}
 }
 
 // Current returns the phase and the localId of the payment in progress, if
@@ -124,7 +140,7 @@ func (m *Machine) enter(p Phase, s *session) {
 	case Collecting:
 		due = time.Now().Add(m.cardTimeout(s) + workTime)
 	case Confirming:
-		due = time.Now().Add(m.opt.AuthorizeTimeout + m.opt.CardEndTimeout + workTime)
+		due = time.Now().Add(m.authorizeTimeout(s) + m.opt.CardEndTimeout + workTime)
 	}
 	m.mu.Lock()
 	m.phase, m.current, m.due = p, s.payment.LocalID, due

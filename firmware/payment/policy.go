@@ -1,127 +1,178 @@
 package payment
 
 import (
-	"fmt"
-	"math"
+	"cmp"
+	"slices"
 	"strings"
 	"time"
 
 	"smartreader/emvkernel"
 )
 
-// Limit bounds what may be stored in one currency, in minor units. Zero means
+// Limit bounds what may be stored, in minor units of one currency. Zero means
 // no limit of that kind.
 type Limit struct {
-	MaxAmount int64         // of one payment
-	MaxCount  int           // of payments waiting to be forwarded, in all currencies together
+	MaxAmount int64         // of one payment, tip included
+	MaxCount  int           // of payments waiting to be forwarded; without a scope those in all currencies
 	MaxStored int64         // of their sum
 	MaxAge    time.Duration // of the oldest of them
+
+	// What one card may have had stored within the window. The reader knows a
+	// card again only until it restarts.
+	MaxPerCard       int
+	MaxStoredPerCard int64
+	CardWindow       time.Duration // 0: 24 h
+}
+
+// waiting reports whether the payments that wait must be looked at one by one.
+func (r Rule) waiting() bool {
+	return r.Limit.MaxAge > 0 || r.scoped() && (r.Limit.MaxCount > 0 || r.Limit.MaxStored > 0)
+}
+
+func (l Limit) window() time.Duration { return cmp.Or(l.CardWindow, 24*time.Hour) }
+
+// Rule is a limit for one currency. Brand, EntryMode and CVM, when not empty,
+// are its scope: it is for payments with such cards, and counts only those.
+type Rule struct {
+	Currency  string // lower-case ISO 4217
+	Brand     string // as in emvkernel.Application
+	EntryMode string // contact_emv or contactless_emv
+	CVM       string // as in emvkernel.Receipt
+	Limit     Limit
+}
+
+func (r Rule) scoped() bool { return r.Brand != "" || r.EntryMode != "" || r.CVM != "" }
+
+// covers reports whether a payment with such a card falls under the rule. A
+// rule with a scope never covers what is not known.
+func (r Rule) covers(currency, brand, entryMode, cvm string) bool {
+	return r.Currency == currency && (r.Brand == "" || r.Brand == brand) &&
+		(r.EntryMode == "" || r.EntryMode == entryMode) && (r.CVM == "" || r.CVM == cvm)
+}
+
+// scope is the rule's scope in words, empty when it has none.
+func (r Rule) scope() string {
+	return strings.Join(strings.Fields(r.Brand+" "+r.EntryMode+" "+r.CVM), " ")
 }
 
 // Policy decides whether a payment may be accepted without asking the issuer.
-// It is tightened by configuration, never loosened: [Defaults] and the
-// platform's limits are combined with [Limit.Tighten].
+// All rules a payment falls under hold: another rule for a currency that is
+// taken can only tighten; evaluate.go has the order. A Policy is a value; it is not changed after
+// [NewPolicy].
 type Policy struct {
-	Enabled bool             // the Location is configured for offline payments
-	Limits  map[string]Limit // by lower-case ISO 4217 code; a currency without an entry is not accepted offline
+	Enabled        bool        // the Location is configured for offline payments
+	Rules          []Rule      // a currency that none of them names is not taken offline
+	Equivalents    Equivalents // the shipped limit of one payment
+	Country        string      // of the Location, ISO 3166 alpha-2; empty: taken for one with strong customer authentication
+	ContactlessSCA bool        // taps are stored there, too
 }
 
-// Defaults are the shipped limits: 10,000 USD for one payment, and nothing
-// else but the disk (Stripe Terminal, "Collect card payments while offline").
-// Other currencies have no shipped limit: they are taken offline only where
-// the platform's configuration names one.
-func Defaults() map[string]Limit { return map[string]Limit{"usd": {MaxAmount: 1_000_000}} }
-
-// Tighten returns the stricter of both limits in every respect.
-func (l Limit) Tighten(other Limit) Limit {
-	return Limit{
-		MaxAmount: stricter(l.MaxAmount, other.MaxAmount),
-		MaxCount:  stricter(l.MaxCount, other.MaxCount),
-		MaxStored: stricter(l.MaxStored, other.MaxStored),
-		MaxAge:    stricter(l.MaxAge, other.MaxAge),
-	}
+// NewPolicy returns the policy of a Location. table is [ShippedEquivalents] or
+// one that is newer.
+func NewPolicy(enabled bool, rules []Rule, table Equivalents, country string, contactlessSCA bool) Policy {
+	return Policy{Enabled: enabled, Rules: slices.Clone(rules), Equivalents: table, Country: strings.ToUpper(country), ContactlessSCA: contactlessSCA}
 }
 
-func stricter[N int | int64 | time.Duration](a, b N) N {
-	if a == 0 || (b != 0 && b < a) {
-		return b
-	}
-	return a
+// source is who set a rule.
+type source string
+
+const (
+	byReader        source = "reader"
+	byConfiguration source = "configuration"
+	byTill          source = "pos"
+)
+
+type sourcedRule struct {
+	Rule
+	source source
 }
 
-// Stored is what is waiting to be forwarded.
-type Stored struct {
-	Count  int           // in all currencies
-	Sum    int64         // in the payment's currency
-	Oldest time.Duration // age of the oldest in that currency; looked up only for a limit
+// rules are those for a payment in the currency, in the order they are looked
+// at: the reader's own, the configuration's, the POS's.
+func (p Policy) rules(currency string, pos Limit) []sourcedRule {
+	var all []sourcedRule
+	if amount := p.Equivalents.Amounts[currency]; amount > 0 {
+		all = append(all, sourcedRule{Rule{Currency: currency, Limit: Limit{MaxAmount: amount}}, byReader})
+	}
+	for _, r := range p.Rules {
+		if r.Currency == currency {
+			all = append(all, sourcedRule{r, byConfiguration})
+		}
+	}
+	if pos != (Limit{}) {
+		all = append(all, sourcedRule{Rule{Currency: currency, Limit: pos}, byTill})
+	}
+	return all
 }
 
-// CheckAmount says whether a payment of amount may be stored, before a card is
-// asked for and again before it is stored. A nil result allows it.
-func (p Policy) CheckAmount(amount int64, currency string, stored Stored) *Error {
-	if !p.Enabled {
-		return refuse(NotConnectedToInternet, RetrySame,
-			"the reader has no internet and its Location is not configured for offline payments",
-			"restore the internet, or set offline.enabled in the Location's configuration")
+// names reports whether a currency is taken offline at all, and whether there
+// is a limit to what one payment may be: there must be, for every card.
+func (p Policy) names(currency string) (listed, bounded bool) {
+	bounded = p.Equivalents.Amounts[currency] > 0
+	for _, r := range p.Rules {
+		if r.Currency == currency {
+			listed = true
+			bounded = bounded || !r.scoped() && r.Limit.MaxAmount > 0
+		}
 	}
-	limit, ok := p.Limits[currency]
-	if !ok {
-		return refuse(InvalidOfflineCurrency, RetryNever,
-			fmt.Sprintf("%s is not accepted offline at this Location", strings.ToUpper(currency)),
-			"wait for the internet, or add an offline limit for this currency to the configuration")
-	}
-	if limit.MaxAmount > 0 && amount > limit.MaxAmount {
-		return refuse(AmountExceedsMaxOffline, RetryNever,
-			fmt.Sprintf("%s is over the offline limit of %s", written(amount, currency), written(limit.MaxAmount, currency)),
-			"wait for the internet, or take another means of payment")
-	}
-	if limit.MaxCount > 0 && stored.Count >= limit.MaxCount {
-		return refuse(DatabaseTooLarge, RetrySame,
-			fmt.Sprintf("%d payments are stored, the limit is %d", stored.Count, limit.MaxCount),
-			"restore the internet so that the stored payments are forwarded")
-	}
-	if limit.MaxStored > 0 && (stored.Sum > math.MaxInt64-amount || stored.Sum+amount > limit.MaxStored) {
-		return refuse(AmountExceedsMaxOffline, RetrySame,
-			fmt.Sprintf("%s are stored; with %s more it is over the limit of %s",
-				written(stored.Sum, currency), written(amount, currency), written(limit.MaxStored, currency)),
-			"restore the internet so that the stored payments are forwarded")
-	}
-	if limit.MaxAge > 0 && stored.Oldest > limit.MaxAge {
-		return refuse(DatabaseTooLarge, RetrySame,
-			fmt.Sprintf("a stored payment has been waiting for %v, the limit is %v", stored.Oldest.Round(time.Second), limit.MaxAge),
-			"restore the internet so that the stored payments are forwarded")
-	}
-	return nil
+	return listed, bounded
 }
 
-// CardFacts is what the policy needs to know of the card presented.
+// strongAuthentication are the countries where a tap that the issuer is not
+// asked about is not stored: those of the European Economic Area and Great
+// Britain, where payment service providers must apply strong customer
+// authentication (Directive (EU) 2015/2366, article 97; UK Payment Services
+// Regulations 2017, regulation 100). Parts of a member state with a code of
+// their own are listed, and Gibraltar [unverified]. Switzerland is not among them
+// [unverified].
+var strongAuthentication = strings.Fields(`
+	AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK
+	IS LI NO GB
+	AX GF GP MF MQ RE YT GI`)
+
+func (p Policy) tapsNeedIssuer() bool {
+	return !p.ContactlessSCA && (p.Country == "" || slices.Contains(strongAuthentication, p.Country))
+}
+
+// Entry modes, named as in Stripe Terminal's readMethod.
+const (
+	contactEMV        = "contact_emv"
+	contactlessEMV    = "contactless_emv"
+	magneticStripe    = "magnetic_stripe" // what all its methods begin with
+	onlinePIN         = "online_pin"      // a CVM
+	failedCVM         = "failure"         // what the CVM is when none succeeded
+	brandInterac      = "interac"
+	fingerprintLength = 16
+)
+
+// deferrable are the brands whose cards' payments may be stored: their rules
+// know an authorization that comes after the sale. Of cards with two brands it
+// is the one of the application that was used.
+var deferrable = []string{"visa", "mastercard", "amex", "discover", "diners", "unionpay", "jcb", "maestro"}
+
+// CardFacts is what the policy needs to know of the card.
 type CardFacts struct {
-	Authenticated bool   // DDA or CDA succeeded
+	// Read says that a card was read, so that everything is known. Without it
+	// only what is not empty is judged.
+	Read bool
+
+	Brand         string
+	ReadMethod    string
 	CVM           string // as in emvkernel.Receipt
+	OnlinePIN     bool   // the card wants the PIN to be checked by its issuer
+	Authenticated bool   // DDA or CDA succeeded
 	ExpiryYear    int    // 20xx
 	ExpiryMonth   int
+
+	fingerprint fingerprint
 }
 
-func factsOf(t *emvkernel.Transaction) CardFacts {
+func (m *Machine) factsOf(t *emvkernel.Transaction) CardFacts {
 	card := t.Card()
-	return CardFacts{Authenticated: t.Authenticated(), CVM: t.Receipt().CVM, ExpiryYear: card.ExpiryYear, ExpiryMonth: card.ExpiryMonth}
-}
-
-// CheckCard says whether this card's payment may be stored. A nil result
-// allows it.
-func (p Policy) CheckCard(card CardFacts, now time.Time) *Error {
-	if card.CVM == "online_pin" {
-		return refuse(OnlinePINNotOffline, RetryCollectAgain,
-			"the cardholder was verified by online PIN, which needs the issuer", "ask for another card")
+	cvm := t.Receipt().CVM
+	return CardFacts{
+		Read: true, Brand: card.Brand, ReadMethod: contactEMV, CVM: cvm, OnlinePIN: t.OnlinePINRequired(),
+		Authenticated: t.Authenticated(), ExpiryYear: card.ExpiryYear, ExpiryMonth: card.ExpiryMonth,
+		fingerprint: m.velocity.fingerprint(card.PAN),
 	}
-	// A card is good to the end of the month it names.
-	end := time.Date(card.ExpiryYear, time.Month(card.ExpiryMonth)+1, 1, 0, 0, 0, 0, now.Location())
-	if card.ExpiryYear == 0 || !now.Before(end) {
-		return refuse(OfflineCardExpired, RetryCollectAgain, "the card has expired", "ask for another card")
-	}
-	if !card.Authenticated { // it may be a copied chip
-		return refuse(OfflineDeclined, RetryCollectAgain,
-			"the card did not prove to be genuine, so its payment is not stored", "ask for another card, or wait for the internet")
-	}
-	return nil
 }

@@ -18,6 +18,7 @@ type session struct {
 	settings Settings
 	offline  bool // mode, frozen when the payment was collected
 	payment  store.Payment
+	limits   Limit // by the POS
 
 	card        hal.Card
 	transaction *emvkernel.Transaction
@@ -25,6 +26,7 @@ type session struct {
 	// notStorable is why this payment may not be stored, decided at collect;
 	// nil when it may.
 	notStorable *Error
+	facts       CardFacts    // what the policy knows of the card; zero before it was read
 	sender      *seal.Sender // prepared early: its public-key step is slow
 
 	clock     clock
@@ -97,7 +99,7 @@ func (m *Machine) commit(ctx context.Context, s *session, change store.Change, f
 // giveUp ends the session without a charge: the payment goes back to created
 // with the reason in its history, so that the POS may collect again.
 func (m *Machine) giveUp(ctx context.Context, s *session, failure *Error) (Phase, error) {
-	p := s.payment
+	p := withTip(s.payment, 0)
 	p.State = store.Created
 	p.Card, p.Receipt = nil, nil
 	if err := m.commit(ctx, s, store.Change{Payment: p, Reason: string(failure.Code) + ": " + failure.Message}, failure, true); err != nil {
@@ -114,9 +116,9 @@ func faceOf(e *Error) FaceKind {
 		return FaceCanceled
 	case DeclinedByReader, DeclinedByPlatform, OfflineDeclined:
 		return FaceDeclined
-	case CardNotSupported, OfflineCardExpired, OnlinePINNotOffline, TestCardInLivemode:
+	case CardNotSupported, OfflineCardExpired, OnlinePINNotOffline, InteracNotOffline, TestCardInLivemode:
 		return FaceNotAccepted
-	case CardInsertNotRead, CardRemoved, MissingEMVData:
+	case CardInsertNotRead, CardRemoved, CardSwipeNotAvailable, MissingEMVData:
 		return FaceTryAgain
 	case AmountExceedsMaxOffline, InvalidOfflineCurrency, DatabaseTooLarge, RequireOnlineNotConnected, OfflineMismatch:
 		return FaceNotAccepted
@@ -189,7 +191,7 @@ func (m *Machine) removing(ctx context.Context, s *session) (Phase, error) {
 				}
 				c.fail(refuse(CardLeftInReader, RetrySame, "the last card is still in the reader", "ask the cardholder to take it"))
 			case commandConfirm:
-				c.fail(notCollected())
+				c.fail(m.notCollected(c.localID))
 			case commandCancel:
 				if s.next == nil || c.by == byCardholder {
 					c.reply <- reply{end: EndAlreadyCompleted}
@@ -245,7 +247,7 @@ func (m *Machine) idle(ctx context.Context, s *session) (Phase, error) {
 					return Collecting, err
 				}
 			case commandConfirm:
-				c.fail(notCollected())
+				c.fail(m.notCollected(c.localID))
 			case commandCancel:
 				c.reply <- reply{end: EndAlreadyCompleted}
 			case commandPing:
@@ -255,7 +257,15 @@ func (m *Machine) idle(ctx context.Context, s *session) (Phase, error) {
 	}
 }
 
-func notCollected() *Error {
+// notCollected refuses to confirm what waits for no confirmation.
+func (m *Machine) notCollected(localID string) *Error {
+	p, err := m.opt.Store.Payment(localID)
+	switch {
+	case err == nil && forwarded(p):
+		return refuse(IntentNotFound, RetryNever, "this payment was forwarded already", "it needs no confirmation: the payment in this error says how it ended").with(p)
+	case err == nil && p.State.Pending():
+		return refuse(ConfirmInvalid, RetryNever, "this payment is stored already and will be forwarded", "it needs no confirmation").with(p)
+	}
 	return refuse(ConfirmInvalid, RetryCollectAgain, "this payment has no card collected in the last 30 seconds",
 		"collect a card, then confirm within 30 seconds; or use processPaymentIntent")
 }

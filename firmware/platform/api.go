@@ -139,6 +139,7 @@ type PaymentIntent struct {
 	Amount           int64             `json:"amount"`
 	AmountCapturable int64             `json:"amountCapturable"`
 	AmountReceived   int64             `json:"amountReceived"`
+	AmountTip        int64             `json:"amountTip,omitempty"` // part of Amount, once the payment was collected
 	Currency         string            `json:"currency"`
 	CaptureMethod    string            `json:"captureMethod"`
 	Description      string            `json:"description,omitempty"`

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -30,6 +31,9 @@ type Options struct {
 	// not, a certificate that is not valid yet is KindClock and not KindTLS.
 	// nil means never known to be set.
 	ClockSet func() bool
+
+	// Dial makes the connections, before TLS; nil means net.Dialer's.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	Timeout   time.Duration           // of one request, besides the caller's ctx; 0 means 30 s
 	Heartbeat func() HeartbeatRequest // what a probe tells the platform; may be nil
@@ -60,6 +64,9 @@ func New(opts Options) (*Client, error) {
 	}
 	if opts.Timeout == 0 {
 		opts.Timeout = 30 * time.Second
+	}
+	if opts.Dial == nil {
+		opts.Dial = new(net.Dialer).DialContext
 	}
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
@@ -154,6 +161,12 @@ func (c *Client) SubmitOffline(ctx context.Context, s Submission) (*Verdict, err
 // platform never saw it and it may therefore be submitted.
 func (c *Client) LookUp(ctx context.Context, naturalKey string) (*Verdict, error) {
 	return call[Verdict](ctx, c, http.MethodGet, PathAuthorizations+"/"+url.PathEscape(naturalKey), nil, verdictFor(naturalKey))
+}
+
+// Rescue submits a stored payment of another reader, from its exported ledger;
+// errors as for Authorize.
+func (c *Client) Rescue(ctx context.Context, r Rescue) (*Verdict, error) {
+	return call[Verdict](ctx, c, http.MethodPost, PathRescues, r, verdictFor(r.NaturalKey))
 }
 
 // Reverse undoes a submission whatever became of it; it may be repeated.

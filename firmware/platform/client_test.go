@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"reflect"
 	"strings"
@@ -55,6 +56,9 @@ func TestRequests(t *testing.T) {
 		{"reverse", func(ctx context.Context, c *Client) (any, error) {
 			return c.Reverse(ctx, ReversalRequest{NaturalKey: aKey, Reason: "r"})
 		}, "POST", "/v1/terminal/device/reversals", `{"naturalKey":"` + aKey + `","reason":"r"}`, &Reversal{NaturalKey: aKey, Outcome: ReversalNeverKnown}},
+		{"rescue", func(ctx context.Context, c *Client) (any, error) {
+			return c.Rescue(ctx, Rescue{ReaderID: "tmr_9", NaturalKey: aKey, Envelope: []byte{9}, StoredAtMs: 7, Proof: &Proof{[]byte{1}, []byte{2}}})
+		}, "POST", "/v1/terminal/device/rescues", `{"readerId":"tmr_9","naturalKey":"` + aKey + `","envelope":"CQ==","storedAtMs":7,"proof":{"header":"AQ==","signature":"Ag=="}}`, &verdict},
 		{"heartbeat", func(ctx context.Context, c *Client) (any, error) {
 			return c.Heartbeat(ctx, HeartbeatRequest{Sequence: 3})
 		}, "POST", "/v1/terminal/device/heartbeat", `{"sequence":3}`, &HeartbeatResponse{NowMs: 1}},
@@ -86,6 +90,27 @@ func TestRequests(t *testing.T) {
 				t.Errorf("link is %v after an answer", c.Link().State())
 			}
 		})
+	}
+}
+
+// Connections go through the dialler given, so that a desk can cut them.
+func TestDialerIsUsed(t *testing.T) {
+	a := newAuthority(t)
+	dialled := 0
+	c := a.client(a.serve(answers(http.StatusOK, &HeartbeatResponse{NowMs: 1})), func(o *Options) {
+		o.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			if dialled++; dialled > 1 {
+				return nil, errors.New("the cable is out")
+			}
+			return new(net.Dialer).DialContext(ctx, network, address)
+		}
+	})
+	if _, err := c.Heartbeat(t.Context(), HeartbeatRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := c.Heartbeat(t.Context(), HeartbeatRequest{})
+	if u, ok := errors.AsType[*Unreachable](err); !ok || u.Sent {
+		t.Errorf("got %v, want unreachable and surely not sent", err)
 	}
 }
 

@@ -21,7 +21,7 @@ func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, e
 	if !ok {
 		return nil, errors.New("platform: dial without a request")
 	}
-	raw, err := new(net.Dialer).DialContext(ctx, network, address)
+	raw, err := c.opts.Dial(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}

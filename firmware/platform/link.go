@@ -74,23 +74,26 @@ type Link struct {
 	earliest time.Time     // the platform asked not to be called before
 }
 
+// setDefaults fills in the shipped thresholds.
+func (o *LinkOptions) setDefaults() {
+	set := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	if o.FailedAttempts == 0 {
+		o.FailedAttempts = 2
+	}
+	set(&o.ProbeTimeout, 5*time.Second)
+	set(&o.OnlineInterval, 30*time.Second)
+	set(&o.RetryMin, time.Second)
+	set(&o.RetryMax, 30*time.Second)
+	o.RetryMax = max(o.RetryMax, o.RetryMin)
+}
+
 // NewLink makes a Link without evidence. Run probes with opts.Probe.
 func NewLink(opts LinkOptions) *Link {
-	if opts.FailedAttempts == 0 {
-		opts.FailedAttempts = 2
-	}
-	if opts.ProbeTimeout == 0 {
-		opts.ProbeTimeout = 5 * time.Second
-	}
-	if opts.OnlineInterval == 0 {
-		opts.OnlineInterval = 30 * time.Second
-	}
-	if opts.RetryMin == 0 {
-		opts.RetryMin = time.Second
-	}
-	if opts.RetryMax == 0 {
-		opts.RetryMax = 30 * time.Second
-	}
+	opts.setDefaults()
 	if opts.Jitter == nil {
 		opts.Jitter = func(d time.Duration) time.Duration { return d/2 + rand.N(d/2+1) }
 	}
@@ -103,6 +106,21 @@ func NewLink(opts LinkOptions) *Link {
 		changed: make(chan struct{}),
 		status:  LinkStatus{Since: time.Now()},
 		backoff: opts.RetryMin,
+	}
+}
+
+// Configure takes other thresholds, from the next attempt on; zero values take
+// the shipped ones. Probe, Jitter and Log stay as they are.
+func (l *Link) Configure(o LinkOptions) {
+	o.setDefaults()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	o.Jitter, o.Probe, o.Log = l.opts.Jitter, l.opts.Probe, l.opts.Log
+	l.opts = o
+	l.backoff = min(max(l.backoff, o.RetryMin), o.RetryMax)
+	select {
+	case l.wake <- struct{}{}: // the next probe may be due sooner
+	default:
 	}
 }
 
@@ -204,7 +222,10 @@ func (l *Link) Run(ctx context.Context) error {
 }
 
 func (l *Link) probe(ctx context.Context) {
-	limited, cancel := context.WithTimeout(ctx, l.opts.ProbeTimeout)
+	l.mu.Lock()
+	timeout := l.opts.ProbeTimeout
+	l.mu.Unlock()
+	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	err := l.opts.Probe(limited)
 	if ctx.Err() != nil {

@@ -180,6 +180,30 @@ func TestLinkBacksOffAndRecovers(t *testing.T) {
 	}
 }
 
+// Thresholds are the platform's configuration: they change while the link runs.
+func TestLinkTakesOtherThresholds(t *testing.T) {
+	p := &prober{answer: func(context.Context) error { return nil }}
+	runLink(t, p, func(l *Link) {
+		time.Sleep(time.Second)
+		l.Configure(LinkOptions{OnlineInterval: 2 * time.Second, FailedAttempts: 3})
+		time.Sleep(4 * time.Second)
+		l.Configure(LinkOptions{FailedAttempts: 3})
+		p.always(errDial)
+		l.Observe(errDial) // and a probe at once, which fails too
+		synctest.Wait()
+		if l.State() != LinkOnline {
+			t.Errorf("%v after two failures, want three to count", l.State())
+		}
+		l.Observe(errDial)
+		if l.State() != LinkOffline {
+			t.Errorf("%v after three failures", l.State())
+		}
+	})
+	if want := []time.Duration{0, 2 * time.Second, 4 * time.Second, 5 * time.Second}; !slices.Equal(p.probes, want) {
+		t.Errorf("probes at %v, want %v", p.probes, want)
+	}
+}
+
 func TestLinkObeysRetryAfter(t *testing.T) {
 	p := &prober{answer: func(context.Context) error {
 		return &Unreachable{Kind: KindServer, Sent: true, RetryAfter: time.Minute, Err: errors.New("503")}

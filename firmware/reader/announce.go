@@ -31,6 +31,7 @@ func (r *Reader) announce(ctx context.Context) error {
 		case <-link:
 			if !r.offline() {
 				r.forward.Kick()
+				r.considerRenewal()
 			}
 		}
 	}
@@ -43,6 +44,7 @@ func (r *Reader) greet() {
 	case r.newcomer <- struct{}{}:
 	default:
 	}
+	r.considerRenewal()
 }
 
 // step passes on what a POS may show while it waits.

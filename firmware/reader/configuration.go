@@ -91,9 +91,39 @@ func (r *Reader) openConfiguration(kept storedConfig) (*configuration, error) {
 
 func (r *Reader) setConfiguration(c *configuration) {
 	r.mu.Lock()
+	before := r.config
 	r.config = c
 	r.mu.Unlock()
+	if r.forward != nil && before != nil && before.platform.Livemode != c.platform.Livemode {
+		r.forward.Kick() // what was held for the mode may go now
+	}
+	if r.platform != nil { // else the client is made with them
+		r.platform.Link().Configure(linkOptions(r.opt.Link, c.platform.Link))
+	}
 	r.screen.merchant(c.platform.Location.DisplayName)
+}
+
+// linkOptions are the thresholds the installation set, and the configuration's
+// where it has some.
+func linkOptions(o platform.LinkOptions, c platform.LinkSettings) platform.LinkOptions {
+	set := func(d *time.Duration, ms int64) {
+		if ms > 0 {
+			*d = time.Duration(ms) * time.Millisecond
+		}
+	}
+	if c.FailedAttempts > 0 {
+		o.FailedAttempts = c.FailedAttempts
+	}
+	set(&o.ProbeTimeout, c.ProbeTimeoutMs)
+	set(&o.OnlineInterval, c.OnlineIntervalMs)
+	set(&o.RetryMin, c.RetryMinMs)
+	set(&o.RetryMax, c.RetryMaxMs)
+	return o
+}
+
+// offlineEnabled says whether payments may be stored at this Location.
+func (r *Reader) offlineEnabled(c *configuration) bool {
+	return c.platform.Offline.Enabled && (r.opt.Simulator == nil || r.opt.Simulator.OfflineEnabled())
 }
 
 func (r *Reader) configured() *configuration {
@@ -107,7 +137,9 @@ func (r *Reader) settings() (payment.Settings, bool) {
 	if c == nil {
 		return payment.Settings{}, false
 	}
-	return c.settings, true
+	settings := c.settings
+	settings.Policy.Enabled = r.offlineEnabled(c)
+	return settings, true
 }
 
 // awaitConfiguration waits for the first configuration. Later ones are read in
@@ -193,15 +225,12 @@ func settingsOf(c *platform.Config, serial string) (payment.Settings, error) {
 	}
 	s := payment.Settings{
 		ReaderID: c.ReaderID, Livemode: c.Livemode, Kernel: kernel,
-		Policy: payment.Policy{Enabled: c.Offline.Enabled, Limits: map[string]payment.Limit{}},
+		Country: c.Location.Country, InspectionOmit: c.Offline.Inspection == platform.InspectionOmit,
+		DeferAfter: time.Duration(c.Offline.DeferAfterMs) * time.Millisecond,
 	}
-	shipped := payment.Defaults()
-	for _, l := range c.Offline.Limits {
-		limit := payment.Limit{
-			MaxAmount: l.MaxAmount, MaxCount: l.MaxCount, MaxStored: l.MaxStored, MaxAge: time.Duration(l.MaxAgeMs) * time.Millisecond,
-		}
-		// A currency listed twice gets the stricter of both.
-		s.Policy.Limits[l.Currency] = shipped[l.Currency].Tighten(s.Policy.Limits[l.Currency]).Tighten(limit)
+	s.Policy, err = policyOf(c)
+	if err != nil {
+		return payment.Settings{}, err
 	}
 	if len(c.SealKeys) > 0 {
 		s.SealKey, err = seal.ParsePublicKey(c.SealKeys[0].ID, c.SealKeys[0].Key)
@@ -210,6 +239,28 @@ func settingsOf(c *platform.Config, serial string) (payment.Settings, error) {
 		}
 	}
 	return s, nil
+}
+
+func policyOf(c *platform.Config) (payment.Policy, error) {
+	var rules []payment.Rule
+	for _, l := range c.Offline.Limits {
+		rules = append(rules, payment.Rule{
+			Currency: l.Currency, Brand: l.Brand, EntryMode: l.EntryMode, CVM: l.CVM,
+			Limit: payment.Limit{
+				MaxAmount: l.MaxAmount, MaxCount: l.MaxCount, MaxStored: l.MaxStored, MaxAge: time.Duration(l.MaxAgeMs) * time.Millisecond,
+				MaxPerCard: l.MaxPerCard, MaxStoredPerCard: l.MaxStoredPerCard, CardWindow: time.Duration(l.CardWindowMs) * time.Millisecond,
+			},
+		})
+	}
+	table := payment.ShippedEquivalents()
+	if e := c.Offline.Equivalents; e != nil {
+		asOf, err := time.Parse(time.DateOnly, e.AsOf)
+		if err != nil {
+			return payment.Policy{}, fmt.Errorf("reader: configuration: offline.equivalents.asOf: %w", err)
+		}
+		table = table.Newer(payment.Equivalents{AsOf: asOf, Amounts: e.Amounts})
+	}
+	return payment.NewPolicy(c.Offline.Enabled, rules, table, c.Location.Country, c.Offline.ContactlessSCA), nil
 }
 
 func kernelConfig(c *platform.Config, serial string) (*emvkernel.Config, error) {

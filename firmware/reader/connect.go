@@ -24,7 +24,7 @@ func (s service) Connect(ctx context.Context, c *lan.Caller, p wire.ConnectReade
 	if p.LocationID != "" && p.LocationID != config.platform.Location.ID {
 		return wire.ConnectReaderResult{}, wire.Errorf(wire.CodeLocationNotAvailableOffline, "the reader is at location %s, not %s", config.platform.Location.ID, p.LocationID)
 	}
-	if p.ConnectionToken == "" && r.offline() && !config.platform.Offline.Enabled {
+	if p.ConnectionToken == "" && r.offline() && !r.offlineEnabled(config) {
 		return wire.ConnectReaderResult{}, wire.NewError(wire.CodeNotConnectedToInternet, "the reader has no internet and its Location is not configured for offline payments").
 			WithRemedy("restore the internet, or set offline.enabled in the Location's configuration while there is internet")
 	}
@@ -41,6 +41,13 @@ func (s service) Connect(ctx context.Context, c *lan.Caller, p wire.ConnectReade
 		}
 		config = r.configured()
 	}
+	if sim := r.opt.Simulator; sim != nil {
+		update, refused := sim.Connecting(result.Connection == wire.ConnectedOffline && r.offline())
+		if refused != nil {
+			return wire.ConnectReaderResult{}, refused
+		}
+		result.Update = update
+	}
 	credential, err := r.checkCredential(config, p, result.Credential)
 	if err != nil {
 		return wire.ConnectReaderResult{}, err
@@ -49,8 +56,14 @@ func (s service) Connect(ctx context.Context, c *lan.Caller, p wire.ConnectReade
 		if err := r.checkWindows(config.platform, credential); err != nil {
 			return wire.ConnectReaderResult{}, err
 		}
+		if err := r.checkPlace(config.platform, credential); err != nil {
+			return wire.ConnectReaderResult{}, err
+		}
+	} else if err := r.pair(ctx, p.POSID); err != nil {
+		return wire.ConnectReaderResult{}, err
 	}
-	result.ExpiresAtMs = credential.ExpiresAtMs
+	r.admit(p.POSID, p.POSPublicKey, credential)
+	result.ExpiresAtMs, result.SessionExpiresAtMs = credential.ExpiresAtMs, r.sessionEnd(credential)
 	if result.Reader, err = s.Describe(ctx, c); err != nil {
 		return wire.ConnectReaderResult{}, err
 	}
@@ -64,7 +77,7 @@ func (s service) Connect(ctx context.Context, c *lan.Caller, p wire.ConnectReade
 }
 
 func (r *Reader) redeem(ctx context.Context, p wire.ConnectReaderParams) (*wire.Credential, error) {
-	answer, err := r.platform.Redeem(ctx, platform.RedeemRequest{ConnectionToken: p.ConnectionToken, POSID: p.POSID, POSPublicKey: p.POSPublicKey})
+	answer, err := r.platform.Redeem(ctx, platform.RedeemRequest{ConnectionToken: p.ConnectionToken, POSID: p.POSID, POSPublicKey: p.POSPublicKey, Network: r.network()})
 	var refused *platform.Error
 	var unreachable *platform.Unreachable
 	switch {
@@ -123,13 +136,35 @@ func (r *Reader) checkCredential(config *configuration, p wire.ConnectReaderPara
 // POS's last online connect, and before the reader's software is too old.
 func (r *Reader) checkWindows(config *platform.Config, c *platform.POSCredential) error {
 	age := r.now().UnixMilli() - c.IssuedAtMs
-	for _, window := range []int64{config.Offline.ConfigMaxAgeMs, config.Offline.SessionMaxAgeMs} {
-		if window > 0 && age > window {
-			return wire.NewError(wire.CodeReaderNotAvailableOffline, "this POS's last online connect is longer ago than the configuration allows")
-		}
+	if window := config.Offline.ConfigMaxAgeMs; window > 0 && age > window {
+		return wire.NewError(wire.CodeReaderNotAvailableOffline, "this POS's last online connect is longer ago than the configuration allows")
+	}
+	if window := config.Offline.SessionMaxAgeMs; window > 0 && age > window {
+		return wire.NewError(wire.CodeSessionExpired, "the session that began with this POS's last online connect is over")
 	}
 	if limit := config.SoftwareNotAfterMs; limit > 0 && r.now().UnixMilli() > limit {
 		return wire.NewError(wire.CodeUnsupportedReaderVersion, "")
+	}
+	return nil
+}
+
+// checkPlace decides whether an offline connect comes from where the POS was
+// connected online: the same network, and this very reader where the
+// configuration wants that.
+func (r *Reader) checkPlace(config *platform.Config, c *platform.POSCredential) error {
+	if now := r.network(); !config.Offline.AnyNetwork && c.Network != "" && now != "" && now != c.Network {
+		return wire.NewError(wire.CodeReaderNotAvailableOffline, "the reader is in another network than when this POS was connected online").
+			WithRemedy("bring the reader back into that network, or connect once with internet in this one")
+	}
+	if !config.Offline.RequirePaired {
+		return nil
+	}
+	known, err := r.loadPaired()
+	if err != nil {
+		return err
+	}
+	if _, ok := known[c.POSID]; !ok {
+		return wire.NewError(wire.CodeMissingPrerequisite, "this POS was never connected to this reader online, which this Location requires")
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package reader
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 
 	"smartreader/firmware/payment"
@@ -20,6 +21,7 @@ func (r *Reader) paymentIntent(p store.Payment, proof bool) wire.PaymentIntent {
 		OfflineBehavior: p.OfflineBehavior, SetupFutureUsage: p.SetupFutureUsage, IdempotencyKey: p.Key, Livemode: p.Livemode,
 		CreatedAtMs: p.CreatedAtMs, Description: p.Description, Metadata: p.Metadata,
 	}
+	amounts := amountDetails(p)
 	if p.IntentID != "" {
 		pi.ID = &p.IntentID
 	}
@@ -33,7 +35,7 @@ func (r *Reader) paymentIntent(p store.Payment, proof bool) wire.PaymentIntent {
 		pi.LastPaymentError = &wire.PaymentError{Code: p.Failure.Code, DeclineCode: p.Failure.DeclineCode, Message: p.Failure.Message}
 	}
 	details := cardDetails(p)
-	if settled(p.State) {
+	if settled(p) {
 		pi.PaymentMethod = &wire.PaymentMethod{PaymentMethodDetails: *details}
 		if p.CaptureMethod == wire.CaptureManual {
 			pi.AmountCapturable = p.Amount
@@ -43,7 +45,7 @@ func (r *Reader) paymentIntent(p store.Payment, proof bool) wire.PaymentIntent {
 	}
 	if p.ChargeID != "" {
 		status := "failed"
-		if settled(p.State) {
+		if settled(p) {
 			status = "succeeded"
 		}
 		pi.Charges = wire.Charges{{
@@ -51,9 +53,12 @@ func (r *Reader) paymentIntent(p store.Payment, proof bool) wire.PaymentIntent {
 			Captured: status == "succeeded" && p.CaptureMethod != wire.CaptureManual, PaymentMethodDetails: details,
 		}}
 	}
+	if !p.State.Pending() && amounts != nil {
+		pi.AmountDetails, pi.AmountTip = amounts, &p.Tip
+	}
 	if p.StoredAtMs != 0 || p.State == store.Interrupted {
 		pi.OfflineDetails = &wire.OfflineDetails{
-			StoredAtMs: p.StoredAtMs, RequiresUpload: p.State.Pending(), State: string(p.State), Sequence: p.Sequence,
+			StoredAtMs: p.StoredAtMs, RequiresUpload: p.State.Pending(), State: offlineState(p), Sequence: p.Sequence, AmountDetails: amounts,
 		}
 		if details != nil {
 			pi.OfflineDetails.CardPresentDetails = details.CardPresent
@@ -68,11 +73,33 @@ func (r *Reader) paymentIntent(p store.Payment, proof bool) wire.PaymentIntent {
 	return pi
 }
 
-// settled tells whether an issuer has approved.
-func settled(s store.State) bool { return s == store.Approved || s == store.Forwarded }
+// settled tells whether an issuer has approved, as far as this reader knows.
+func settled(p store.Payment) bool {
+	return p.State == store.Approved || p.State == store.Forwarded || p.State == store.Rescued && p.ChargeID != ""
+}
+
+// offlineState is the payment's state in the POS's words: what is being
+// withdrawn at the platform is withdrawn.
+func offlineState(p store.Payment) string {
+	if p.State == store.Reversing && p.After == store.Voided {
+		return wire.OfflineVoided
+	}
+	return string(p.State)
+}
+
+func amountDetails(p store.Payment) *wire.AmountDetails {
+	if p.Tip == 0 {
+		return nil
+	}
+	return &wire.AmountDetails{Tip: &wire.Tip{Amount: p.Tip}}
+}
 
 func statusOf(p store.Payment) string {
 	switch p.State {
+	case store.Reversing:
+		if p.After == store.Voided {
+			return wire.StatusCanceled
+		}
 	case store.Collected:
 		return wire.StatusRequiresConfirmation
 	case store.Authorizing:
@@ -102,7 +129,7 @@ func cardDetails(p store.Payment) *wire.PaymentMethodDetails {
 			TerminalVerificationResult: c.TerminalVerificationResults, TransactionStatusInformation: c.TransactionStatusInformation,
 			ApplicationTransactionCounter: c.ATC,
 		}
-		if settled(p.State) {
+		if settled(p) {
 			present.ReceiptDetails.AccountType = "unknown" // nothing on the chip or from the platform says which
 			present.ReceiptDetails.AuthorizationCode = p.AuthorizationCode
 			present.ReceiptDetails.AuthorizationResponseCode = p.ResponseCode
@@ -126,7 +153,7 @@ func (r *Reader) event(e store.Event) wire.Event {
 	out := wire.Event{Type: wire.EventLedgerNote, Seq: e.Index, AtMs: e.AtMs, Reason: e.Kind}
 	if e.Kind == forward.KindFailure {
 		out.Type, out.Reason = wire.EventForwardingFailure, ""
-		out.Error = r.stuck()
+		out.Error = r.forwardingError(e.Body)
 	}
 	if e.Payment == nil {
 		return out
@@ -137,10 +164,36 @@ func (r *Reader) event(e store.Event) wire.Event {
 	if n := len(p.History); n > 0 {
 		out.Reason = p.History[n-1].Reason
 	}
-	if p.StoredAtMs != 0 && p.State.Final() && p.State != store.Voided {
+	if forwardingEnded(p) {
 		out.Type, out.Error = wire.EventPaymentIntentForwarded, forwardedError(p)
 	}
 	return out
+}
+
+// forwardingEnded tells whether this state is how forwarding ended. A payment
+// handed over for rescue has no end until it is known.
+func forwardingEnded(p store.Payment) bool {
+	switch p.State {
+	case store.Forwarded, store.Declined, store.Failed, store.Expired:
+		return p.StoredAtMs != 0
+	case store.Rescued:
+		return p.ChargeID != ""
+	}
+	return false
+}
+
+// forwardingError is the error of a forwardingFailure: the note's own cause, or
+// what is wrong now.
+func (r *Reader) forwardingError(body json.RawMessage) *wire.Error {
+	var note forward.FailureNote
+	if err := json.Unmarshal(body, &note); err == nil && note.Code != "" {
+		e := wire.NewError(wire.Code(note.Code), note.Message)
+		if note.Native != 0 {
+			e = e.WithNative(note.Native)
+		}
+		return e
+	}
+	return r.stuck()
 }
 
 // stuck is why stored payments are not forwarded now, by the evidence of the
@@ -186,13 +239,19 @@ func forwardedError(p store.Payment) *wire.Error {
 // wireError is an error in the POS's words. What is not meant for the POS
 // stays an error without text, which the LAN server logs.
 func (r *Reader) wireError(err error) error {
-	var failed *payment.Error
-	if !errors.As(err, &failed) {
-		return err
+	if failed, ok := errors.AsType[*payment.Error](err); ok {
+		return r.failureOf(failed)
 	}
+	return err
+}
+
+func (r *Reader) failureOf(failed *payment.Error) *wire.Error {
 	e := wire.NewError(wire.Code(failed.Code), failed.Message).WithRetry(wire.Retry(failed.Retry))
 	if failed.Remedy != "" {
 		e = e.WithRemedy(failed.Remedy)
+	}
+	if failed.Native != 0 {
+		e = e.WithNative(failed.Native)
 	}
 	e.DeclineCode = failed.DeclineCode
 	if failed.Payment != nil && failed.Payment.LocalID != "" {

@@ -91,14 +91,33 @@ func (s service) CreatePaymentIntent(ctx context.Context, c *lan.Caller, p wire.
 }
 
 func (s service) CollectPaymentMethod(ctx context.Context, c *lan.Caller, p wire.CollectPaymentMethodParams) (wire.PaymentIntentResult, error) {
-	return s.onPayment(ctx, c, wire.MethodCollectPaymentMethod, p.RequestID, p.PaymentIntent, p,
+	result, err := s.onPayment(ctx, c, wire.MethodCollectPaymentMethod, p.RequestID, p.PaymentIntent, p,
 		func(ctx context.Context, localID string, request store.Request) (store.Payment, error) {
 			return s.r.machine.Collect(ctx, localID, collectParams(p.Options), request)
 		})
+	if err == nil && p.Options.UpdatePaymentIntent {
+		err = s.inspect(&result.PaymentIntent)
+	}
+	return result, err
+}
+
+// inspect shows the card of a payment collected online, before it is confirmed.
+func (s service) inspect(pi *wire.PaymentIntent) error {
+	p, err := s.r.store.Payment(pi.LocalID)
+	if err != nil {
+		return err
+	}
+	if p.State == store.Collected && !payment.CollectedOffline(p) {
+		pi.PaymentMethod = &wire.PaymentMethod{PaymentMethodDetails: *cardDetails(p)}
+	}
+	return nil
 }
 
 func collectParams(o wire.CollectOptions) payment.CollectParams {
-	return payment.CollectParams{CardholderMayCancel: o.CustomerCancellation != wire.CancelDisabled}
+	return payment.CollectParams{
+		CardholderMayCancel: o.CustomerCancellation != wire.CancelDisabled, Inspect: o.UpdatePaymentIntent,
+		SkipTipping: o.SkipTipping, Limits: limitsOf(o.OfflineLimits),
+	}
 }
 
 func (s service) ConfirmPaymentIntent(ctx context.Context, c *lan.Caller, p wire.ConfirmPaymentIntentParams) (wire.PaymentIntentResult, error) {
@@ -215,6 +234,9 @@ func (r *Reader) offlineStatus() wire.OfflineStatus {
 	if r.simulated() {
 		status.SDK = totals // so that code written for the SDKs' simulated reader finds its numbers
 	}
+	if r.opt.Simulator != nil && r.opt.Simulator.SDKOffline() {
+		status.SDK.NetworkStatus = wire.NetworkOffline
+	}
 	return status
 }
 
@@ -260,7 +282,12 @@ func (s service) ListStoredPayments(_ context.Context, _ *lan.Caller, p wire.Lis
 
 // ForwardNow does not need its request id: whatever happens, a payment is
 // forwarded once.
-func (s service) ForwardNow(ctx context.Context, _ *lan.Caller, _ wire.ForwardNowParams) (wire.ForwardNowResult, error) {
+func (s service) ForwardNow(ctx context.Context, c *lan.Caller, p wire.ForwardNowParams) (wire.ForwardNowResult, error) {
+	if p.PaymentIntent != nil {
+		if _, err := s.onPayment(ctx, c, wire.MethodForwardNow, p.RequestID, *p.PaymentIntent, p, s.r.machine.Resend); err != nil {
+			return wire.ForwardNowResult{}, err
+		}
+	}
 	summary, err := s.r.forward.ForwardNow(ctx)
 	result := wire.ForwardNowResult{
 		Forwarded: summary.Forwarded, Declined: summary.Declined, Failed: summary.Failed, Remaining: s.r.store.Pending().Count,

@@ -48,6 +48,18 @@ type Options struct {
 	AuthorizeTimeout time.Duration
 	ConfigInterval   time.Duration // how often the configuration is read again; 0: 10 min
 
+	// Simulator, when not nil, makes this a simulated reader.
+	Simulator Simulator
+	// Dial makes the connections to the platform; nil: as net.Dialer does.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Network names the network the reader is in, so that a POS connects offline
+	// in the same one only; nil: the gateway's. Empty: not known, which is no
+	// reason to refuse.
+	Network func() string
+
+	// Now is the machine's clock; nil: time.Now.
+	Now func() time.Time
+
 	// FloorRaised, when not nil, is told the time floor: it is certainly later.
 	// Whoever sets the machine's clock must not set it below.
 	FloorRaised func(time.Time)
@@ -81,7 +93,12 @@ type Reader struct {
 	// one; nil while there is one.
 	slotFault error
 
+	posAdmitted map[string]admitted // by POS id
+
 	newcomer chan struct{} // a POS was let in: tell it how things are
+	drain    chan struct{} // stored payments begin to be forwarded
+	renew    chan struct{} // a good moment to look whether a credential is due
+	pairing  sync.Mutex
 	requests requests
 	fetching sync.Mutex // held while the configuration is read
 }
@@ -97,10 +114,16 @@ func Run(ctx context.Context, board hal.Board, opt Options) error {
 	if opt.ConfigInterval == 0 {
 		opt.ConfigInterval = 10 * time.Minute
 	}
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
 	if board.Keys == nil {
 		return errors.New("reader: the board has no key store, so the reader cannot have an identity")
 	}
-	r := &Reader{opt: opt, board: board, log: opt.Log, newcomer: make(chan struct{}, 1)}
+	r := &Reader{
+		opt: opt, board: board, log: opt.Log, posAdmitted: map[string]admitted{},
+		newcomer: make(chan struct{}, 1), drain: make(chan struct{}, 1), renew: make(chan struct{}, 1),
+	}
 	r.screen = newScreen(board, opt.Log)
 	return r.run(ctx)
 }
@@ -116,7 +139,7 @@ func (r *Reader) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	r.store, err = store.Open(ctx, store.Options{Dir: ledger, Signer: signer, Log: r.log})
+	r.store, err = store.Open(ctx, store.Options{Dir: ledger, Signer: signer, Now: r.opt.Now, Log: r.log})
 	if err != nil {
 		return fmt.Errorf("reader: open the ledger in %s: %w", r.opt.Dir, err)
 	}
@@ -139,7 +162,7 @@ func (r *Reader) run(ctx context.Context) (err error) {
 	}
 
 	r.machine = payment.New(payment.Options{
-		Store: r.store, Contact: r.board.Contact, Platform: authorizer{r},
+		Store: r.store, Contact: r.board.Contact, Swipe: r.board.Swipe, PINPad: r.board.PINPad, Platform: authorizer{r}, Tip: r.tip(),
 		Settings: r.settings, Offline: r.offline, Impostor: r.impostor,
 		AfterLoss: lossAccepted, Face: r.screen.face, Step: r.step, EncodeOutcome: encodeOutcome,
 		CardTimeout: r.opt.CardTimeout, ConfirmTimeout: r.opt.ConfirmTimeout, AuthorizeTimeout: r.opt.AuthorizeTimeout,
@@ -166,10 +189,12 @@ func (r *Reader) run(ctx context.Context) (err error) {
 	}
 	group.run(work, "link", r.platform.Link().Run)
 
-	r.forward = forward.New(forward.Options{Store: r.store, Submitter: submitter{r}, Log: r.log})
+	r.forward = forward.New(forward.Options{
+		Store: r.store, Submitter: submitter{r}, InFlight: r.inFlight, Hold: r.hold, Drain: r.drained, Log: r.log,
+	})
 	r.lan, err = lan.New(lan.Options{
 		Reader: service{r}, ReaderID: r.readerID(), Key: signer.Public(), TLS: r.lanTLS(),
-		Connected: r.greet, AllowedOrigins: r.opt.AllowedOrigins, AllowedHosts: []string{r.board.Serial + ".local"}, Log: r.log,
+		Connected: r.greet, Now: r.now, AllowedOrigins: r.opt.AllowedOrigins, AllowedHosts: []string{r.board.Serial + ".local"}, Log: r.log,
 	})
 	if err != nil {
 		return group.end(err)
@@ -183,6 +208,8 @@ func (r *Reader) run(ctx context.Context) (err error) {
 	group.run(work, "payments", r.machine.Run)
 	group.run(work, "forwarder", r.forward.Run)
 	group.run(work, "events", r.announce)
+	group.run(work, "tokens", r.tokens)
+	group.run(work, "housekeeping", r.housekeeping)
 	group.run(work, "lan", func(ctx context.Context) error { return r.lan.Serve(ctx, listener) })
 	if r.board.Input != nil {
 		group.run(work, "keys", r.watchKeys)
@@ -229,6 +256,22 @@ func (r *Reader) settleDamage(ctx context.Context) (accepted bool, err error) {
 
 // offline is what the payment machine goes by.
 func (r *Reader) offline() bool { return r.platform.Link().State() == platform.LinkOffline }
+
+// network names the network the reader is in.
+func (r *Reader) network() string {
+	if r.opt.Network != nil {
+		return r.opt.Network()
+	}
+	return gatewayFingerprint()
+}
+
+// tip is how cardholders add a tip; nil: they cannot.
+func (r *Reader) tip() func(context.Context, store.Payment) int64 {
+	if r.opt.Simulator == nil {
+		return nil
+	}
+	return func(_ context.Context, p store.Payment) int64 { return r.opt.Simulator.Tip(p.Amount, p.Currency) }
+}
 
 // impostor tells that the platform is out of reach because something else
 // answers in its place. That is no outage: whoever does it may want payments to

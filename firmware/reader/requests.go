@@ -38,12 +38,13 @@ type outcome struct {
 	Remedy      string        `json:"remedy,omitempty"`
 	DeclineCode string        `json:"declineCode,omitempty"`
 	Retry       payment.Retry `json:"retry,omitempty"`
+	Native      int           `json:"native,omitempty"`
 }
 
 func encodeOutcome(_ store.Payment, failure *payment.Error) []byte {
 	var o outcome
 	if failure != nil {
-		o = outcome{failure.Code, failure.Message, failure.Remedy, failure.DeclineCode, failure.Retry}
+		o = outcome{failure.Code, failure.Message, failure.Remedy, failure.DeclineCode, failure.Retry, failure.Native}
 	}
 	b, err := json.Marshal(o)
 	if err != nil {
@@ -56,7 +57,7 @@ func (o outcome) err() error {
 	if o.Code == "" {
 		return nil
 	}
-	return &payment.Error{Code: o.Code, Message: o.Message, Remedy: o.Remedy, DeclineCode: o.DeclineCode, Retry: o.Retry}
+	return &payment.Error{Code: o.Code, Message: o.Message, Remedy: o.Remedy, DeclineCode: o.DeclineCode, Retry: o.Retry, Native: o.Native}
 }
 
 var errMismatch = wire.NewError(wire.CodeIdempotencyMismatch, "")

@@ -47,9 +47,11 @@ type shop struct {
 	ended chan error
 	cards map[string]*emvtest.State
 
-	key   *ecdsa.PrivateKey
-	posID string
-	conn  *client.Conn
+	serial string // of the reader; empty: the first one's
+	key    *ecdsa.PrivateKey
+	posID  string
+	conn   *client.Conn
+	tokens func(ctx context.Context, reason string) (string, error) // of the POS, nil: it provides none
 
 	mu      sync.Mutex
 	heard   [][]byte // every message, as JSON
@@ -97,7 +99,7 @@ func (s *shop) listen() net.Listener {
 func (s *shop) open(change ...func(*reader.Options)) error {
 	s.Helper()
 	var err error
-	s.board, err = sim.Open(sim.Options{Dir: s.dir})
+	s.board, err = sim.Open(sim.Options{Dir: s.dir, Serial: s.serial})
 	s.must(err)
 	s.keys = make(keys)
 	s.board.HAL.Input = s.keys
@@ -151,7 +153,7 @@ func (s *shop) dial() *client.Conn {
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(s.platform.CAPEM())
 	conn, err := client.Dial(s.Context(), client.Options{
-		URL: s.at, RootCAs: roots, ReaderID: s.id, POSID: s.posID, Key: s.key, OnEvent: s.hear, AutoAcknowledge: true,
+		URL: s.at, RootCAs: roots, ReaderID: s.id, POSID: s.posID, Key: s.key, OnEvent: s.hear, AutoAcknowledge: true, ConnectionToken: s.tokens,
 		Log: slog.New(slog.DiscardHandler),
 	})
 	s.must(err)
@@ -221,6 +223,115 @@ func (s *shop) await(wanted func(wire.Event) bool) wire.Event {
 		case <-changed:
 		case <-ctx.Done():
 			s.Fatal("the event never came")
+		}
+	}
+}
+
+// forget forgets the events heard, so that await waits for new ones.
+func (s *shop) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.events, s.heard = nil, nil
+}
+
+// awaitStatus waits until the reader's offline status is as wanted: now, or in
+// an event that is still to come.
+func (s *shop) awaitStatus(wanted func(wire.OfflineStatusDetails) bool) {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(s.Context(), time.Minute) // to say what is missing, not to wait
+	defer cancel()
+	for {
+		s.mu.Lock()
+		changed := s.changed
+		s.mu.Unlock()
+		now, err := s.conn.GetOfflineStatus(ctx)
+		s.must(err)
+		if wanted(*now.Reader) {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			s.Fatalf("the status stays %+v", *now.Reader)
+		}
+	}
+}
+
+// second is another reader of the same shop, with the same POS.
+func (s *shop) second() *shop {
+	o := &shop{
+		T: s.T, dir: s.TempDir(), serial: "SIM-0002", platform: s.platform, public: s.public, device: s.device,
+		key: s.key, posID: s.posID, cards: s.cards, changed: make(chan struct{}),
+	}
+	s.Cleanup(o.close)
+	return o
+}
+
+// set changes the platform's settings; the reader takes them at its next online
+// connect.
+func (s *shop) set(change sandbox.Settings) {
+	s.Helper()
+	s.must(s.platform.SetSettings(change))
+}
+
+// let connects with a credential.
+func (s *shop) let(c *wire.Credential) (wire.ConnectReaderResult, error) {
+	s.Helper()
+	conn := s.dial()
+	defer conn.Close()
+	return conn.Connect(s.Context(), client.ConnectOptions{Credential: c})
+}
+
+// cut cuts the internet and waits until the reader has noticed.
+func (s *shop) cut() {
+	s.Helper()
+	s.must(s.platform.SetUnreachable(true))
+	s.awaitStatus(func(d wire.OfflineStatusDetails) bool { return d.NetworkStatus == wire.NetworkOffline })
+}
+
+func (s *shop) restore() {
+	s.Helper()
+	s.must(s.platform.SetUnreachable(false))
+}
+
+func (s *shop) retrieve(localID string) wire.PaymentIntent {
+	s.Helper()
+	pi, err := s.conn.RetrievePaymentIntent(s.Context(), wire.RetrievePaymentIntentParams{LocalID: localID})
+	s.must(err)
+	return pi
+}
+
+// till is another POS of the same shop, that looks on and has a place in the
+// events of its own.
+func (s *shop) till(posID string) *shop {
+	s.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	s.must(err)
+	o := &shop{T: s.T, platform: s.platform, public: s.public, at: s.at, id: s.id, posID: posID, key: key, changed: make(chan struct{})}
+	o.conn = o.dial()
+	s.Cleanup(func() { o.conn.Close() })
+	if _, err := o.conn.Connect(s.Context(), client.ConnectOptions{ConnectionToken: s.token(), FailIfInUse: true}); !errors.Is(err, wire.CodeReaderInUse) {
+		s.Fatalf("the reader is held, and %s connected with: %v", posID, err)
+	}
+	return o
+}
+
+// openLater opens the reader with a clock that is ahead.
+func (s *shop) openLater(ahead time.Duration) error {
+	s.Helper()
+	return s.open(func(o *reader.Options) { o.Now = func() time.Time { return time.Now().Add(ahead) } })
+}
+
+// awaitTotals waits for what the platform has charged.
+func (s *shop) awaitTotals(wanted func(sandbox.Totals) bool) {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(s.Context(), time.Minute) // to say what is missing, not to wait
+	defer cancel()
+	for !wanted(s.platform.Totals()) {
+		select {
+		case <-time.After(10 * time.Millisecond): // the platform tells nobody
+		case <-ctx.Done():
+			s.Fatalf("the platform has %+v", s.platform.Totals())
 		}
 	}
 }

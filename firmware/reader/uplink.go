@@ -12,6 +12,7 @@ import (
 
 	"smartreader/firmware/payment"
 	"smartreader/firmware/platform"
+	"smartreader/lan/wire"
 	"smartreader/store"
 	"smartreader/store/forward"
 )
@@ -22,9 +23,13 @@ func (r *Reader) newPlatform() error {
 	if !roots.AppendCertsFromPEM(r.opt.PlatformCA) {
 		return errors.New("reader: no certificate of the platform's CA given (PEM): without it the platform cannot be recognised")
 	}
+	link := r.opt.Link
+	if c := r.configured(); c != nil {
+		link = linkOptions(link, c.platform.Link)
+	}
 	client, err := platform.New(platform.Options{
 		BaseURL: r.opt.PlatformURL, RootCAs: roots, Identity: r.certificate, Now: r.now, ClockSet: r.clockSet,
-		Heartbeat: r.heartbeat, Answered: r.platformTime, Link: r.opt.Link, Log: r.log,
+		Heartbeat: r.heartbeat, Answered: r.platformTime, Link: link, Dial: r.opt.Dial, Log: r.log,
 	})
 	if err != nil {
 		return fmt.Errorf("reader: %w", err)
@@ -44,7 +49,7 @@ func (r *Reader) now() time.Time {
 }
 
 // clockSet reports whether the clock shows a time that can be true.
-func (r *Reader) clockSet() bool { return time.Now().After(Released) }
+func (r *Reader) clockSet() bool { return r.opt.Now().After(Released) }
 
 func (r *Reader) heartbeat() platform.HeartbeatRequest {
 	h := platform.HeartbeatRequest{SoftwareVersion: Version, Pending: r.store.Pending().Count}
@@ -142,6 +147,32 @@ func unanswered(err error) error {
 	return err
 }
 
+// inFlight is how many payments are forwarded at once.
+func (r *Reader) inFlight() int {
+	if c := r.configured(); c != nil && c.platform.Offline.ForwardInFlight > 0 {
+		return c.platform.Offline.ForwardInFlight
+	}
+	return forwardInFlight
+}
+
+// forwardInFlight is how many payments are forwarded at once unless the
+// configuration says otherwise: enough to hide the network's delay, few enough
+// that a fleet coming back does not flood the platform.
+const forwardInFlight = 4
+
+// hold keeps a payment of the other mode where it is: it would be refused for
+// ever, and it can be forwarded once the reader is in its mode again.
+func (r *Reader) hold(p store.Payment) *forward.Hold {
+	c := r.configured()
+	switch {
+	case c == nil || p.Livemode == c.platform.Livemode:
+		return nil
+	case p.Livemode:
+		return &forward.Hold{Code: string(wire.CodeLivePaymentInTestmode), Message: "a live payment waits for the reader to be in live mode again"}
+	}
+	return &forward.Hold{Code: string(wire.CodeTestPaymentInLivemode), Message: "a test payment waits for the reader to be in test mode again"}
+}
+
 // submitter is the platform as the forwarder sees it.
 type submitter struct{ r *Reader }
 
@@ -158,6 +189,9 @@ func (s submitter) LookUp(ctx context.Context, p store.Payment) (forward.Verdict
 		return forward.Verdict{}, forward.ErrNotFound
 	}
 	if err != nil {
+		if held := heldBack(nil, err); held != nil {
+			return forward.Verdict{}, held
+		}
 		return forward.Verdict{}, unsettled(err)
 	}
 	return verdict(v, nil)
@@ -187,7 +221,28 @@ func unsettled(err error) error {
 	return err
 }
 
+// heldBack tells that the platform takes the payment not now and not here, but
+// may later: the reader is in another mode or at another account. It is kept.
+func heldBack(v *platform.Verdict, err error) *forward.Hold {
+	code := ""
+	if refused, ok := errors.AsType[*platform.Error](err); ok {
+		code = refused.Code
+	} else if err == nil {
+		code = v.Code
+	}
+	switch code {
+	case platform.CodeAccountMismatch:
+		return &forward.Hold{Code: string(wire.CodeAccountMismatchForwarding), Message: "the payment waits for the reader to be at its account again"}
+	case platform.CodeLivemodeMismatch:
+		return &forward.Hold{Code: string(wire.CodeTestPaymentInLivemode), Message: "the platform is in another mode than the payment: it waits for its own"}
+	}
+	return nil
+}
+
 func verdict(v *platform.Verdict, err error) (forward.Verdict, error) {
+	if held := heldBack(v, err); held != nil {
+		return forward.Verdict{}, held
+	}
 	// A platform that cannot read an envelope may find its key again: that is
 	// its own trouble, and no reason to give the only copy up.
 	if err == nil && v.Code == platform.CodeEnvelopeUnreadable {
@@ -211,7 +266,10 @@ func verdict(v *platform.Verdict, err error) (forward.Verdict, error) {
 	}
 	out := forward.Verdict{
 		ChargeID: v.ChargeID, DeclineCode: v.DeclineCode, Code: v.Code, Message: short(v.Message),
-		AuthorizationCode: v.AuthorizationCode, ResponseCode: v.ResponseCode, Status: forward.Failed,
+		AuthorizationCode: v.AuthorizationCode, ResponseCode: v.ResponseCode, Status: forward.Failed, Rescued: v.Rescued,
+	}
+	if v.Code == platform.CodeTooOld {
+		out.Status = forward.Expired
 	}
 	if v.Intent != nil {
 		out.IntentID = v.Intent.ID

@@ -27,6 +27,7 @@ type Board struct {
 	Field    *Field
 	Head     *Head
 	Keys     *Keys
+	PINPad   *PINPad
 	Screen   *Screen
 	Signals  *Signals
 	Tamper   *Tamper
@@ -57,6 +58,7 @@ func Open(o Options) (*Board, error) {
 		Field:    newField(),
 		Head:     newHead(),
 		Keys:     newKeys(),
+		PINPad:   newPINPad(),
 		Screen:   newScreen(o.ScreenSize),
 		Signals:  &Signals{},
 		Tamper:   newTamper(),
@@ -68,16 +70,14 @@ func Open(o Options) (*Board, error) {
 		Contact:     b.Tray,
 		Contactless: b.Field,
 		Swipe:       b.Head,
+		PINPad:      b.PINPad,
 		Screen:      b.Screen,
 		Input:       b.Keys,
 		Signals:     b.Signals,
 		Tamper:      b.Tamper,
 		Keys:        keys,
 		Watchdog:    b.Watchdog,
-		Missing: []hal.Missing{
-			{Device: "PIN pad", Err: fmt.Errorf("the simulated reader has none (%w)", hal.ErrNotFound)},
-		},
-		Close: b.close,
+		Close:       b.close,
 	}
 	return b, nil
 }
@@ -87,6 +87,7 @@ func (b *Board) close() error {
 	b.Field.halt()
 	b.Head.moments.halt()
 	b.Keys.moments.halt()
+	b.PINPad.halt()
 	b.Screen.halt()
 	b.Signals.halt()
 	b.Tamper.halt()

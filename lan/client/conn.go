@@ -30,11 +30,17 @@ type Conn struct {
 	wg     sync.WaitGroup
 	newest atomic.Uint64 // last durable event OnEvent dealt with
 
-	mu     sync.Mutex
-	who    identity
-	reader wire.Reader
-	nonce  []byte
-	cause  error // why the connection ended
+	mu      sync.Mutex
+	who     identity
+	reader  wire.Reader
+	nonce   []byte
+	cause   error // why the connection ended
+	closing bool  // Close has begun: nothing may be started any more
+	// The newest credential of this POS, as long as this connection stands.
+	credential *wire.Credential
+	expiresAt  int64 // Unix ms
+
+	fetching sync.Mutex // held while Options.ConnectionToken runs
 }
 
 func newConn(socket *websocket.Conn, opts Options) *Conn {
@@ -101,16 +107,37 @@ func (c *Conn) Connect(ctx context.Context, o ConnectOptions) (wire.ConnectReade
 		ConnectionToken: o.ConnectionToken, Credential: o.Credential,
 		POSID: c.opts.POSID, POSPublicKey: spki, Signature: signature,
 		LocationID: o.LocationID, FailIfInUse: o.FailIfInUse || o.Look,
+		ProvidesTokens: c.opts.ConnectionToken != nil,
 	}
 	if o.LastSeq != nil {
 		params.Resume = &wire.Resume{LastSeq: *o.LastSeq}
 	}
 	err = c.call(ctx, wire.MethodConnectReader, params, &result)
+	c.renewed(result.Credential, result.ExpiresAtMs)
 	if o.Look && errors.Is(err, wire.CodeReaderInUse) { // refused the lease, but let in
 		result.Reader, err = c.GetReader(ctx)
 		result.NewestSeq = result.Reader.NewestSeq
 	}
 	return result, err
+}
+
+// renewed remembers a credential, if there is one.
+func (c *Conn) renewed(credential *wire.Credential, expiresAtMs int64) {
+	if credential == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.credential, c.expiresAt = credential, expiresAtMs
+}
+
+// Credential is the newest credential this POS was given on this connection, by
+// Connect or by the event credentialRenewed, and when it expires in Unix ms. It
+// is what to keep for the next outage; nil if there was none.
+func (c *Conn) Credential() (credential *wire.Credential, expiresAtMs int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.credential, c.expiresAt
 }
 
 // Reader is the reader as it introduced itself.
@@ -145,9 +172,13 @@ func (c *Conn) setCause(err error) {
 	}
 }
 
-// Close closes the connection and waits until OnEvent has returned. The lease
+// Close closes the connection and waits until OnEvent and ConnectionToken have
+// returned. The lease
 // stays with this POS for a minute, and a running payment goes on.
 func (c *Conn) Close() error {
+	c.mu.Lock()
+	c.closing = true
+	c.mu.Unlock()
 	c.rpc.Close()
 	c.wg.Wait()
 	return nil
@@ -164,11 +195,19 @@ func (c *Conn) call(ctx context.Context, method string, params wire.Params, resu
 // Handle implements jsonrpc2.Handler: it takes the reader's notifications.
 func (c *Conn) Handle(ctx context.Context, _ *jsonrpc2.Conn, req *jsonrpc2.Request) {
 	<-c.ready
+	if !req.Notif && req.Method == wire.MethodFetchConnectionToken && c.opts.ConnectionToken != nil {
+		c.mu.Lock()
+		if !c.closing {
+			c.wg.Go(func() { c.provideToken(req) })
+		}
+		c.mu.Unlock()
+		return
+	}
 	if !req.Notif {
 		c.rpc.ReplyWithError(ctx, req.ID, &jsonrpc2.Error{Code: wire.RPCMethodNotFound, Message: "this POS does not know " + req.Method})
 		return
 	}
-	if c.opts.OnEvent == nil || req.Params == nil {
+	if req.Params == nil || (c.opts.OnEvent == nil && req.Method != wire.EventCredentialRenewed) {
 		return
 	}
 	var e wire.Event
@@ -180,6 +219,12 @@ func (c *Conn) Handle(ctx context.Context, _ *jsonrpc2.Conn, req *jsonrpc2.Reque
 		return
 	}
 	e.Type = req.Method
+	if e.Type == wire.EventCredentialRenewed {
+		c.renewed(e.Credential, e.ExpiresAtMs)
+	}
+	if c.opts.OnEvent == nil {
+		return
+	}
 	select {
 	case c.events <- e:
 	default:

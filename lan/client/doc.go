@@ -17,6 +17,15 @@
 // the outcome is unknown. After ErrLost reconnect and repeat the call with the
 // same RequestID: the reader answers with the first outcome.
 //
+// # Tokens and sessions
+//
+// With Options.ConnectionToken the reader can ask this POS for connection tokens
+// while it is connected, and so renew its credential (Conn.Credential, and the
+// event credentialRenewed) and its session. Without it a session ends at
+// ConnectReaderResult.SessionExpiresAtMs: new payments get SESSION_EXPIRED, and
+// the event connectionLost says sessionExpired. Then Connect again, on the same
+// Conn if it still stands.
+//
 // # Events
 //
 // Events go to Options.OnEvent one at a time, in order. Durable events carry a

@@ -14,7 +14,8 @@ type FollowOptions struct {
 	Options
 	// Connect returns what to connect with; it is asked before every attempt,
 	// because a token works once and a credential may have been renewed.
-	// LastSeq is filled in by Follow from the second connection on.
+	// LastSeq is filled in by Follow from the second connection on, and where it
+	// returns a credential, Follow uses a newer one that the reader gave meanwhile.
 	Connect func(ctx context.Context, reader wire.Reader) (ConnectOptions, error)
 	// Connected is told of every connection that stands, for calls on it; nil
 	// is allowed. The Conn is closed by Follow.
@@ -24,12 +25,14 @@ type FollowOptions struct {
 	Lost func(err error, wait time.Duration)
 
 	MinWait, MaxWait time.Duration // 0 = 250 ms and 15 s
+
+	kept *wire.Credential // the newest one the reader gave
 }
 
 // Follow stays connected until ctx is done, resuming durable events after the
 // last one OnEvent dealt with. It returns ctx's error, or an error that trying
 // again cannot mend: wrong options, another reader, a refusal by the reader
-// with retry "never".
+// with retry "never". When the session expires it connects anew.
 func Follow(ctx context.Context, o FollowOptions) error {
 	if o.MinWait <= 0 {
 		o.MinWait = 250 * time.Millisecond
@@ -65,7 +68,20 @@ func Follow(ctx context.Context, o FollowOptions) error {
 
 // once connects and stays until the connection ends. It reports whether it stood.
 func (o *FollowOptions) once(ctx context.Context, last **uint64) (stood bool, err error) {
-	c, err := Dial(ctx, o.Options)
+	opts := o.Options
+	opts.AutoAcknowledge = opts.AutoAcknowledge && o.OnEvent != nil
+	opts.OnEvent = func(e wire.Event) error {
+		if o.OnEvent != nil {
+			if err := o.OnEvent(e); err != nil {
+				return err
+			}
+		}
+		if e.Type == wire.EventConnectionLost && e.Reason == wire.LostExpired {
+			return wire.NewError(wire.CodeSessionExpired, "") // ends the connection: connect anew
+		}
+		return nil
+	}
+	c, err := Dial(ctx, opts)
 	if err != nil {
 		return false, err
 	}
@@ -74,6 +90,9 @@ func (o *FollowOptions) once(ctx context.Context, last **uint64) (stood bool, er
 		if seq := c.newest.Load(); seq != 0 {
 			*last = &seq
 		}
+		if kept, _ := c.Credential(); kept != nil {
+			o.kept = kept
+		}
 	}()
 	with, err := o.Connect(ctx, c.Reader())
 	if err != nil {
@@ -81,6 +100,9 @@ func (o *FollowOptions) once(ctx context.Context, last **uint64) (stood bool, er
 	}
 	if *last != nil {
 		with.LastSeq = *last
+	}
+	if with.Credential != nil && o.kept != nil {
+		with.Credential = o.kept
 	}
 	result, err := c.Connect(ctx, with)
 	if err != nil {

@@ -92,3 +92,42 @@ func (c *Conn) ForwardNow(ctx context.Context, p wire.ForwardNowParams) (wire.Fo
 	err := c.call(ctx, wire.MethodForwardNow, &p, &r)
 	return r, err
 }
+
+// VoidStoredPayment takes back a stored payment before it is forwarded.
+func (c *Conn) VoidStoredPayment(ctx context.Context, p wire.VoidStoredPaymentParams) (wire.PaymentIntent, error) {
+	return c.intent(ctx, wire.MethodVoidStoredPayment, &p)
+}
+
+// ExplainOfflinePolicy says whether such a payment would be stored now, and why.
+func (c *Conn) ExplainOfflinePolicy(ctx context.Context, p wire.ExplainOfflinePolicyParams) (wire.ExplainOfflinePolicyResult, error) {
+	return do[wire.ExplainOfflinePolicyResult](ctx, c, wire.MethodExplainOfflinePolicy, &p)
+}
+
+// VerifyLedger has the reader check every hash and signature of its ledger.
+func (c *Conn) VerifyLedger(ctx context.Context) (wire.VerifyLedgerResult, error) {
+	return do[wire.VerifyLedgerResult](ctx, c, wire.MethodVerifyLedger, &wire.VerifyLedgerParams{})
+}
+
+// RescuePayments has the reader submit stored payments of another one. It may be
+// repeated: the platform charges each once.
+func (c *Conn) RescuePayments(ctx context.Context, p wire.RescuePaymentsParams) (wire.RescuePaymentsResult, error) {
+	return do[wire.RescuePaymentsResult](ctx, c, wire.MethodRescuePayments, &p)
+}
+
+// CollectInputs asks the cardholder for inputs and waits for them.
+// CancelCollectPaymentMethod ends it too.
+func (c *Conn) CollectInputs(ctx context.Context, p wire.CollectInputsParams) (wire.CollectInputsResult, error) {
+	return do[wire.CollectInputsResult](ctx, c, wire.MethodCollectInputs, &p)
+}
+
+// SetSimulatorConfiguration changes how a simulated reader behaves, and returns
+// all of it. Other readers answer UNSUPPORTED_OPERATION.
+func (c *Conn) SetSimulatorConfiguration(ctx context.Context, p wire.SetSimulatorConfigurationParams) (wire.SimulatorConfiguration, error) {
+	return do[wire.SimulatorConfiguration](ctx, c, wire.MethodSetSimulatorConfiguration, &p)
+}
+
+func do[R any](ctx context.Context, c *Conn, method string, p wire.Params) (R, error) {
+	var r R
+	err := c.call(ctx, method, p, &r)
+	return r, err
+}

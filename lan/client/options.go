@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -33,6 +34,15 @@ type Options struct {
 	// dropped, and nothing is acknowledged.
 	OnEvent         func(wire.Event) error
 	AutoAcknowledge bool
+
+	// ConnectionToken, when set, gets a connection token from the merchant's
+	// backend when the reader asks for one: the reader renews this POS's
+	// credential and session by it (wire.TokenForConnect), and shows that the
+	// account is the one stored payments belong to (wire.TokenForForwarding). It
+	// may be called at any time, also while offline, by one goroutine at a time
+	// for each connection; ctx ends after the reader's minute, or with the
+	// connection. The reader gets an error's text.
+	ConnectionToken func(ctx context.Context, reason string) (string, error)
 
 	Log *slog.Logger // needed
 

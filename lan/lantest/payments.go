@@ -66,21 +66,32 @@ func (r *Reader) CollectPaymentMethod(ctx context.Context, c *lan.Caller, p wire
 
 func (r *Reader) collect(ctx context.Context, ref wire.IntentRef) (wire.PaymentIntentResult, error) {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	pi, ok := r.payments[ref.LocalID]
 	switch {
 	case !ok:
-		r.mu.Unlock()
 		return wire.PaymentIntentResult{}, wire.NewError(wire.CodePaymentIntentNotFound, "")
 	case r.cancel != nil:
-		r.mu.Unlock()
 		return wire.PaymentIntentResult{}, wire.NewError(wire.CodeReaderBusy, "").WithPaymentIntent(*pi)
 	}
+	if err := r.wait(ctx); err != nil {
+		if e, ok := wire.AsError(err); ok {
+			err = e.WithPaymentIntent(*pi)
+		}
+		return wire.PaymentIntentResult{}, err
+	}
+	pi.Status = wire.StatusRequiresConfirmation
+	return r.changed(pi, "collected"), nil
+}
+
+// wait is the reader at work until the cardholder has done something. The caller
+// holds r.mu, which is given back meanwhile.
+func (r *Reader) wait(ctx context.Context) (err error) {
 	cancel := make(chan struct{})
 	r.cancel = cancel
 	r.running++
 	hold := r.Hold
 	r.mu.Unlock()
-	var err error
 	if hold {
 		select {
 		case <-r.present:
@@ -91,17 +102,9 @@ func (r *Reader) collect(ctx context.Context, ref wire.IntentRef) (wire.PaymentI
 		}
 	}
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	r.cancel = nil
 	r.running--
-	if err != nil {
-		if e, ok := wire.AsError(err); ok {
-			err = e.WithPaymentIntent(*pi)
-		}
-		return wire.PaymentIntentResult{}, err
-	}
-	pi.Status = wire.StatusRequiresConfirmation
-	return r.changed(pi, "collected"), nil
+	return err
 }
 
 // ConfirmPaymentIntent implements lan.Reader.
@@ -180,13 +183,21 @@ func (r *Reader) CancelPaymentIntent(_ context.Context, _ *lan.Caller, p wire.Ca
 }
 
 // ForwardNow implements lan.Reader: every stored payment is accepted.
-func (r *Reader) ForwardNow(context.Context, *lan.Caller, wire.ForwardNowParams) (wire.ForwardNowResult, error) {
+func (r *Reader) ForwardNow(_ context.Context, _ *lan.Caller, p wire.ForwardNowParams) (wire.ForwardNowResult, error) {
 	r.mu.Lock()
 	defer r.Notify()
 	defer r.mu.Unlock()
 	var result wire.ForwardNowResult
+	if p.PaymentIntent != nil && r.payments[p.PaymentIntent.LocalID] == nil {
+		return result, wire.NewError(wire.CodePaymentIntentNotFound, "")
+	}
 	for _, id := range r.order {
 		pi := r.payments[id]
+		if p.PaymentIntent != nil && p.PaymentIntent.LocalID == id && pi.OfflineDetails.State == wire.OfflineRescued { // taken back
+			details := *pi.OfflineDetails
+			details.State = wire.OfflineStored
+			pi.OfflineDetails = &details
+		}
 		switch {
 		case pi.OfflineDetails.State != wire.OfflineStored:
 		case r.offline:

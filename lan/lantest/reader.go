@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"smartreader/lan"
 	"smartreader/lan/wire"
@@ -21,6 +22,8 @@ const ReaderID = "tmr_test"
 type Reader struct {
 	// Hold keeps collecting until Present or a cancel; else a card is there at once.
 	Hold bool
+	// Session, when not 0, is how long a session lasts after it was connected.
+	Session time.Duration
 	// Notify is called after every new durable event.
 	Notify func()
 
@@ -36,6 +39,9 @@ type Reader struct {
 	present  chan struct{}
 	cancel   chan struct{} // of the running collect, nil when none runs
 	running  int
+	rescued  []wire.RescuePayment
+	pages    [][]string // of the export
+	simulate wire.SimulatorConfiguration
 }
 
 type outcome struct {
@@ -139,8 +145,12 @@ func (r *Reader) Connect(_ context.Context, c *lan.Caller, p wire.ConnectReaderP
 		how = wire.ConnectedOnline
 	}
 	reader, _ := r.Describe(context.Background(), c)
+	var ends int64
+	if r.Session > 0 {
+		ends = time.Now().Add(r.Session).UnixMilli()
+	}
 	return wire.ConnectReaderResult{
-		Reader: reader, Connection: how, Credential: credential, ExpiresAtMs: 4102444800000,
+		Reader: reader, Connection: how, Credential: credential, ExpiresAtMs: 4102444800000, SessionExpiresAtMs: ends,
 		OfflineStatus: r.status(), Cursor: r.cursors[c.POSID], NewestSeq: uint64(len(r.events)),
 	}, nil
 }

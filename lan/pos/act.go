@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"strings"
 
@@ -40,11 +41,32 @@ func cancel(ctx context.Context, c *client.Conn, args []string) (wire.CancelResu
 	if len(args) == 0 {
 		return c.CancelCollectPaymentMethod(ctx, wire.CancelCollectPaymentMethodParams{RequestID: id})
 	}
-	ref := wire.IntentRef{LocalID: args[0]}
-	if strings.HasPrefix(args[0], "pi_") {
-		ref = wire.IntentRef{ID: &args[0]}
+	return c.CancelPaymentIntent(ctx, wire.CancelPaymentIntentParams{RequestID: id, PaymentIntent: reference(args[0])})
+}
+
+// reference names a payment by its local id (pl_...) or its id (pi_...).
+func reference(name string) wire.IntentRef {
+	if strings.HasPrefix(name, "pi_") {
+		return wire.IntentRef{ID: &name}
 	}
-	return c.CancelPaymentIntent(ctx, wire.CancelPaymentIntentParams{RequestID: id, PaymentIntent: ref})
+	return wire.IntentRef{LocalID: name}
+}
+
+var voidCommand = command{
+	name: "void", args: "PAYMENT", short: "take back a stored payment that was not forwarded yet",
+	long: `
+The card is not charged. A payment that was forwarded meanwhile cannot be taken
+back: refund it. PAYMENT is a local id (pl_...); see "pos list".`,
+	min: 1, max: 1,
+	run: func(a *app, ctx context.Context, args []string, _ any) error {
+		return a.withReader(ctx, opening{}, func(ctx context.Context, sess *session) error {
+			pi, err := sess.VoidStoredPayment(ctx, wire.VoidStoredPaymentParams{RequestID: client.NewRequestID(), PaymentIntent: reference(args[0])})
+			if err != nil {
+				return err
+			}
+			return a.say(pi, sentence(pi)+"\n")
+		})
+	},
 }
 
 var forwardCommand = command{
@@ -52,11 +74,22 @@ var forwardCommand = command{
 	long: `
 The reader does this by itself when the internet is back; forward only makes it
 try at once. A payment the bank declines now was accepted at the till before: it
-is counted as declined.`,
-	run: func(a *app, ctx context.Context, _ []string, _ any) error {
+is counted as declined.
+
+With -payment one that failed, or that was handed over in an export, is looked up
+at the platform and, if that never saw it, sent again.`,
+	flags: func(fs *flag.FlagSet) any {
+		return fs.String("payment", "", "the `payment` to take up again: a local id (pl_...)")
+	},
+	run: func(a *app, ctx context.Context, _ []string, flags any) error {
+		p := wire.ForwardNowParams{RequestID: client.NewRequestID()}
+		if name := *flags.(*string); name != "" {
+			ref := reference(name)
+			p.PaymentIntent = &ref
+		}
 		return a.withReader(ctx, opening{}, func(_ context.Context, sess *session) error {
 			// No -timeout: a long queue takes its time. Ctrl-C leaves the reader at it.
-			r, err := sess.ForwardNow(ctx, wire.ForwardNowParams{RequestID: client.NewRequestID()})
+			r, err := sess.ForwardNow(ctx, p)
 			if err != nil {
 				return err
 			}

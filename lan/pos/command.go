@@ -25,7 +25,8 @@ type command struct {
 func commands() []command {
 	return []command{
 		connectCommand, payCommand, statusCommand, listCommand, retrieveCommand,
-		cancelCommand, forwardCommand, watchCommand, disconnectCommand,
+		cancelCommand, voidCommand, forwardCommand, explainCommand, watchCommand,
+		exportCommand, rescueCommand, verifyCommand, simulateCommand, disconnectCommand,
 	}
 }
 

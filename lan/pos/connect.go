@@ -37,6 +37,7 @@ no internet, connect uses the kept credential.`,
 		if sess.state.ExpiresAtMs > 0 {
 			fmt.Fprintf(a.stdout, "Without internet this POS can connect until %s.\n", date(sess.state.ExpiresAtMs))
 		}
+		a.showSession(sess.result)
 		for _, w := range sess.result.Warnings {
 			fmt.Fprintf(a.stdout, "Warning: %s.\n", w)
 		}

@@ -45,9 +45,11 @@ var statusCommand = command{
 			}
 			if a.json {
 				return a.print(struct {
-					Reader        wire.Reader        `json:"reader"`
-					OfflineStatus wire.OfflineStatus `json:"offlineStatus"`
-				}{r, s})
+					Reader             wire.Reader        `json:"reader"`
+					OfflineStatus      wire.OfflineStatus `json:"offlineStatus"`
+					SessionExpiresAtMs int64              `json:"sessionExpiresAtMs,omitempty"`
+					Update             *wire.ReaderUpdate `json:"update,omitempty"`
+				}{r, s, sess.result.SessionExpiresAtMs, sess.result.Update})
 			}
 			fmt.Fprintf(a.stdout, "Reader %s%s, serial %s, software %s.\n", r.ID, label(r), r.SerialNumber, r.DeviceSoftwareVersion)
 			if r.Location != nil {
@@ -69,6 +71,7 @@ var statusCommand = command{
 			for _, w := range r.Warnings {
 				fmt.Fprintf(a.stdout, "Warning: %s\n", w)
 			}
+			a.showSession(sess.result)
 			a.showStatus(s)
 			return nil
 		})

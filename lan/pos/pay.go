@@ -18,6 +18,8 @@ type payFlags struct {
 	offline, description string
 	capture, key         string
 	metadata             pairs
+	offlineMax           string
+	inspect, skipTipping bool
 	resume, abandon      bool
 	wait                 time.Duration
 }
@@ -57,6 +59,9 @@ not be charged twice. Ctrl-C cancels while the reader waits for a card.`,
 		fs.StringVar(&f.key, "idempotency", "", "the same as -`key`")
 		fs.StringVar(&f.description, "description", "", "`text` kept with the payment")
 		fs.Var(f.metadata, "metadata", "`name=value` kept with the payment; may be repeated")
+		fs.StringVar(&f.offlineMax, "offline-max", "", "do not store it without internet above this `amount`; it only tightens the reader's limit")
+		fs.BoolVar(&f.inspect, "inspect", false, "have the card looked at before it is charged; needs internet")
+		fs.BoolVar(&f.skipTipping, "skip-tipping", false, "do not ask for a tip")
 		fs.BoolVar(&f.resume, "resume", false, "learn the outcome of the payment that was interrupted, or try its card again")
 		fs.BoolVar(&f.abandon, "abandon", false, "begin a new payment although the outcome of the last is not known")
 		fs.DurationVar(&f.wait, "wait", 3*time.Minute, "how long to wait for the card and the outcome")
@@ -117,6 +122,10 @@ func (a *app) preparePayment(args []string, f *payFlags) (*pending, error) {
 	if err != nil {
 		return nil, &usageError{"pay", err.Error()}
 	}
+	limits, err := offlineMax(f.offlineMax, code)
+	if err != nil {
+		return nil, &usageError{"pay", err.Error()}
+	}
 	if found && last.unknown() && !f.abandon {
 		return nil, &unknownLast{last}
 	}
@@ -127,6 +136,7 @@ func (a *app) preparePayment(args []string, f *payFlags) (*pending, error) {
 			RequestID: id, IdempotencyKey: cmp.Or(f.key, id), Amount: amount, Currency: code,
 			CaptureMethod: f.capture, OfflineBehavior: f.offline, Description: f.description, Metadata: f.metadata,
 		},
+		Collect:   wire.CollectOptions{SkipTipping: f.skipTipping, UpdatePaymentIntent: f.inspect, OfflineLimits: limits},
 		ProcessID: client.NewRequestID(),
 	}
 	if err := p.Create.Validate(); err != nil {
@@ -153,7 +163,7 @@ func (e *unknownLast) Unwrap() error {
 // pay runs a payment that has been written down to a known end, or leaves it
 // resumable.
 func (a *app) pay(ctx context.Context, p *pending, wait time.Duration) error {
-	sess, err := a.open(ctx, opening{onEvent: a.progress})
+	sess, err := a.open(ctx, opening{onEvent: a.progress, provides: true})
 	if err == nil {
 		defer sess.Close()
 		err = p.belongs(sess)
@@ -245,7 +255,7 @@ func (a *app) payOn(ctx context.Context, sess *session, p *pending, again bool, 
 		fmt.Fprintf(a.stderr, "%s: present the card at the reader (Ctrl-C cancels).\n", money(p.Create.Amount, p.Create.Currency))
 	}
 	return sess.ProcessPaymentIntent(calls, wire.ProcessPaymentIntentParams{
-		RequestID: p.ProcessID, PaymentIntent: wire.IntentRef{LocalID: p.LocalID},
+		RequestID: p.ProcessID, PaymentIntent: wire.IntentRef{LocalID: p.LocalID}, Options: p.Collect,
 	})
 }
 
@@ -305,6 +315,8 @@ func (a *app) progress(e wire.Event) error {
 		fmt.Fprintln(a.stderr, "Processing.")
 	case e.Type == wire.EventConnectionLost && e.Reason == wire.LostTakenOver:
 		fmt.Fprintln(a.stderr, "Another POS has taken the reader; this payment goes on.")
+	case e.Type == wire.EventConnectionLost && e.Reason == wire.LostExpired:
+		fmt.Fprintln(a.stderr, "The session has expired; before the next payment: pos connect.")
 	}
 	return nil
 }

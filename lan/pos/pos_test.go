@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -100,6 +101,13 @@ func control(ts *testscript.TestScript, _ bool, args []string) {
 	case "created": // a payment of another time
 		_, err := s.Reader.CreatePaymentIntent(context.Background(), &lan.Caller{POSID: "pos_till"}, wire.CreatePaymentIntentParams{RequestID: "rq_create", Amount: 1250, Currency: "usd"})
 		ts.Check(err)
+	case "export": // two pages, with the payments of another reader
+		lines := exportOf("tmr_other", waiting(1), waiting(2), waiting(3))
+		s.Reader.SetExport(lines[:3], lines[3:])
+	case "session":
+		expires, err := time.Parse(time.DateTime, "2100-01-01 00:00:00")
+		ts.Check(err)
+		s.Reader.Session = time.Until(expires)
 	case "stop":
 		s.Stop()
 	default:

@@ -68,6 +68,9 @@ type opening struct {
 	online  bool // with a new token first, the stored credential only if that fails
 	look    bool // the command only looks: the reader stays with the POS that holds it
 	onEvent func(wire.Event) error
+	// provides: while this connection stands, the reader may ask it for
+	// connection tokens of the backend.
+	provides bool
 }
 
 // open connects for one command: with the stored credential, which needs no
@@ -79,7 +82,10 @@ func (a *app) open(ctx context.Context, how opening) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	opts.OnEvent = how.onEvent
+	opts.OnEvent = a.keepRenewed(*s, how.onEvent)
+	if how.provides {
+		opts.ConnectionToken = a.provideToken
+	}
 	conn, err := client.Dial(ctx, opts)
 	if err != nil {
 		return nil, a.explain(err, s)
@@ -123,6 +129,27 @@ func (a *app) connect(ctx context.Context, sess *session, online bool) error {
 		sess.notes = append(sess.notes, fmt.Sprintf("connected with a new token, because: %v", first))
 	}
 	return a.connected(sess)
+}
+
+// keepRenewed keeps a credential that the reader gives unasked, and passes all
+// events on; next may be nil. s is a copy: events come at any time.
+func (a *app) keepRenewed(s state, next func(wire.Event) error) func(wire.Event) error {
+	return func(e wire.Event) error {
+		if e.Type == wire.EventCredentialRenewed && e.Credential != nil {
+			if err := a.keep(&s, func(s *state) { s.Credential, s.ExpiresAtMs = e.Credential, e.ExpiresAtMs }); err != nil {
+				fmt.Fprintf(a.stderr, "pos: the renewed credential could not be kept: %v\n", err)
+			}
+		}
+		if next == nil {
+			return nil
+		}
+		return next(e)
+	}
+}
+
+// provideToken answers the reader when it asks for a connection token.
+func (a *app) provideToken(ctx context.Context, _ string) (string, error) {
+	return a.connectionToken(ctx)
 }
 
 var errNoCredential = errors.New("this POS has no stored credential; run: pos connect (with internet)")

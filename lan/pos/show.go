@@ -44,9 +44,37 @@ func (a *app) showStatus(s wire.OfflineStatus) {
 		count(s.Reader.OfflinePaymentsCount, "payment"), sums(s.Reader.OfflinePaymentAmountsByCurrency))
 }
 
+// updateText is one sentence about newer software.
+func updateText(u wire.ReaderUpdate) string {
+	text := "new software " + u.DeviceSoftwareVersion + " for the reader"
+	if u.RequiredAtMs > 0 {
+		text += ", required from " + date(u.RequiredAtMs)
+	}
+	if takes, ok := map[string]string{
+		wire.UpdateUnderOneMinute: "less than a minute", wire.Update1To2Minutes: "1 to 2 minutes",
+		wire.Update2To5Minutes: "2 to 5 minutes", wire.Update5To15Minutes: "5 to 15 minutes",
+	}[u.EstimatedUpdateTime]; ok {
+		text += "; it takes " + takes
+	}
+	return text
+}
+
+// showSession tells of the end of the session and of newer software.
+func (a *app) showSession(r wire.ConnectReaderResult) {
+	if r.SessionExpiresAtMs > 0 {
+		fmt.Fprintf(a.stdout, "This session takes payments until %s.\n", date(r.SessionExpiresAtMs))
+	}
+	if r.Update != nil {
+		fmt.Fprintf(a.stdout, "There is %s.\n", updateText(*r.Update))
+	}
+}
+
 func count(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
+	}
+	if stem, ok := strings.CutSuffix(what, "y"); ok {
+		return fmt.Sprintf("%d %sies", n, stem)
 	}
 	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -48,6 +48,7 @@ type place struct {
 // pending is a payment between "about to be sent" and "outcome known".
 type pending struct {
 	Create    wire.CreatePaymentIntentParams `json:"create"`
+	Collect   wire.CollectOptions            `json:"collect,omitzero"`
 	ProcessID string                         `json:"processId"` // requestId of processPaymentIntent
 	LocalID   string                         `json:"localId,omitempty"`
 	// ReaderID and POSID are whom it was sent to, and as whom; empty before.

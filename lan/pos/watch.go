@@ -87,7 +87,8 @@ func (a *app) watch(ctx context.Context, f *watchFlags) error {
 	defer stopping.Wait()
 	defer cancel()
 	opts.AutoAcknowledge = true
-	opts.OnEvent = func(e wire.Event) error {
+	opts.ConnectionToken = a.provideToken
+	opts.OnEvent = a.keepRenewed(*s, func(e wire.Event) error {
 		if err := a.showEvent(e); err != nil {
 			return err
 		}
@@ -100,7 +101,8 @@ func (a *app) watch(ctx context.Context, f *watchFlags) error {
 		}
 		up.update(func() { up.seen = e.Seq })
 		return nil
-	}
+	})
+	expired := false // the session: the credential alone may not be enough
 	err = client.Follow(ctx, client.FollowOptions{
 		Options: opts,
 		Connect: func(context.Context, wire.Reader) (client.ConnectOptions, error) {
@@ -108,9 +110,14 @@ func (a *app) watch(ctx context.Context, f *watchFlags) error {
 			if at.LastSeq > 0 || f.all {
 				with.LastSeq = &at.LastSeq
 			}
-			if s.Credential == nil {
-				var err error
-				with.ConnectionToken, err = a.connectionToken(ctx)
+			if s.Credential != nil && !expired {
+				return with, nil
+			}
+			token, err := a.connectionToken(ctx)
+			switch {
+			case err == nil:
+				with.Credential, with.ConnectionToken = nil, token
+			case s.Credential == nil:
 				return with, err
 			}
 			return with, nil
@@ -135,6 +142,7 @@ func (a *app) watch(ctx context.Context, f *watchFlags) error {
 			}
 		},
 		Lost: func(err error, wait time.Duration) {
+			expired = errors.Is(err, wire.CodeSessionExpired)
 			if !a.json {
 				fmt.Fprintf(a.stderr, "Connection lost (%v); trying again.\n", err)
 			}
@@ -148,6 +156,7 @@ func (a *app) watch(ctx context.Context, f *watchFlags) error {
 
 func (a *app) showEvent(e wire.Event) error {
 	if a.json {
+		e.Credential = nil // it is in the state folder
 		return a.print(e)
 	}
 	number := ""
@@ -170,7 +179,11 @@ func eventText(e wire.Event) string {
 		}
 		return text
 	case wire.EventForwardingFailure:
-		if e.Error != nil {
+		switch {
+		case e.Error == nil:
+		case e.Seq == 0: // transient: of a token, which forwarding does not wait for
+			return "while forwarding: " + e.Error.Error()
+		default:
 			return "forwarding is stuck: " + e.Error.Error()
 		}
 	case wire.EventOfflineStatusChange:
@@ -182,6 +195,12 @@ func eventText(e wire.Event) string {
 		return "payment " + e.PaymentStatus
 	case wire.EventReaderEvent:
 		return e.ReaderEvent
+	case wire.EventCredentialRenewed:
+		return "this POS can connect without internet until " + date(e.ExpiresAtMs)
+	case wire.EventUpdateAvailable:
+		if e.Update != nil {
+			return updateText(*e.Update)
+		}
 	case wire.EventLeaseChange:
 		if e.Lease == nil || e.Lease.POSID == "" {
 			return "nobody holds the reader"

@@ -40,20 +40,16 @@ func (a Amounts) MarshalJSON() ([]byte, error) {
 	return json.Marshal(map[string]int64(a))
 }
 
-// MarshalJSON implements json.Marshaler: [] and not null.
-func (c Charges) MarshalJSON() ([]byte, error) {
-	if c == nil {
-		return []byte("[]"), nil
-	}
-	return json.Marshal([]Charge(c))
-}
+// List is an array that marshals to [] when it is empty, never to null. A plain
+// []T can be assigned to it.
+type List[T any] []T
 
-// MarshalJSON implements json.Marshaler: [] and not null.
-func (p PaymentIntents) MarshalJSON() ([]byte, error) {
-	if p == nil {
+// MarshalJSON implements json.Marshaler.
+func (l List[T]) MarshalJSON() ([]byte, error) {
+	if l == nil {
 		return []byte("[]"), nil
 	}
-	return json.Marshal([]PaymentIntent(p))
+	return json.Marshal([]T(l))
 }
 
 // Nullable returns nil for the empty string, for members that are null until

@@ -24,6 +24,11 @@ const (
 	CodeMessageTooLarge          Code = "MESSAGE_TOO_LARGE"    // ours
 	CodeUnknownMethod            Code = "UNKNOWN_METHOD"       // ours
 	CodeTooManyRequests          Code = "TOO_MANY_REQUESTS"    // ours
+	CodeInvalidTipParameter      Code = "INVALID_TIP_PARAMETER"
+	CodeInputsInvalidParameter   Code = "COLLECT_INPUTS_INVALID_PARAMETER"
+	CodeInputsUnsupported        Code = "COLLECT_INPUTS_UNSUPPORTED"
+	CodeInputsApplicationError   Code = "COLLECT_INPUTS_APPLICATION_ERROR"
+	CodeInputsTimedOut           Code = "COLLECT_INPUTS_TIMED_OUT"
 
 	// Connecting.
 	CodeAuthenticationFailed        Code = "AUTHENTICATION_FAILED" // ours
@@ -39,6 +44,7 @@ const (
 	// Card and cardholder.
 	CodeCanceled          Code = "CANCELED"
 	CodeCardInsertNotRead Code = "CARD_INSERT_NOT_READ"
+	CodeCardSwipeNotRead  Code = "CARD_SWIPE_NOT_READ"
 	CodeCardReadTimedOut  Code = "CARD_READ_TIMED_OUT"
 	CodeCardRemoved       Code = "CARD_REMOVED"
 	CodeCardLeftInReader  Code = "CARD_LEFT_IN_READER"
@@ -53,6 +59,8 @@ const (
 	CodeOfflineStoreFull          Code = "OFFLINE_PAYMENTS_DATABASE_TOO_LARGE"
 	CodeAmountExceedsOffline      Code = "AMOUNT_EXCEEDS_MAX_OFFLINE_AMOUNT"
 	CodeInvalidOfflineCurrency    Code = "INVALID_OFFLINE_CURRENCY"
+	CodeSwipeNotAvailable         Code = "CARD_SWIPE_NOT_AVAILABLE"
+	CodeInteracOffline            Code = "INTERAC_NOT_SUPPORTED_OFFLINE"
 	CodeOfflineCardExpired        Code = "OFFLINE_AND_CARD_EXPIRED"
 	CodeOfflineDeclined           Code = "OFFLINE_TRANSACTION_DECLINED"
 	CodeOfflineMismatch           Code = "OFFLINE_COLLECT_AND_CONFIRM_MISMATCH"
@@ -64,6 +72,7 @@ const (
 	CodeLivePaymentInTestmode     Code = "OFFLINE_LIVEMODE_PAYMENT_IN_TESTMODE"
 	CodeTestCardInLivemode        Code = "TEST_CARD_IN_LIVEMODE"
 	CodeAccountMismatchForwarding Code = "ACCOUNT_ID_MISMATCH_WHILE_FORWARDING"
+	CodeTokenErrorForwarding      Code = "CONNECTION_TOKEN_PROVIDER_ERROR_WHILE_FORWARDING"
 	CodeLedgerDamaged             Code = "LEDGER_DAMAGED" // ours
 
 	// Reader.
@@ -72,6 +81,11 @@ const (
 	CodeReaderTampered              Code = "READER_TAMPERED"
 	CodeReaderMissingEncryptionKeys Code = "READER_MISSING_ENCRYPTION_KEYS"
 	CodeGenericReaderError          Code = "GENERIC_READER_ERROR"
+	CodeUpdateFailed                Code = "READER_SOFTWARE_UPDATE_FAILED"
+	CodeUpdateFailedBatteryLow      Code = "READER_SOFTWARE_UPDATE_FAILED_BATTERY_LOW"
+	CodeUpdateFailedInterrupted     Code = "READER_SOFTWARE_UPDATE_FAILED_INTERRUPTED"
+	CodeUpdateFailedReaderError     Code = "READER_SOFTWARE_UPDATE_FAILED_READER_ERROR"
+	CodeUpdateFailedServerError     Code = "READER_SOFTWARE_UPDATE_FAILED_SERVER_ERROR"
 
 	// Platform.
 	CodeNotConnectedToInternet Code = "STRIPE_API_CONNECTION_ERROR"
@@ -121,6 +135,12 @@ var codes = map[Code]defaults{
 	CodeUnknownMethod:            {0, RetryNever, "the reader does not know this method", "check the spelling and the reader's software version"},
 	CodeTooManyRequests:          {0, RetrySame, "too many requests run at once", "wait for answers before sending more"},
 
+	CodeInvalidTipParameter:    {1950, RetryNever, "the tipping options contradict each other", "leave out skipTipping or tipEligibleAmount"},
+	CodeInputsInvalidParameter: {1997, RetryNever, "an input asked for is wrong", "correct the inputs and send the call again"},
+	CodeInputsUnsupported:      {1998, RetryNever, "this reader cannot collect inputs", "ask for them at the POS"},
+	CodeInputsApplicationError: {5004, RetrySame, "the reader failed while it collected inputs", "repeat the call; ask for fewer inputs at a time if it stays"},
+	CodeInputsTimedOut:         {2971, RetryCollectAgain, "nothing was entered in time", "ask again with a new requestId"},
+
 	CodeAuthenticationFailed:        {0, RetryNever, "the signature does not fit the challenge", "say hello again and sign the new nonce with the POS's key"},
 	CodeConnectionTokenError:        {1510, RetryNever, "the connection token was not accepted", "get a new token from the backend; each works once"},
 	CodeNoLastSeenAccount:           {2880, RetryNever, "this reader was never activated online", "connect once with internet"},
@@ -133,6 +153,7 @@ var codes = map[Code]defaults{
 
 	CodeCanceled:          {2020, RetryCollectAgain, "canceled", "collect again to go on with the same payment"},
 	CodeCardInsertNotRead: {2810, RetryCollectAgain, "the chip could not be read", "insert the card again, chip first, or try another card"},
+	CodeCardSwipeNotRead:  {2820, RetryCollectAgain, "the magnetic stripe could not be read", "swipe again, steadily, or insert the card"},
 	CodeCardReadTimedOut:  {2830, RetryCollectAgain, "no card was presented in time", "collect again"},
 	CodeCardRemoved:       {2840, RetryCollectAgain, "the card was removed too early", "collect again and leave the card in"},
 	CodeCardLeftInReader:  {2850, RetryCollectAgain, "a card is still in the reader", "remove the card, then collect again"},
@@ -145,6 +166,8 @@ var codes = map[Code]defaults{
 	CodeOfflineStoreFull:          {2860, RetryNever, "the reader cannot store more payments", "go online so that stored payments are forwarded"},
 	CodeAmountExceedsOffline:      {2890, RetryNever, "the amount or the stored total is over the offline limit", "take another way to pay, or wait for the internet"},
 	CodeInvalidOfflineCurrency:    {2891, RetryNever, "this currency is not taken offline", "wait for the internet"},
+	CodeSwipeNotAvailable:         {6900, RetryCollectAgain, "swiped cards are not taken offline", "collect again and insert the card"},
+	CodeInteracOffline:            {6901, RetryCollectAgain, "Interac cards are not taken offline", "collect again with another card"},
 	CodeOfflineCardExpired:        {6902, RetryCollectAgain, "the card has expired", "try another card"},
 	CodeOfflineDeclined:           {6903, RetryCollectAgain, "the card could not be verified offline", "try another card"},
 	CodeOfflineMismatch:           {6904, RetryCollectAgain, "collected online, but the internet is gone now", "collect again with the same payment"},
@@ -156,6 +179,7 @@ var codes = map[Code]defaults{
 	CodeLivePaymentInTestmode:     {1938, RetryNever, "a live payment cannot be forwarded in test mode", "connect with live keys"},
 	CodeTestCardInLivemode:        {6906, RetryCollectAgain, "a test card cannot pay in live mode", "use a real card"},
 	CodeAccountMismatchForwarding: {1930, RetryNever, "stored payments belong to another account", "connect with the account that took them"},
+	CodeTokenErrorForwarding:      {9051, RetryNever, "the POS gave no connection token while stored payments are forwarded", "see to the POS's token provider; forwarding goes on without it"},
 	CodeLedgerDamaged:             {0, RetryNever, "the reader's ledger is damaged and takes no new payments", "what is stored is still forwarded; export the ledger and acknowledge the loss"},
 
 	CodeReaderBusy:                  {3010, RetrySame, "the reader is busy with another command", "wait for it or cancel it"},
@@ -163,6 +187,11 @@ var codes = map[Code]defaults{
 	CodeReaderTampered:              {4100, RetryNever, "the reader was tampered with", "take it out of service"},
 	CodeReaderMissingEncryptionKeys: {3980, RetryNever, "the reader lacks encryption keys", "connect the reader to the internet"},
 	CodeGenericReaderError:          {5001, RetrySame, "the reader failed", "repeat the call with the same requestId; if it stays, restart the reader"},
+	CodeUpdateFailed:                {3800, RetrySame, "the reader's software update failed", "repeat the call; the reader goes on with its present software"},
+	CodeUpdateFailedBatteryLow:      {2650, RetrySame, "the battery is too low to update the reader's software", "charge the reader, then connect again"},
+	CodeUpdateFailedInterrupted:     {2660, RetrySame, "the reader's software update was interrupted", "connect again and leave the reader powered and online"},
+	CodeUpdateFailedReaderError:     {3830, RetrySame, "the reader could not install the software update", "restart the reader, then connect again"},
+	CodeUpdateFailedServerError:     {3840, RetrySame, "the software update could not be fetched", "check the internet connection, then connect again"},
 
 	CodeNotConnectedToInternet: {9000, RetrySame, "the payments platform cannot be reached", "check the internet connection"},
 	CodeRequestTimedOut:        {9010, RetrySame, "the payments platform did not answer in time", "repeat the call with the same requestId to learn the outcome"},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -31,11 +32,17 @@ func DecodeParams(data []byte, params Params) error {
 	if err := json.Unmarshal(data, params); err != nil {
 		var mistyped *json.UnmarshalTypeError
 		if errors.As(err, &mistyped) {
-			return invalid(mistyped.Field, "must be "+want(mistyped.Type)+", not a "+mistyped.Value)
+			return invalid(member(mistyped.Field), "must be "+want(mistyped.Type)+", not a "+mistyped.Value)
 		}
 		return invalid("params", "must be valid JSON")
 	}
 	return params.Validate()
+}
+
+// member is a path of members without the names of embedded Go types in it.
+func member(path string) string {
+	names := strings.Split(path, ".")
+	return strings.Join(slices.DeleteFunc(names, func(n string) bool { return n != "" && n[0] >= 'A' && n[0] <= 'Z' }), ".")
 }
 
 // want describes a Go type in JSON words.
@@ -92,7 +99,8 @@ func CheckDepth(data []byte) error {
 	return nil
 }
 
-// NewParams returns an empty params value for a method, nil for an unknown one.
+// NewParams returns an empty params value for a method a POS can call, nil for an
+// unknown one.
 func NewParams(method string) Params {
 	switch method {
 	case MethodHello:
@@ -125,14 +133,30 @@ func NewParams(method string) Params {
 		return new(ForwardNowParams)
 	case MethodAcknowledgeEvents:
 		return new(AcknowledgeEventsParams)
+	case MethodVoidStoredPayment:
+		return new(VoidStoredPaymentParams)
+	case MethodExplainOfflinePolicy:
+		return new(ExplainOfflinePolicyParams)
+	case MethodExportLedger:
+		return new(ExportLedgerParams)
+	case MethodVerifyLedger:
+		return new(VerifyLedgerParams)
+	case MethodRescuePayments:
+		return new(RescuePaymentsParams)
+	case MethodCollectInputs:
+		return new(CollectInputsParams)
+	case MethodSetSimulatorConfiguration:
+		return new(SetSimulatorConfigurationParams)
 	}
 	return nil
 }
 
-// Methods lists every method.
+// Methods lists every method a POS can call.
 func Methods() []string { return strings.Fields(methods) }
 
 const methods = `hello connectReader disconnectReader
 	createPaymentIntent retrievePaymentIntent collectPaymentMethod confirmPaymentIntent processPaymentIntent
 	cancelCollectPaymentMethod cancelPaymentIntent
-	getReader getOfflineStatus listStoredPayments forwardNow acknowledgeEvents`
+	getReader getOfflineStatus listStoredPayments forwardNow acknowledgeEvents
+	voidStoredPayment explainOfflinePolicy exportLedger verifyLedger rescuePayments
+	collectInputs setSimulatorConfiguration`

@@ -57,13 +57,129 @@ func TestDecodeNamesTheField(t *testing.T) {
 		{MethodListStoredPayments, `{"states":["gone"]}`, "states must name"},
 		{MethodListStoredPayments, `{"states":"stored"}`, "states must be an array"},
 		{MethodForwardNow, `{"requestId":""}`, "requestId is missing"},
+		{MethodForwardNow, `{"requestId":"r","paymentIntent":{}}`, "paymentIntent must have"},
+		{MethodCollectPaymentMethod, `{"requestId":"r","paymentIntent":{"localId":"p"},"options":{"offlineLimits":{"maxAmount":-1}}}`, "options.offlineLimits.maxAmount must be"},
+		{MethodProcessPaymentIntent, `{"requestId":"r","paymentIntent":{"localId":"p"},"options":{"offlineLimits":{"maxCount":-1}}}`, "options.offlineLimits.maxCount must not be negative"},
+		{MethodProcessPaymentIntent, `{"requestId":"r","paymentIntent":{"localId":"p"},"options":{"offlineLimits":{"maxStored":-1}}}`, "options.offlineLimits.maxStored must not be negative"},
+		{MethodProcessPaymentIntent, `{"requestId":"r","paymentIntent":{"localId":"p"},"options":{"offlineLimits":{"maxAgeMs":-1}}}`, "options.offlineLimits.maxAgeMs must not be negative"},
+		{MethodConnectReader, `{"providesTokens":"yes"}`, "providesTokens must be true or false"},
+		{MethodVoidStoredPayment, `{"paymentIntent":{"localId":"p"}}`, "requestId is missing"},
+		{MethodVoidStoredPayment, `{"requestId":"r"}`, "paymentIntent must have"},
+		{MethodExplainOfflinePolicy, `{"currency":"usd"}`, "amount must be"},
+		{MethodExplainOfflinePolicy, `{"amount":1,"currency":"USD"}`, "currency must be"},
+		{MethodExplainOfflinePolicy, `{"amount":1,"currency":"usd","readMethod":"chip"}`, "readMethod must be one of contact_emv"},
+		{MethodExplainOfflinePolicy, `{"amount":1,"currency":"usd","offlineBehavior":"x"}`, "offlineBehavior must be one of"},
+		{MethodExplainOfflinePolicy, `{"amount":1,"currency":"usd","brand":"a b"}`, "brand must be visible"},
+		{MethodExplainOfflinePolicy, `{"amount":1,"currency":"usd","cvm":"a b"}`, "cvm must be visible"},
+		{MethodExplainOfflinePolicy, `{"amount":1,"currency":"usd","offlineLimits":{"maxAmount":100000000}}`, "offlineLimits.maxAmount must be from 0"},
+		{MethodExportLedger, `{"after":"a b"}`, "after must be visible"},
+		{MethodExportLedger, `{"after":"x","rescue":true}`, "rescue can be given with the first page only"},
+		{MethodExportLedger, `{"rescue":1}`, "rescue must be true or false"},
+		{MethodRescuePayments, `{"requestId":"r"}`, "payments must be 1 to 2"},
+		{MethodRescuePayments, `{"requestId":"r","payments":[{},{},{}]}`, "payments must be 1 to 2"},
+		{MethodRescuePayments, `{"requestId":"r","payments":[` + rescuable("tmr_2", "1") + `,{"readerId":"tmr_1"}]}`, "payments[1].localId is missing"},
+		{MethodRescuePayments, `{"requestId":"r","payments":[` + rescuable("", "1") + `]}`, "payments[0].readerId is missing"},
+		{MethodRescuePayments, `{"requestId":"r","payments":[` + rescuable("tmr_2", "0") + `]}`, "payments[0].storedAtMs must be"},
+		{MethodRescuePayments, `{"requestId":"r","payments":[` + strings.Replace(rescuable("tmr_2", "1"), "AAAA", "", 1) + `]}`, "payments[0].signature must be 64 bytes"},
+		{MethodRescuePayments, `{"requestId":"r","payments":[` + strings.Replace(rescuable("tmr_2", "1"), `"ZW4="`, `""`, 1) + `]}`, "payments[0].entry must be 1 to"},
+		{MethodRescuePayments, `{"requestId":"r","payments":[` + strings.Replace(rescuable("tmr_2", "1"), `"ZQ=="`, `"`+strings.Repeat("AAAA", MaxEnvelope/3+1)+`"`, 1) + `]}`, "payments[0].envelope must be 1 to"},
+		{MethodRescuePayments, `{"requestId":"r","payments":[` + rescuable("tmr_2", "1") + `,` + rescuable("tmr_2", "2") + `]}`, "payments must not name a payment twice"},
+		{MethodRescuePayments, `{"payments":[` + rescuable("tmr_2", "1") + `]}`, "requestId is missing"},
+		{MethodSetSimulatorConfiguration, `{}`, "requestId is missing"},
+		{MethodSetSimulatorConfiguration, `{"requestId":"r","availableReaderUpdate":"soon"}`, "availableReaderUpdate must be one of available, none, required"},
+		{MethodSetSimulatorConfiguration, `{"requestId":"r","availableReaderUpdate":""}`, "availableReaderUpdate must be one of"},
+		{MethodSetSimulatorConfiguration, `{"requestId":"r","simulatedTipAmount":-1}`, "simulatedTipAmount must be from 0"},
+		{MethodSetSimulatorConfiguration, `{"requestId":"r","simulatedTipAmount":100000000}`, "simulatedTipAmount must be from 0"},
+		{MethodSetSimulatorConfiguration, `{"requestId":"r","simulatedTipAmount":"1"}`, "simulatedTipAmount must be a whole number"},
+		{MethodSetSimulatorConfiguration, `{"requestId":"r","simulatedOfflineMode":{"sdk":1}}`, "simulatedOfflineMode.sdk must be a string"},
+		{MethodSetSimulatorConfiguration, `{"requestId":"r","simulatedOfflineMode":{"sdk":"off"}}`, "simulatedOfflineMode.sdk must be one of disabled"},
+		{MethodSetSimulatorConfiguration, `{"requestId":"r","simulatedOfflineMode":{"reader":"off"}}`, "simulatedOfflineMode.reader must be one of"},
+		{MethodSetSimulatorConfiguration, `{"requestId":"r","simulatedCard":{"testCardNumber":"4242 4242"}}`, "testCardNumber must be 12 to 19 digits"},
+		{MethodSetSimulatorConfiguration, `{"requestId":"r","simulatedCard":{"testCardNumber":"4242424242424242","testPaymentMethod":"visa"}}`, "not both"},
+		{MethodSetSimulatorConfiguration, `{"requestId":"r","simulatedCard":{"testPaymentMethod":"a b"}}`, "simulatedCard.testPaymentMethod must be visible"},
+		{MethodSetSimulatorConfiguration, `{"requestId":"r","simulatedCollectInputsResult":{}}`, "simulatedCollectInputsResult.result must be one of succeeded, timeout"},
+		{MethodSetSimulatorConfiguration, `{"requestId":"r","simulatedCollectInputsResult":{"result":"timeout","skip":"some"}}`, "simulatedCollectInputsResult.skip must be one of none, all"},
 		{MethodAcknowledgeEvents, `{"seq":-5}`, "seq must be a whole number from 0 on"},
 		{MethodAcknowledgeEvents, `{"seq":18446744073709551616}`, "seq must be a whole number from 0 on"},
 	} {
 		err := DecodeParams([]byte(test.params), NewParams(test.method))
 		e, ok := AsError(err)
-		if !ok || e.Code != CodeInvalidRequiredParameter || !strings.Contains(e.Message, test.want) || e.Remedy == "" {
+		if !ok || e.Code != CodeInvalidRequiredParameter || !strings.Contains(e.Message, test.want) || e.Remedy == "" || strings.Contains(e.Message, "SimulatorConfiguration") {
 			t.Errorf("%s %s: %v, want %q", test.method, test.params, err, test.want)
+		}
+	}
+}
+
+// rescuable is one payment of another reader, as JSON.
+func rescuable(reader, storedAtMs string) string {
+	return `{"readerId":"` + reader + `","localId":"pl_1","naturalKey":"nk","storedAtMs":` + storedAtMs + `,"envelope":"ZQ==","entry":"ZW4=","signature":"` + strings.Repeat("A", 86) + `=="}`
+}
+
+func TestInputsAreChecked(t *testing.T) {
+	inputs := func(members string) string { return `{"requestId":"r","inputs":[` + members + `]}` }
+	long := func(n int) string { return strings.Repeat("é", n) }
+	for _, test := range []struct{ params, want string }{
+		{inputs(``), "inputs must be 1 to 5"},
+		{inputs(strings.Repeat(`{},`, 5) + `{}`), "inputs must be 1 to 5"},
+		{inputs(`{"type":"text","title":"t"},{"title":"t"}`), "inputs[1].type must be one of email"},
+		{inputs(`{"type":"text"}`), "inputs[0].title is missing"},
+		{inputs(`{"type":"text","title":"` + long(41) + `"}`), "inputs[0].title must be at most 40"},
+		{inputs(`{"type":"text","title":"t","description":"` + long(501) + `"}`), "inputs[0].description must be at most 500"},
+		{inputs(`{"type":"text","title":"t","skipButton":"` + long(15) + `"}`), "inputs[0].skipButton must be at most 14"},
+		{inputs(`{"type":"text","title":"t","submitButton":"` + long(31) + `"}`), "inputs[0].submitButton must be at most 30"},
+		{inputs(`{"type":"text","title":"t","choices":[{"id":"a","text":"A"}]}`), "inputs[0].choices belong to a selection"},
+		{inputs(`{"type":"selection","title":"t"}`), "inputs[0].choices must be 1 to 4"},
+		{inputs(`{"type":"selection","title":"t","choices":[{},{},{},{},{}]}`), "inputs[0].choices must be 1 to 4"},
+		{inputs(`{"type":"selection","title":"t","choices":[{"text":"A"}]}`), "inputs[0].choices[0].id is missing"},
+		{inputs(`{"type":"selection","title":"t","choices":[{"id":"a"}]}`), "inputs[0].choices[0].text is missing"},
+		{inputs(`{"type":"selection","title":"t","choices":[{"id":"a","text":"` + long(31) + `"}]}`), "inputs[0].choices[0].text must be at most 30"},
+		{inputs(`{"type":"selection","title":"t","choices":[{"id":"` + long(51) + `","text":"A"}]}`), "inputs[0].choices[0].id must be at most 50"},
+		{inputs(`{"type":"selection","title":"t","choices":[{"id":"a","text":"A","style":"big"}]}`), "inputs[0].choices[0].style must be primary or secondary"},
+		{inputs(`{"type":"selection","title":"t","choices":[{"id":"a","text":"A"},{"id":"a","text":"B"}]}`), "inputs[0].choices[1].id is used twice"},
+		{inputs(`{"type":"text","title":"t","toggles":[{},{},{}]}`), "inputs[0].toggles must be at most 2"},
+		{inputs(`{"type":"text","title":"t","toggles":[{"title":"x"}]}`), "inputs[0].toggles[0].defaultValue must be enabled or disabled"},
+		{inputs(`{"type":"text","title":"t","toggles":[{"defaultValue":"enabled"}]}`), "inputs[0].toggles[0].title or description"},
+		{inputs(`{"type":"text","title":"t","toggles":[{"defaultValue":"enabled","title":"` + long(51) + `"}]}`), "inputs[0].toggles[0].title must be at most 50"},
+	} {
+		err := DecodeParams([]byte(test.params), NewParams(MethodCollectInputs))
+		e, ok := AsError(err)
+		if !ok || e.Code != CodeInputsInvalidParameter || e.NativeErrorCode != 1997 || !strings.Contains(e.Message, test.want) || e.Remedy == "" {
+			t.Errorf("%.120s: %v, want %q", test.params, err, test.want)
+		}
+	}
+	good := `{"requestId":"r","inputs":[{"type":"selection","title":"` + long(40) + `","choices":[{"id":"a","text":"A","style":"primary"}],"toggles":[{"title":"x","defaultValue":"disabled"}]},{"type":"signature","title":"Sign","required":true}]}`
+	if err := DecodeParams([]byte(good), NewParams(MethodCollectInputs)); err != nil {
+		t.Error(err)
+	}
+	if e, ok := AsError(DecodeParams([]byte(`{"inputs":[{"type":"text","title":"t"}]}`), NewParams(MethodCollectInputs))); !ok || e.Code != CodeInvalidRequiredParameter {
+		t.Errorf("without requestId: %v", e)
+	}
+}
+
+func TestTipOptionsAreChecked(t *testing.T) {
+	collect := func(options string) error {
+		return DecodeParams([]byte(`{"requestId":"r","paymentIntent":{"localId":"p"},"options":`+options+`}`), NewParams(MethodCollectPaymentMethod))
+	}
+	if e, ok := AsError(collect(`{"skipTipping":true,"tipEligibleAmount":5}`)); !ok || e.Code != CodeInvalidTipParameter || e.NativeErrorCode != 1950 {
+		t.Errorf("contradiction: %v", e)
+	}
+	for _, good := range []string{`{"skipTipping":true}`, `{"tipEligibleAmount":5}`, `{"skipTipping":true,"tipEligibleAmount":0}`} {
+		if err := collect(good); err != nil {
+			t.Errorf("%s: %v", good, err)
+		}
+	}
+}
+
+// What the reader asks a POS and what the POS answers are checked too.
+func TestFetchConnectionToken(t *testing.T) {
+	for reason, ok := range map[string]bool{TokenForConnect: true, TokenForForwarding: true, "": false, "fun": false} {
+		if err := (&FetchConnectionTokenParams{Reason: reason}).Validate(); (err == nil) != ok {
+			t.Errorf("reason %q: %v", reason, err)
+		}
+	}
+	for token, ok := range map[string]bool{"pst_1": true, strings.Repeat("x", maxToken): true, "": false, strings.Repeat("x", maxToken+1): false, "a\nb": false, "é": false} {
+		if err := (&FetchConnectionTokenResult{ConnectionToken: token}).Validate(); (err == nil) != ok {
+			t.Errorf("token %.20q: %v", token, err)
 		}
 	}
 }
@@ -97,6 +213,12 @@ func FuzzDecodeParams(f *testing.F) {
 	}
 	f.Add(MethodConnectReader, []byte(`{"posId":"p","connectionToken":"t","resume":{"lastSeq":3},"posPublicKey":"eA==","signature":"eA=="}`))
 	f.Add(MethodCreatePaymentIntent, []byte(`{"requestId":"r","amount":1,"currency":"usd","metadata":{"a":"\u0000\ud800"}}`))
+	f.Add(MethodRescuePayments, []byte(`{"requestId":"r","payments":[`+rescuable("tmr_2", "1")+`]}`))
+	f.Add(MethodExportLedger, []byte(`{"after":"7"}`))
+	f.Add(MethodForwardNow, []byte(`{"requestId":"r","paymentIntent":{"id":"pi_1"}}`))
+	f.Add(MethodExplainOfflinePolicy, []byte(`{"amount":1,"currency":"usd","brand":"visa","readMethod":"contact_emv","cvm":"none","offlineLimits":{"maxAmount":5,"maxAgeMs":1}}`))
+	f.Add(MethodCollectInputs, []byte(`{"requestId":"r","inputs":[{"type":"selection","title":"t","choices":[{"id":"a","text":"A"}],"toggles":[{"title":"x","defaultValue":"enabled"}]}]}`))
+	f.Add(MethodSetSimulatorConfiguration, []byte(`{"requestId":"r","availableReaderUpdate":"none","simulatedCard":{"testCardNumber":"4242424242424242"},"simulatedTipAmount":0,"offlineEnabled":false,"simulatedCollectInputsResult":{"result":"timeout"},"simulatedOfflineMode":{"sdk":"","reader":"offlineTimeout"}}`))
 	f.Fuzz(func(t *testing.T, method string, data []byte) {
 		p := NewParams(method)
 		if p == nil {

@@ -17,8 +17,17 @@ const (
 	MaxDescriptive   = 12 << 10 // bytes of description and metadata together as JSON: they lie in the clear header of a sealed payment, which holds 16 KiB
 	MaxListed        = 50       // payments in one listStoredPayments answer
 
-	MaxRescued = 2 // payments in one rescuePayments call: an envelope may be 20 KiB, in base64
-	MaxInputs  = 5 // forms in one collectInputs call
+	MaxRescued    = 2        // payments in one rescuePayments call, fewer if they do not fit into one message
+	MaxEnvelope   = 36 << 10 // bytes of a sealed payment: what of it fits into one message, in base64
+	MaxEntry      = 20 << 10 // bytes of a ledger entry's header
+	MaxExportPage = 40 << 10 // bytes of lines a reader gathers into one exportLedger answer; one line may be longer alone
+
+	MaxInputs     = 5       // forms in one collectInputs call
+	MaxChoices    = 4       // buttons of a selection
+	MaxToggles    = 2       // switches below an input: what a small display has room for
+	MaxInputValue = 4 << 10 // bytes of one collected value; JSON spells some with six
 
 	NonceSize = 32 // bytes of the reader's challenge
+
+	maxToken = 500 // characters of a connection token
 )

@@ -33,7 +33,8 @@ const (
 	MethodSetSimulatorConfiguration  = "setSimulatorConfiguration" // simulated readers only
 )
 
-// MethodFetchConnectionToken is what the reader asks a POS.
+// MethodFetchConnectionToken is what the reader asks a POS: the only request
+// that goes this way.
 const MethodFetchConnectionToken = "fetchConnectionToken"
 
 // Events the reader sends as JSON-RPC notifications: the method is the event's

@@ -88,10 +88,10 @@ type Charge struct {
 }
 
 // Charges marshals to [] when there are none.
-type Charges []Charge
+type Charges = List[Charge]
 
 // PaymentIntents marshals to [] when there are none.
-type PaymentIntents []PaymentIntent
+type PaymentIntents = List[PaymentIntent]
 
 // PaymentMethod is the card a payment was made with.
 type PaymentMethod struct {

@@ -1,5 +1,7 @@
 package wire
 
+import "fmt"
+
 // OfflineLimits tighten, for one payment, the limits it may be stored within;
 // nothing can loosen them. Zero members change nothing.
 type OfflineLimits struct {
@@ -24,9 +26,11 @@ type ExplainOfflinePolicyParams struct {
 // ExplainOfflinePolicyResult says whether such a payment would be stored now.
 type ExplainOfflinePolicyResult struct {
 	Allowed bool `json:"allowed"`
-	// Rules are all that were looked at, the first that stops the payment is its error.
-	Rules []PolicyRule `json:"rules"`
-	Error *Error       `json:"error,omitempty"` // what the POS would get
+	// Rules are all that were looked at; the first that stops the payment is its
+	// error. Where they do not fit into one message, those that stop come first
+	// and the rest is left out.
+	Rules List[PolicyRule] `json:"rules"`
+	Error *Error           `json:"error,omitempty"` // what the POS would get
 }
 
 // PolicyRule is one rule of the offline policy and how the payment stands to it.
@@ -39,4 +43,31 @@ type PolicyRule struct {
 	Stops   bool   `json:"stops"`
 	Code    Code   `json:"code,omitempty"` // with Stops
 	Message string `json:"message,omitempty"`
+}
+
+func (l *OfflineLimits) validate(field string) *Error {
+	switch {
+	case l.MaxAmount < 0 || l.MaxAmount > MaxAmount:
+		return invalid(field+".maxAmount", fmt.Sprintf("must be from 0 to %d minor units", MaxAmount))
+	case l.MaxCount < 0:
+		return invalid(field+".maxCount", "must not be negative")
+	case l.MaxStored < 0:
+		return invalid(field+".maxStored", "must not be negative")
+	case l.MaxAgeMs < 0:
+		return invalid(field+".maxAgeMs", "must not be negative")
+	}
+	return nil
+}
+
+// Validate implements Params.
+func (p *ExplainOfflinePolicyParams) Validate() error {
+	return first(
+		amount("amount", p.Amount),
+		currency(p.Currency),
+		oneOf("offlineBehavior", p.OfflineBehavior, PreferOnline, RequireOnline, ForceOffline),
+		optionalToken("brand", p.Brand, 50),
+		oneOf("readMethod", p.ReadMethod, ReadContactEMV, ReadContactlessEMV, ReadMagneticStripe),
+		optionalToken("cvm", p.CVM, 50),
+		p.OfflineLimits.validate("offlineLimits"),
+	)
 }

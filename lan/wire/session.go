@@ -79,5 +79,5 @@ type Lease struct {
 	POSID     string `json:"posId"`     // empty: nobody
 	HeldByYou bool   `json:"heldByYou"` // filled in per connection
 	Connected bool   `json:"connected"` // the holder has a socket open
-	Busy      bool   `json:"busy"`      // one of the holder's payments runs
+	Busy      bool   `json:"busy"`      // one of the holder's payments runs, or inputs are collected
 }

@@ -1,5 +1,7 @@
 package wire
 
+import "fmt"
+
 // SimulatorConfiguration sets how a simulated reader behaves. A member that is
 // absent keeps its value. Other readers answer UNSUPPORTED_OPERATION.
 type SimulatorConfiguration struct {
@@ -29,10 +31,19 @@ const (
 	SimulatedUpdateRandom                   = "random"
 )
 
-// CollectInputsSimulation is how collectInputs ends: succeeded or timeout.
+// How a simulated collectInputs ends.
+const (
+	InputsSucceeded = "succeeded"
+	InputsTimeout   = "timeout"
+
+	SkipNone = "none"
+	SkipAll  = "all"
+)
+
+// CollectInputsSimulation is how collectInputs ends.
 type CollectInputsSimulation struct {
-	Result string `json:"result"`         // succeeded or timeout
-	Skip   string `json:"skip,omitempty"` // none or all: what is not required is skipped
+	Result string `json:"result"`         // InputsSucceeded or InputsTimeout
+	Skip   string `json:"skip,omitempty"` // SkipNone (default) or SkipAll: what is not required is skipped
 }
 
 // SimulatedOfflineMode cuts the internet of the POS's side and of the reader
@@ -57,56 +68,68 @@ type SetSimulatorConfigurationParams struct {
 	SimulatorConfiguration
 }
 
-// CollectInputsParams asks the cardholder for up to five inputs, one after the
-// other.
-type CollectInputsParams struct {
-	RequestID string         `json:"requestId"`
-	Inputs    []CollectInput `json:"inputs"`
+// Validate implements Params.
+func (p *SetSimulatorConfigurationParams) Validate() error {
+	return first(
+		requestID(p.RequestID), p.update(), p.SimulatedCard.validate(), p.tip(),
+		p.SimulatedCollectInputsResult.validate(), p.SimulatedOfflineMode.validate(),
+	)
 }
 
-// CollectInput is one form.
-type CollectInput struct {
-	Type         string            `json:"type"` // email, numeric, phone, selection, signature, text
-	Title        string            `json:"title"`
-	Description  string            `json:"description,omitempty"`
-	Required     bool              `json:"required,omitempty"`
-	SkipButton   string            `json:"skipButton,omitempty"`
-	SubmitButton string            `json:"submitButton,omitempty"`
-	Choices      []SelectionChoice `json:"choices,omitempty"` // selection only
-	Toggles      []Toggle          `json:"toggles,omitempty"`
+func (c *SimulatorConfiguration) update() *Error {
+	if c.AvailableReaderUpdate == nil {
+		return nil
+	}
+	return mustBe("availableReaderUpdate", *c.AvailableReaderUpdate,
+		SimulatedUpdateAvailable, SimulatedUpdateNone, SimulatedUpdateRequired, SimulatedUpdateRequiredForOffline,
+		SimulatedUpdateLowBattery, SimulatedUpdateLowBatterySucceedConnect, SimulatedUpdateRandom)
 }
 
-// SelectionChoice is one button of a selection.
-type SelectionChoice struct {
-	ID    string `json:"id"`
-	Text  string `json:"text"`
-	Style string `json:"style,omitempty"` // primary or secondary
+func (c *SimulatorConfiguration) tip() *Error {
+	if t := c.SimulatedTipAmount; t != nil && (*t < 0 || *t > MaxAmount) {
+		return invalid("simulatedTipAmount", fmt.Sprintf("must be from 0 to %d minor units", MaxAmount))
+	}
+	return nil
 }
 
-// Toggle is a switch below an input.
-type Toggle struct {
-	Title        string `json:"title,omitempty"`
-	Description  string `json:"description,omitempty"`
-	DefaultValue string `json:"defaultValue"` // enabled or disabled
+func (c *SimulatedCard) validate() *Error {
+	switch {
+	case c == nil:
+		return nil
+	case c.TestCardNumber != "" && c.TestPaymentMethod != "":
+		return invalid("simulatedCard", "must have testCardNumber or testPaymentMethod, not both")
+	case c.TestCardNumber != "" && !cardNumber(c.TestCardNumber):
+		return invalid("simulatedCard.testCardNumber", "must be 12 to 19 digits")
+	}
+	return optionalToken("simulatedCard.testPaymentMethod", c.TestPaymentMethod, 100)
 }
 
-// CollectInputsResult has one result for each input.
-type CollectInputsResult struct {
-	Results []InputResult `json:"results"`
+func cardNumber(s string) bool {
+	for _, c := range []byte(s) {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return len(s) >= 12 && len(s) <= 19
 }
 
-// InputResult is what was entered.
-type InputResult struct {
-	Type        string   `json:"type"`
-	Skipped     bool     `json:"skipped"`
-	Value       string   `json:"value,omitempty"`       // of a signature: SVG
-	SelectionID string   `json:"selectionId,omitempty"` // selection only
-	Toggles     []string `json:"toggles,omitempty"`     // enabled or disabled, in order
+func (c *CollectInputsSimulation) validate() *Error {
+	if c == nil {
+		return nil
+	}
+	if e := mustBe("simulatedCollectInputsResult.result", c.Result, InputsSucceeded, InputsTimeout); e != nil {
+		return e
+	}
+	return oneOf("simulatedCollectInputsResult.skip", c.Skip, SkipNone, SkipAll)
 }
 
-// ReaderUpdate is newer software for the reader.
-type ReaderUpdate struct {
-	DeviceSoftwareVersion string `json:"deviceSoftwareVersion"`
-	RequiredAtMs          int64  `json:"requiredAtMs"`
-	EstimatedUpdateTime   string `json:"estimatedUpdateTime"` // lt1min, 1to2min, 2to5min, 5to15min
+func (m *SimulatedOfflineMode) validate() *Error {
+	if m == nil {
+		return nil
+	}
+	modes := []string{SimulatedOnline, SimulatedOfflineImmediate, SimulatedOfflineTimeout, SimulatedOfflineIntermittent}
+	if e := oneOf("simulatedOfflineMode.sdk", m.SDK, modes...); e != nil {
+		return e
+	}
+	return oneOf("simulatedOfflineMode.reader", m.Reader, modes...)
 }

@@ -16,3 +16,13 @@ const (
 type FetchConnectionTokenResult struct {
 	ConnectionToken string `json:"connectionToken"`
 }
+
+// Validate implements Params.
+func (p *FetchConnectionTokenParams) Validate() error {
+	return first(mustBe("reason", p.Reason, TokenForConnect, TokenForForwarding))
+}
+
+// Validate returns nil or an *Error: a POS may answer anything.
+func (r *FetchConnectionTokenResult) Validate() error {
+	return first(token("connectionToken", r.ConnectionToken, maxToken))
+}

@@ -10,6 +10,13 @@ import (
 
 // first returns the first error.
 func first(errs ...*Error) error {
+	if e := firstOf(errs...); e != nil {
+		return e
+	}
+	return nil // and not a nil *Error
+}
+
+func firstOf(errs ...*Error) *Error {
 	for _, e := range errs {
 		if e != nil {
 			return e
@@ -51,6 +58,14 @@ func oneOf(field, value string, allowed ...string) *Error {
 	return invalid(field, "must be one of "+strings.Join(allowed, ", "))
 }
 
+// mustBe is oneOf for a member that is there.
+func mustBe(field, value string, allowed ...string) *Error {
+	if value == "" {
+		return invalid(field, "must be one of "+strings.Join(allowed, ", "))
+	}
+	return oneOf(field, value, allowed...)
+}
+
 func text(field, value string, limit int) *Error {
 	if utf8.RuneCountInString(value) > limit {
 		return invalid(field, fmt.Sprintf("must be at most %d characters", limit))
@@ -85,7 +100,7 @@ func (p *ConnectReaderParams) Validate() error {
 	}
 	return first(
 		exactlyOne, credential,
-		optionalToken("connectionToken", p.ConnectionToken, 500),
+		optionalToken("connectionToken", p.ConnectionToken, maxToken),
 		token("posId", p.POSID, MaxRequestID),
 		key, signature,
 		optionalToken("locationId", p.LocationID, 100),
@@ -200,6 +215,12 @@ func (o *CollectOptions) validate() *Error {
 	if e := oneOf("options.customerCancellation", o.CustomerCancellation, CancelIfAvailable, CancelDisabled); e != nil {
 		return e
 	}
+	if o.SkipTipping && o.TipEligibleAmount != nil && *o.TipEligibleAmount > 0 {
+		return NewError(CodeInvalidTipParameter, "options.tipEligibleAmount contradicts options.skipTipping")
+	}
+	if e := o.OfflineLimits.validate("options.offlineLimits"); e != nil {
+		return e
+	}
 	return oneOf("options.allowRedisplay", o.AllowRedisplay, "always", "limited", "unspecified")
 }
 
@@ -254,7 +275,12 @@ var offlineStates = []string{
 }
 
 // Validate implements Params.
-func (p *ForwardNowParams) Validate() error { return first(requestID(p.RequestID)) }
+func (p *ForwardNowParams) Validate() error {
+	if p.PaymentIntent == nil {
+		return first(requestID(p.RequestID))
+	}
+	return first(requestID(p.RequestID), p.PaymentIntent.validate())
+}
 
 // Validate implements Params.
 func (p *AcknowledgeEventsParams) Validate() error { return nil }

@@ -16,6 +16,8 @@ type result struct {
 	ended       store.State // final state reached, if any
 	reversed    bool
 	unreachable bool  // surely nothing reached the platform
+	held        *Hold // the platform does not take it as things are
+	aside       bool  // a person has to look at it
 	err         error // why it did not end
 }
 
@@ -28,9 +30,12 @@ type result struct {
 //	stored, attempted       sending, look up; not found: submit
 //	sending (interrupted)   unknown, then as unknown
 //	unknown                 look up; not found: sending, submit
+//	rescued                 look up
 func (f *Forwarder) attempt(ctx context.Context, p store.Payment) (result, error) {
 	intent := p.State // what is on record while the request is under way
 	switch p.State {
+	case store.Rescued:
+		return f.settle(ctx, p)
 	case store.Stored:
 		intent = store.Sending
 	case store.Sending:
@@ -48,11 +53,10 @@ func (f *Forwarder) attempt(ctx context.Context, p store.Payment) (result, error
 		return f.submit(ctx, p)
 	}
 
-	verdict, err := ask(ctx, f, func(ctx context.Context) (Verdict, error) { return f.o.Submitter.LookUp(ctx, p) })
+	verdict, err := f.ask(ctx, p, f.lookUp)
 	if !errors.Is(err, ErrNotFound) {
 		return f.conclude(ctx, p, verdict, err)
 	}
-	f.succeeded() // it answered: it never saw the payment
 	if p.State == store.Unknown {
 		if p, err = f.begin(ctx, p, store.Sending); err != nil {
 			return undecided(err)
@@ -70,19 +74,27 @@ func (f *Forwarder) submit(ctx context.Context, p store.Payment) (result, error)
 	if err != nil {
 		return result{}, err
 	}
-	verdict, err := ask(ctx, f, func(ctx context.Context) (Verdict, error) { return f.o.Submitter.Submit(ctx, p, envelope) })
-	if errors.Is(err, ErrNotFound) {
-		err = &Temporary{Sent: true, Err: err} // only a look-up can say that
-	}
+	verdict, err := f.ask(ctx, p, func(ctx context.Context, p store.Payment) (Verdict, error) {
+		v, err := f.o.Submitter.Submit(ctx, p, envelope)
+		if errors.Is(err, ErrNotFound) {
+			err = &Temporary{Sent: true, Err: err} // only a look-up can say that
+		}
+		return checked(v, err)
+	})
 	return f.conclude(ctx, p, verdict, err)
 }
 
+func (f *Forwarder) lookUp(ctx context.Context, p store.Payment) (Verdict, error) {
+	return checked(f.o.Submitter.LookUp(ctx, p))
+}
+
 func (f *Forwarder) reverse(ctx context.Context, p store.Payment) (result, error) {
-	_, err := ask(ctx, f, func(ctx context.Context) (Verdict, error) { return Verdict{}, f.o.Submitter.Reverse(ctx, p) })
+	_, err := f.ask(ctx, p, func(ctx context.Context, p store.Payment) (Verdict, error) {
+		return Verdict{}, f.o.Submitter.Reverse(ctx, p)
+	})
 	if err != nil {
 		return f.conclude(ctx, p, Verdict{}, err)
 	}
-	f.succeeded()
 	p.State, p.NextAttemptAtMs = p.After, 0
 	if p, err = f.commit(ctx, p, "reversal acknowledged"); err != nil {
 		return undecided(err)
@@ -113,22 +125,38 @@ func (f *Forwarder) begin(ctx context.Context, p store.Payment, intent store.Sta
 	return p, err
 }
 
-// ask makes one request, within the time limit.
-func ask(ctx context.Context, f *Forwarder, request func(context.Context) (Verdict, error)) (Verdict, error) {
-	ctx, cancel := context.WithTimeout(ctx, f.o.Timeout)
+// ask makes one request, within the time limit, and lets the pace learn from
+// it. The error is ErrNotFound, a *Hold or a *Temporary.
+func (f *Forwarder) ask(ctx context.Context, p store.Payment, request func(context.Context, store.Payment) (Verdict, error)) (Verdict, error) {
+	round := f.pace.begin()
+	limited, cancel := context.WithTimeout(ctx, f.o.Timeout)
 	defer cancel()
-	verdict, err := request(ctx)
+	verdict, err := request(limited, p)
 	killpoint.Hit("forward.answered")
-	return verdict, err
+	if err == nil || answered(err) {
+		f.succeeded()
+		return verdict, err
+	}
+	t := temporary(err)
+	if ctx.Err() == nil { // else it says nothing about the link
+		f.failed(ctx, round, p, t)
+	}
+	return Verdict{}, t
+}
+
+// answered tells whether an error is the platform's answer.
+func answered(err error) bool {
+	_, held := errors.AsType[*Hold](err)
+	return held || errors.Is(err, ErrNotFound)
 }
 
 // conclude commits what a request came to.
 func (f *Forwarder) conclude(ctx context.Context, p store.Payment, verdict Verdict, err error) (result, error) {
 	if err == nil {
-		err = verdict.check()
-	}
-	if err == nil {
 		return f.end(ctx, p, verdict)
+	}
+	if hold, ok := errors.AsType[*Hold](err); ok {
+		return f.hold(ctx, p, hold)
 	}
 	t := temporary(err)
 	if ctx.Err() != nil && t.Sent {
@@ -151,15 +179,42 @@ func (f *Forwarder) conclude(ctx context.Context, p store.Payment, verdict Verdi
 	if _, err := f.commit(ctx, p, reason); err != nil {
 		return undecided(err)
 	}
-	f.failed(ctx, p, t)
 	return result{unreachable: !t.Sent, err: t}, nil
 }
 
-// end commits the platform's last word; the sealed payload goes with it.
-func (f *Forwarder) end(ctx context.Context, p store.Payment, v Verdict) (result, error) {
-	f.succeeded()
-	p.State = store.State(v.Status)
+// hold leaves a payment waiting that the platform does not take as things are.
+// It is looked up before it is sent again.
+func (f *Forwarder) hold(ctx context.Context, p store.Payment, h *Hold) (result, error) {
+	if p.State == store.Sending {
+		p.State, p.Attempted = store.Unknown, true
+	}
 	p.NextAttemptAtMs = 0
+	if _, err := f.commit(ctx, p, "held: "+h.Code); err != nil {
+		return undecided(err)
+	}
+	return result{held: h}, nil
+}
+
+// end commits the platform's last word; the sealed payload goes with it, unless
+// it failed: a wrong refusal must not destroy the only copy.
+func (f *Forwarder) end(ctx context.Context, p store.Payment, v Verdict) (result, error) {
+	p.State = store.State(v.Status)
+	if v.Status == Forwarded && v.Rescued {
+		p.State = store.Rescued
+	}
+	p.NextAttemptAtMs = 0
+	p = f.fillIn(p, v)
+	p, err := f.commit(ctx, p, v.Code)
+	if err != nil {
+		return undecided(err)
+	}
+	killpoint.Hit("forward.verdict-committed")
+	f.o.Log.Info("payment ended", "localId", p.LocalID, "sequence", p.Sequence, "state", p.State, "code", v.Code)
+	return result{ended: p.State}, nil
+}
+
+// fillIn notes what a verdict says.
+func (f *Forwarder) fillIn(p store.Payment, v Verdict) store.Payment {
 	if p.IntentID != "" && v.IntentID != "" && v.IntentID != p.IntentID {
 		f.o.Log.Error("the platform answered with another id", "localId", p.LocalID, "ours", p.IntentID, "theirs", v.IntentID)
 	} else if v.IntentID != "" {
@@ -170,13 +225,7 @@ func (f *Forwarder) end(ctx context.Context, p store.Payment, v Verdict) (result
 	if v.Status != Forwarded {
 		p.Failure = &store.Failure{Code: v.Code, DeclineCode: v.DeclineCode, Message: v.Message}
 	}
-	p, err := f.commit(ctx, p, v.Code)
-	if err != nil {
-		return undecided(err)
-	}
-	killpoint.Hit("forward.verdict-committed")
-	f.o.Log.Info("payment ended", "localId", p.LocalID, "sequence", p.Sequence, "state", p.State, "code", v.Code)
-	return result{ended: p.State}, nil
+	return p
 }
 
 // setAside leaves a payment whose sealed payload is gone or damaged waiting,
@@ -189,7 +238,7 @@ func (f *Forwarder) setAside(ctx context.Context, p store.Payment, cause error) 
 		return undecided(err)
 	}
 	f.o.Log.Error("payment cannot be forwarded", "localId", p.LocalID, "sequence", p.Sequence, "err", cause)
-	return result{err: cause}, nil
+	return result{aside: true, err: cause}, nil
 }
 
 // commit puts a result on record, also when ctx has ended meanwhile: what the
@@ -207,12 +256,15 @@ func undecided(err error) (result, error) {
 	return result{}, err
 }
 
-// check refuses an answer that is no verdict.
-func (v Verdict) check() error {
+// checked refuses an answer that is no verdict.
+func checked(v Verdict, err error) (Verdict, error) {
+	if err != nil {
+		return Verdict{}, err
+	}
 	switch v.Status {
 	case Forwarded, Declined, Failed, Expired:
-		return nil
+		return v, nil
 	default:
-		return &Temporary{Sent: true, Err: fmt.Errorf("the answer holds no verdict: status %q", v.Status)}
+		return Verdict{}, &Temporary{Sent: true, Err: fmt.Errorf("the answer holds no verdict: status %q", v.Status)}
 	}
 }

@@ -9,12 +9,27 @@
 // under the same key and the same natural key. The natural key names one
 // payment attempt for ever, so this holds although a platform forgets
 // idempotency keys. The verdict is one commit that also deletes the sealed
-// payload.
+// payload, unless the platform refused the payment: then it is kept for a
+// person to decide.
 //
-// # Order and pace
+// # Order
 //
-// One payment at a time, lowest sequence first. An attempt that fails waits,
-// longer each time, and lets others pass; a failing link slows all attempts
-// down. A wish to wait that the platform expressed is respected, up to
-// store.LongestWait.
+// Several payments are under way at once, lowest sequence first, but of one card
+// (store.WorkItem.Lane) only one: its later payments wait until the earlier one
+// has ended, so a card's payments reach the platform in the order they were
+// made. An attempt that fails waits, longer each time, and lets other cards
+// pass. A payment that is held (Hold), or that only a person can help, stays as
+// it is, and nobody waits for it.
+//
+// # Pace
+//
+// A failing link slows all attempts down; while it is not certain that the
+// platform answers, one payment at a time finds out. A wish to wait that the
+// platform expressed is respected, up to store.LongestWait.
+//
+// # Rescued payments
+//
+// What was handed over with an export is not sent from here any more. It is
+// asked about now and then, when there is nothing else to do, until its end is
+// known.
 package forward

@@ -39,7 +39,7 @@ func sealed(localID string, sequence uint64) string {
 }
 
 // commit takes p to a state.
-func commit(t *testing.T, s *store.Store, p store.Payment, next store.State) store.Payment {
+func commit(t testing.TB, s *store.Store, p store.Payment, next store.State) store.Payment {
 	t.Helper()
 	from := p.State
 	p.State = next
@@ -56,7 +56,7 @@ func commit(t *testing.T, s *store.Store, p store.Payment, next store.State) sto
 	return p
 }
 
-func create(t *testing.T, s *store.Store, n int) store.Payment {
+func create(t testing.TB, s *store.Store, n int) store.Payment {
 	t.Helper()
 	return commit(t, s, store.Payment{
 		LocalID: fmt.Sprintf("pl_%032x", n), Key: fmt.Sprintf("key-%d", n), Amount: 1000 + int64(n), Currency: "usd",
@@ -104,9 +104,39 @@ func reload(t *testing.T, s *store.Store, p store.Payment) store.Payment {
 	return p
 }
 
-// newForwarder has no chance in it.
-func newForwarder(s *store.Store, f *platform) *Forwarder {
-	return New(Options{Store: s, Submitter: f, Jitter: func(wait time.Duration) time.Duration { return wait }})
+// newForwarder has no chance in it: one at a time.
+func newForwarder(s *store.Store, f Submitter) *Forwarder { return newCrewOf(1, s, f) }
+
+func newCrewOf(n int, s *store.Store, f Submitter) *Forwarder {
+	return New(Options{
+		Store: s, Submitter: f, InFlight: func() int { return n }, Jitter: func(wait time.Duration) time.Duration { return wait },
+	})
+}
+
+// withCard makes a stored payment with a card: payments with the same last four
+// digits share a lane.
+func withCard(t testing.TB, s *store.Store, n int, last4 string) store.Payment {
+	t.Helper()
+	p := commit(t, s, create(t, s, n), store.Collecting)
+	p.Card = &store.Card{Brand: "visa", Last4: last4, ExpMonth: 12, ExpYear: 2031}
+	return commit(t, s, commit(t, s, p, store.Collected), store.Stored)
+}
+
+// void withdraws a stored payment, as the machine does.
+func void(t *testing.T, s *store.Store, p store.Payment) store.Payment {
+	t.Helper()
+	p.After = store.Voided
+	return commit(t, s, p, store.Reversing)
+}
+
+// working tells whether anything is left to forward or reverse.
+func working(t *testing.T, s *store.Store) (any bool) {
+	t.Helper()
+	err := s.Work(func(w store.WorkItem) bool { any = w.State.Work(); return !any })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return any
 }
 
 // drain calls ForwardNow until nothing waits.
@@ -122,15 +152,19 @@ func drain(t *testing.T, f *Forwarder) (all Summary) {
 		all.Failed += sum.Failed
 		all.Expired += sum.Expired
 		all.Reversed += sum.Reversed
-		f.mu.Lock()
-		f.hold = time.Time{} // as if the time had passed
-		f.mu.Unlock()
-		if work, _, err := f.o.Store.NextWork(time.Now().Add(-24 * time.Hour)); err != nil {
-			t.Fatal(err)
-		} else if work.LocalID == "" {
+		all.Rescued += sum.Rescued
+		f.forgetWish()
+		if !working(t, f.o.Store) {
 			return all
 		}
 	}
 	t.Fatal("the queue does not empty")
 	return all
+}
+
+// forgetWish is as if the time the platform asked for had passed.
+func (f *Forwarder) forgetWish() {
+	f.pace.mu.Lock()
+	defer f.pace.mu.Unlock()
+	f.pace.hold = time.Time{}
 }

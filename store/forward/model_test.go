@@ -31,7 +31,15 @@ type platform struct {
 	breach  []string           // rules the forwarder broke
 
 	script []fault // for the next requests, before chance takes over
-	before func(p store.Payment, what string)
+	turn   sync.Mutex
+	before func(p store.Payment, what string) // one call at a time
+	delay  func() time.Duration               // how long a request takes
+
+	cut     bool              // the reader's power is going: it hears no answer any more
+	under   map[string]bool   // lanes and payments with a request under way
+	most    int               // of those at once
+	arrived map[string]uint64 // by card: highest sequence submitted so far
+	late    map[string]bool   // by local id: may come after a later one of its card
 }
 
 // fault is what happens to one request.
@@ -52,6 +60,7 @@ func newPlatform(seed uint64, trouble float64) *platform {
 			return Verdict{Status: Forwarded, IntentID: "pi_" + p.LocalID, ChargeID: "ch_" + p.LocalID, AuthorizationCode: "123456"}
 		},
 		charges: map[string]int{}, byKey: map[string]Verdict{}, keys: map[string]string{}, undone: map[string]int{}, submits: map[string]int{},
+		under: map[string]bool{}, arrived: map[string]uint64{}, late: map[string]bool{},
 	}
 }
 
@@ -71,11 +80,23 @@ var errLink = errors.New("model: link")
 
 // meet plays what happens to a request around its handling.
 func (f *platform) meet(p store.Payment, what string, handle func()) error {
+	defer f.enter(p)()
 	if f.before != nil {
+		f.turn.Lock()
 		f.before(p, what)
+		f.turn.Unlock()
+	}
+	if f.delay != nil {
+		time.Sleep(f.delay())
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.cut {
+		if f.random.IntN(2) == 0 {
+			handle()
+		}
+		return context.Canceled
+	}
 	switch f.fault() {
 	case notSent:
 		return &Temporary{Err: errLink}
@@ -90,6 +111,30 @@ func (f *platform) meet(p store.Payment, what string, handle func()) error {
 	}
 	handle()
 	return nil
+}
+
+// card names the card of a payment, or the payment if it is not known.
+func card(p store.Payment) string {
+	if p.Card == nil || p.State == store.Rescued {
+		return p.LocalID
+	}
+	return p.Card.Last4
+}
+
+// enter notes that a request is under way: never two of one card.
+func (f *platform) enter(p store.Payment) (leave func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.under[card(p)] {
+		f.breach = append(f.breach, p.LocalID+" came while another of its card was under way")
+	}
+	f.under[card(p)] = true
+	f.most = max(f.most, len(f.under))
+	return func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		delete(f.under, card(p))
+	}
 }
 
 func (f *platform) Submit(_ context.Context, p store.Payment, envelope []byte) (Verdict, error) {
@@ -116,11 +161,35 @@ func (f *platform) book(p store.Payment, envelope []byte) Verdict {
 	if first, seen := f.keys[p.NaturalKey]; seen && first != p.Key {
 		f.breach = append(f.breach, p.LocalID+" came back under another key")
 	}
+	if _, seen := f.keys[p.NaturalKey]; !seen && !f.late[p.LocalID] {
+		if f.arrived[card(p)] > p.Sequence {
+			f.breach = append(f.breach, p.LocalID+" came after a later payment of its card")
+		}
+		f.arrived[card(p)] = p.Sequence
+	}
 	f.keys[p.NaturalKey] = p.Key
 	if v, seen := f.byKey[p.NaturalKey]; seen {
-		f.breach = append(f.breach, p.LocalID+" was sent again although the platform had it")
+		if !v.Rescued {
+			f.breach = append(f.breach, p.LocalID+" was sent again although the platform had it")
+		}
 		return v
 	}
+	return f.decide(p)
+}
+
+// rescue is a submission from an export.
+func (f *platform) rescue(p store.Payment) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, seen := f.byKey[p.NaturalKey]; seen {
+		return // the first verdict, for ever
+	}
+	v := f.decide(p)
+	v.Rescued = true
+	f.byKey[p.NaturalKey] = v
+}
+
+func (f *platform) decide(p store.Payment) Verdict {
 	v := f.verdict(p)
 	f.byKey[p.NaturalKey] = v
 	f.order = append(f.order, p.Sequence)

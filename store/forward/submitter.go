@@ -10,7 +10,8 @@ import (
 )
 
 // Submitter is the platform as the forwarder sees it. Each call is one attempt:
-// it does not retry by itself, and it returns when ctx ends.
+// it does not retry by itself, and it returns when ctx ends. Calls about
+// different payments come at the same time.
 type Submitter interface {
 	// Submit sends one stored record under its key and natural key.
 	Submit(ctx context.Context, p store.Payment, envelope []byte) (Verdict, error)
@@ -46,7 +47,22 @@ type Verdict struct {
 	Message           string
 	AuthorizationCode string
 	ResponseCode      string
+
+	// Rescued: the platform had it already, from an export. A forwarded one
+	// then ends as rescued.
+	Rescued bool
 }
+
+// Hold is why a payment cannot be forwarded as things are: it belongs to another
+// account or mode, say. It waits without failing, and nobody waits for it. A
+// Submitter may return one as its error: the platform's word that it did not
+// take the payment.
+type Hold struct {
+	Code    string // the cause; FailureNote.Code
+	Message string
+}
+
+func (h *Hold) Error() string { return "forward: held: " + h.Message }
 
 // ErrNotFound is returned by LookUp when the platform never saw the attempt.
 var ErrNotFound = errors.New("forward: the platform does not know this payment")

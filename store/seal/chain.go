@@ -11,13 +11,16 @@ import (
 // Report is what verifying a journal found.
 type Report struct {
 	Entries   int    // entries seen, usable or not
+	First     uint64 // index the journal begins at: 1, or higher if older entries were pruned
 	Head      uint64 // index of the last entry, 0 in an empty journal
 	HeadHash  Hash   // its hash, or Genesis
 	HeadAtMs  int64
 	Missing   Ranges // indexes that should be there and are not
 	Damaged   Ranges // indexes that are there but changed, forged or out of place
 	Losses    []Loss // what the reader's operator acknowledged, in order
-	Sequences Ranges // payment sequences that occur
+	Sequences Ranges // payment sequences that occur, or occurred in what was pruned
+
+	Pruned *Checkpoint // the one the journal begins at; nil: it is whole
 }
 
 // Unexplained returns what is missing or damaged and was not acknowledged.
@@ -54,6 +57,10 @@ type Verifier struct {
 	report Report
 	last   Entry // the entry at Head, in memory of our own
 	intact bool  // whether HeadHash can be trusted
+
+	// Where the journal begins, if not at 1: a checkpoint must say that it may.
+	begin     uint64
+	beginPrev string // "": the first entry is damaged
 }
 
 // NewVerifier starts at the genesis of the given device key.
@@ -76,6 +83,9 @@ func (v *Verifier) AddAt(index uint64, e Entry) {
 	next := r.Head + 1
 
 	h, err := v.read(e)
+	if r.Entries == 1 {
+		v.begins(index, h, err == nil && e.Verify(v.device) == nil)
+	}
 	switch {
 	case err != nil || index != 0 && index != h.Index:
 		if index > next {
@@ -95,8 +105,17 @@ func (v *Verifier) AddAt(index uint64, e Entry) {
 		}
 		r.Losses = append(r.Losses, loss)
 	}
+	var checkpoint Checkpoint
+	if h.Kind == KindPruned && (e.Verify(v.device) != nil || json.Unmarshal(h.Body, &checkpoint) != nil) {
+		v.damaged(next, e)
+		return
+	}
 	if h.Index > next {
 		if !v.plausible(e) {
+			if r.Entries == 1 && index != 0 { // a pruned journal begins with damage
+				r.Missing.Add(next, index-1)
+				next = index
+			}
 			v.damaged(next, e)
 			return
 		}
@@ -122,8 +141,36 @@ func (v *Verifier) AddAt(index uint64, e Entry) {
 	if h.Sequence != 0 {
 		r.Sequences.Add(h.Sequence, h.Sequence)
 	}
+	if h.Kind == KindPruned {
+		v.pruned(checkpoint)
+	}
 	r.Head, r.HeadHash, r.HeadAtMs, v.intact = h.Index, HashEntry(e.Header), h.AtMs, true
 	v.keep(e)
+}
+
+// begins notes where the journal begins.
+func (v *Verifier) begins(index uint64, h EntryHeader, good bool) {
+	v.begin = max(index, 1)
+	if good && (index == 0 || index == h.Index) {
+		v.begin, v.beginPrev = h.Index, h.Prev
+	}
+	v.report.First = 1 // until a checkpoint says otherwise
+}
+
+// pruned takes a checkpoint's word, which is signed. Older checkpoints name an
+// earlier beginning, and less than the newest.
+func (v *Verifier) pruned(c Checkpoint) {
+	r := &v.report
+	for _, s := range c.Sequences {
+		r.Sequences.Add(s.From, s.To)
+	}
+	if len(c.Lost) > 0 {
+		r.Losses = append(r.Losses, Loss{Reason: "acknowledged in entries that were pruned", Sequences: c.Lost})
+	}
+	if c.Through+1 == v.begin && c.Through > 0 && (c.Hash == v.beginPrev || v.beginPrev == "") {
+		r.First, r.Pruned = v.begin, &c
+		r.Missing = r.Missing.Without(Ranges{{1, c.Through}})
+	}
 }
 
 // Report returns what was found so far.

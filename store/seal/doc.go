@@ -16,7 +16,9 @@
 // [Genesis], which is made from the device's public key. The hash covers the
 // exact bytes of an entry's header, which in turn holds the hash of the sealed
 // payload: the chain still verifies after payloads were deleted. Each header is
-// signed by the device key (ECDSA P-256, raw r||s).
+// signed by the device key (ECDSA P-256, raw r||s). The old end of a journal can
+// be dropped: a later entry, a [Checkpoint], then names where it was cut and the
+// hash there.
 //
 // Nothing in this package keeps state; all functions may be called at the same
 // time.

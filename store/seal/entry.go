@@ -24,7 +24,7 @@ const EntryVersion = 1
 // the reader add theirs.
 const (
 	KindPayment = "payment" // body: the payment's whole state after the change
-	KindLoss    = "loss"    // body: Loss; the only entry that may follow a gap
+	KindLoss    = "loss"    // body: Loss; the only entry that may follow a gap; see also KindPruned
 )
 
 // Hash is a SHA-256 sum.

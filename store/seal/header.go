@@ -23,6 +23,7 @@ type Header struct {
 	IntentID      string            `json:"intentId,omitempty"`
 	Sequence      uint64            `json:"sequence"`
 	Amount        int64             `json:"amount"`
+	Tip           int64             `json:"tip,omitempty"` // part of Amount
 	Currency      string            `json:"currency"`
 	CaptureMethod string            `json:"captureMethod,omitempty"`
 	Description   string            `json:"description,omitempty"`

@@ -41,6 +41,15 @@ func (r Ranges) Contains(n uint64) bool {
 	return i < len(r) && r[i].From <= n
 }
 
+// With returns the numbers of both sets.
+func (r Ranges) With(other Ranges) Ranges {
+	both := append(Ranges(nil), r...)
+	for _, part := range other {
+		both.Add(part.From, part.To)
+	}
+	return both
+}
+
 // Without returns the numbers of r that are not in other.
 func (r Ranges) Without(other Ranges) Ranges {
 	var left Ranges

@@ -80,6 +80,8 @@ func setup(t *testing.T) (*sim.Board, *robot, report.Options) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	b.HAL.PINPad = nil // one device is absent
+	b.HAL.Missing = []hal.Missing{{Device: "PIN pad", Err: hal.ErrNotFound}}
 	r := &robot{t: t, board: b}
 	hands := report.Person(r, hal.Key5, hal.KeyCancel)
 	hands.AddTwoCards(r)

@@ -1,0 +1,165 @@
+package emvkernel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"smartreader/emvkernel/apdu"
+	"smartreader/emvkernel/oda"
+)
+
+// PINPad asks the cardholder for a PIN and has the card check it: plain or enciphered, it sends VERIFY
+// itself, behind a GET CHALLENGE when the PIN is enciphered. The kernel says what to do and judges what
+// the card answered; digits never come this way, and there is no call that could return them.
+//
+// It works on the card of its transaction, so it belongs to one payment and is given in Params. While
+// VerifyOffline runs the kernel sends nothing.
+type PINPad interface {
+	// VerifyOffline is one try. Errors of the card's transport reach the kernel's caller wrapped and end
+	// the transaction. One that wraps ErrPINPad does not: nothing was sent to the card, and the kernel
+	// goes on as a terminal whose PIN pad does not work.
+	VerifyOffline(ctx context.Context, pin OfflinePIN) (PINVerdict, error)
+}
+
+// ErrPINPad is what a PINPad wraps when it does not work, or does not do what was asked.
+var ErrPINPad = errors.New("emvkernel: PIN pad not working")
+
+// OfflinePIN is one try at an offline PIN. Going on without a PIN (bypass) is never offered.
+type OfflinePIN struct {
+	TriesLeft int    // as the card says: 1 is the last; 0 means that it does not say
+	Again     bool   // the try before was wrong: say so
+	Languages string // the card's, as in CardData
+	// Enciphered asks for an enciphered PIN (VERIFY with P2 '88') under the key below, which was
+	// recovered and checked; else the PIN goes in clear (P2 '80').
+	Enciphered        bool
+	Modulus, Exponent []byte
+}
+
+// PINEntry says how PIN entry ended.
+type PINEntry byte
+
+// How PIN entry ended.
+const (
+	PINEntered  PINEntry = iota + 1 // the card was asked; SW is its answer
+	PINBypassed                     // the cardholder went on without
+	PINCanceled                     // the cardholder does not want to pay
+	PINTimedOut                     // the cardholder did nothing
+)
+
+// PINVerdict is what came of one try.
+type PINVerdict struct {
+	Entry PINEntry
+	SW    apdu.SW // the card's answer to VERIFY, when Entry is PINEntered
+}
+
+// maxTries is more than a card can have: the status word '63Cx' has one digit for them.
+const maxTries = 16
+
+// verifyPIN performs one CVM with an offline PIN, with as many tries as the card gives (EMV Book 3,
+// 10.5.1 "Offline PIN Processing"). Whatever makes it fail is in the TVR, but for a key that cannot be
+// recovered, which has no bit of its own.
+//
+// Where a PIN can no longer come right (no tries left, or none was entered), later rules with an offline
+// PIN fail without asking. For a bypass Book 4, 6.3.4.3, allows that [unverified]. A pad that could not do
+// one kind of PIN may do the other.
+func (t *Transaction) verifyPIN(ctx context.Context, code byte) (right bool, err error) {
+	if t.pinOver {
+		return false, nil
+	}
+	tries, known, err := t.getNumber(ctx, 0x9F17, 1)
+	if err != nil {
+		return false, err
+	}
+	if known && tries == 0 {
+		t.tvr.set(PINTryLimit)
+		t.pinOver, t.pinFailed = true, true
+		return false, nil
+	}
+	try := OfflinePIN{TriesLeft: tries, Languages: languages(t.card[0x5F2D])}
+	if code == cvmEncipheredPIN || code == cvmEncipheredSign {
+		key, err := t.pinKey()
+		if _, failed := errors.AsType[*oda.Failure](err); failed {
+			t.log.DebugContext(ctx, "no key to encipher the PIN with", "reason", err.Error())
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		try.Enciphered, try.Modulus, try.Exponent = true, key.Modulus, key.Exponent
+	}
+	left := maxTries
+	if known {
+		left = tries
+	}
+	for {
+		verdict, err := t.params.PINPad.VerifyOffline(ctx, try)
+		switch {
+		case errors.Is(err, ErrPINPad):
+			t.log.WarnContext(ctx, "PIN pad not working", "error", err)
+			t.tvr.set(NoPINPad)
+			return false, nil
+		case err != nil:
+			return false, fmt.Errorf("emvkernel: VERIFY: %w", err)
+		}
+		switch verdict.Entry {
+		case PINEntered:
+		case PINBypassed:
+			t.tvr.set(PINNotEntered)
+			t.pinOver, t.pinFailed = true, true
+			return false, nil
+		case PINCanceled:
+			return false, decide(Canceled, "cardholder canceled PIN entry")
+		case PINTimedOut:
+			return false, decide(TimedOut, "no PIN was entered in time")
+		default:
+			return false, fmt.Errorf("%w: the PIN pad ended with entry %d, which is unknown", ErrConfig, verdict.Entry)
+		}
+		switch sw := verdict.SW; {
+		case sw == apdu.OK:
+			return true, nil
+		case sw.Is(apdu.TriesLeft):
+			n := int(sw & 0x0F)
+			if n >= left {
+				return false, terminate("VERIFY: the card does not count the tries down")
+			}
+			left = n
+		case sw == apdu.AuthenticationBlocked, sw == apdu.DataInvalidated:
+			left = 0
+		default:
+			return false, terminate("VERIFY: " + sw.Error())
+		}
+		t.pinFailed = true
+		if left == 0 {
+			t.tvr.set(PINTryLimit)
+			t.pinOver = true
+			return false, nil
+		}
+		try.TriesLeft, try.Again = left, true
+	}
+}
+
+// pinKey recovers the key for an enciphered PIN: the card's PIN encipherment key where it has one, else
+// the key it signs with (EMV Book 2, 7.1 "Keys and Certificates" of PIN encipherment). One whose
+// certificate is wrong is not replaced by the other.
+func (t *Transaction) pinKey() (oda.PublicKey, error) {
+	certificate, own := t.card[0x9F2D]
+	if !own {
+		return t.iccPublicKey()
+	}
+	issuer, err := t.issuerKey()
+	if err != nil {
+		return oda.PublicKey{}, err
+	}
+	return oda.RecoverPINKey(issuer, oda.Certificate{
+		Certificate: certificate, Remainder: t.card[0x9F2F], Exponent: t.card[0x9F2E],
+	}, t.card[0x5A], t.params.Time)
+}
+
+// OnlinePINRequired reports that the cardholder could not be verified because the card's list leaves
+// nothing but an online PIN, which this kernel does not do. Then nobody was asked for anything and
+// nothing was wrong: it is a card for another terminal, or for another time, and no decline. It is known
+// after VerifyCardholder; the transaction itself goes on, with CVMNotSuccessful in its TVR.
+func (t *Transaction) OnlinePINRequired() bool {
+	return t.onlinePIN && !t.pinFailed && t.tvr.Has(CVMNotSuccessful)
+}

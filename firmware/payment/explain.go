@@ -1,0 +1,75 @@
+package payment
+
+import (
+	"cmp"
+
+	"smartreader/store"
+)
+
+// Question describes a payment for Explain. What is empty is not judged.
+type Question struct {
+	Amount          int64 // minor units, tip included
+	Currency        string
+	OfflineBehavior string
+	Brand           string
+	ReadMethod      string
+	CVM             string
+	Limits          Limit // by the POS
+}
+
+// Explanation says whether a payment would be stored now, and why.
+type Explanation struct {
+	Allowed bool
+	Rules   []RuleState // all that were looked at
+	Failure *Error      // of the first that stops it
+}
+
+// Explain judges a payment as if it had to be stored now, by the rules that
+// collecting goes by. It may be called at any time and changes nothing. What
+// limits a card depends on which one it is, so that it is only named.
+func (m *Machine) Explain(q Question) Explanation {
+	settings, ok := m.opt.Settings()
+	if !ok {
+		return Explanation{Failure: notConfigured()}
+	}
+	held, failure := m.holdings(settings.Policy, q.Currency, q.Limits)
+	if failure != nil {
+		return Explanation{Failure: failure}
+	}
+	states := settings.Policy.evaluate(subject{
+		amount: q.Amount, currency: q.Currency, offlineBehavior: q.OfflineBehavior, limits: q.Limits,
+		livemode: settings.Livemode, readerLivemode: settings.Livemode, noSealKey: settings.SealKey.ID() == "",
+		card: CardFacts{Brand: q.Brand, ReadMethod: q.ReadMethod, CVM: q.CVM}, now: m.opt.Store.Now(),
+	}, held)
+	states = append(states, m.room())
+	failure = refusal(states)
+	return Explanation{Allowed: failure == nil, Rules: states, Failure: failure}
+}
+
+// room is how the ledger itself stands to another payment: the store refuses
+// by itself, this only tells of it.
+func (m *Machine) room() RuleState {
+	health := m.opt.Store.Health()
+	state := RuleState{Rule: "ledger", Source: string(byReader), Current: cmp.Or(health.RefusePayments, "ready"), Stops: health.RefusePayments != ""}
+	if state.Stops {
+		state.Failure = storeFailure(&store.Refusal{Reason: health.RefusePayments, Detail: cmp.Or(health.Reason, health.RefusePayments)})
+	}
+	return state
+}
+
+// holdings looks up what the policy's rules for a currency want to know.
+func (m *Machine) holdings(p Policy, currency string, pos Limit) (holdings, *Error) {
+	held := holdings{totals: m.opt.Store.Pending(), cards: m.velocity}
+	for _, r := range p.rules(currency, pos) {
+		if !r.waiting() {
+			continue
+		}
+		waiting, err := m.opt.Store.List(store.Filter{States: []store.State{store.Stored, store.Sending, store.Unknown}})
+		if err != nil {
+			return held, storeFailure(err)
+		}
+		held.waiting = waiting
+		break
+	}
+	return held, nil
+}

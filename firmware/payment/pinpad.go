@@ -1,0 +1,53 @@
+package payment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"smartreader/emvkernel"
+	"smartreader/emvkernel/apdu"
+	"smartreader/hal"
+)
+
+// pad is the board's PIN pad at work on the card of one payment. Digits go from
+// the pad to the card; neither this nor the kernel sees them.
+type pad struct {
+	hal.PINPad
+	card    hal.Card
+	session *session
+}
+
+// VerifyOffline implements emvkernel.PINPad.
+func (p pad) VerifyOffline(ctx context.Context, pin emvkernel.OfflinePIN) (emvkernel.PINVerdict, error) {
+	request := hal.OfflinePIN{
+		Method: hal.PlainPIN, Modulus: pin.Modulus, Exponent: pin.Exponent,
+		Prompt: hal.PINPrompt{
+			Amount: p.session.payment.Amount, Currency: p.session.payment.Currency,
+			TriesLeft: pin.TriesLeft, WrongPINLast: pin.Again, MinDigits: 4, MaxDigits: 12,
+		},
+	}
+	if t := p.session.transaction; t != nil {
+		if languages := t.Card().Languages; len(languages) >= 2 {
+			request.Prompt.Language = languages[:2]
+		}
+	}
+	if pin.Enciphered {
+		request.Method = hal.EncipheredPIN
+	}
+	verdict, err := p.PINPad.VerifyOffline(ctx, p.card, request)
+	switch {
+	case errors.Is(err, hal.ErrUnsupported), errors.Is(err, hal.ErrNotFound), errors.Is(err, hal.ErrHalted): // the card was not asked
+		return emvkernel.PINVerdict{}, fmt.Errorf("%w: %w", emvkernel.ErrPINPad, err)
+	case err != nil:
+		return emvkernel.PINVerdict{}, err
+	}
+	entry, known := map[hal.PINEntry]emvkernel.PINEntry{
+		hal.PINEntered: emvkernel.PINEntered, hal.PINBypassed: emvkernel.PINBypassed,
+		hal.PINCancelled: emvkernel.PINCanceled, hal.PINTimedOut: emvkernel.PINTimedOut,
+	}[verdict.Entry]
+	if !known {
+		return emvkernel.PINVerdict{}, fmt.Errorf("payment: the PIN pad ended in a way that does not exist: %d", verdict.Entry)
+	}
+	return emvkernel.PINVerdict{Entry: entry, SW: apdu.SW(verdict.SW)}, nil
+}

@@ -1,0 +1,4 @@
+package lan
+
+// TokenIn is for tests.
+var TokenIn = tokenIn
