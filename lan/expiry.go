@@ -1,6 +1,10 @@
 package lan
 
-import "smartreader/lan/wire"
+import (
+	"github.com/gorilla/websocket"
+
+	"smartreader/lan/wire"
+)
 
 // A session ends at a time that connectReader's answer says, so that no POS goes
 // on for ever without having been vouched for. Its end stops what is new, and
@@ -29,6 +33,18 @@ func finishes(method string) bool {
 // the platform has vouched for it again. It does nothing when the POS does not
 // hold the reader.
 func (s *Server) RenewSession(posID string, expiresAtMs int64) { s.lease.renew(posID, expiresAtMs) }
+
+// Disconnect ends the session and closes the connections of a POS that may not be
+// here any more. A payment of it that runs goes on to its end.
+func (s *Server) Disconnect(posID string) {
+	s.lease.renew(posID, 1) // over long ago
+	s.releaseExpired(posID)
+	for _, c := range s.connections() {
+		if posID != "" && c.posID() == posID {
+			c.stream.closeWith(websocket.ClosePolicyViolation, "this POS may not use the reader any more")
+		}
+	}
+}
 
 // sessionOver reports whether the session of pos is over. If so it ends it, or
 // has it end with the payment that runs.

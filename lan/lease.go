@@ -38,12 +38,12 @@ func (l *lease) current() string {
 
 // take gives the lease to pos for one more of its sockets, for a session that
 // ends at expiresAtMs, 0 for never. With failIfInUse it does not take it from
-// another POS. It returns who held it before, and the number of this taking.
-func (l *lease) take(pos string, failIfInUse bool, expiresAtMs int64) (before string, term uint64, ok bool) {
+// another POS, unless only an idle session that is over holds it. It returns who held it before, and the number of this taking.
+func (l *lease) take(pos string, failIfInUse bool, expiresAtMs int64, now time.Time) (before string, term uint64, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	before = l.current()
-	if failIfInUse && before != "" && before != pos {
+	if failIfInUse && before != "" && before != pos && !l.isSpent(now) {
 		return before, 0, false
 	}
 	l.holder, l.former = pos, ""
@@ -51,6 +51,12 @@ func (l *lease) take(pos string, failIfInUse bool, expiresAtMs int64) (before st
 	l.until(expiresAtMs)
 	l.sockets[pos]++
 	return before, l.term, true
+}
+
+// isSpent reports whether the holder's session is over and none of its payments
+// runs. The caller holds l.mu.
+func (l *lease) isSpent(now time.Time) bool {
+	return l.isOver(l.holder, now) && l.running[l.holder] == 0
 }
 
 // until sets when the holder's session ends. The caller holds l.mu.

@@ -108,7 +108,7 @@ func (c *conn) enter(pos string, p wire.ConnectReaderParams, result wire.Connect
 		c.acked.Store(start)
 	}
 	c.trust()
-	before, term, ok := c.srv.lease.take(pos, p.FailIfInUse, result.SessionExpiresAtMs)
+	before, term, ok := c.srv.lease.take(pos, p.FailIfInUse, result.SessionExpiresAtMs, c.srv.opts.Now())
 	if !ok {
 		c.mu.Unlock()
 		return nil, wire.Errorf(wire.CodeReaderInUse, "the POS %s holds the reader", before)

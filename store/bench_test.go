@@ -354,6 +354,53 @@ func BenchmarkOpen(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Milliseconds())/float64(b.N), "ms/open")
 }
 
+// BenchmarkExport exports 10,000 pending payments, 40,000 entries, in pages of
+// 64 KiB, and again as a ledger that lost an entry once, which looks for sealed
+// payloads without one.
+//
+//	go test ./store -run '^$' -bench Export -benchtime 1x
+func BenchmarkExport(b *testing.B) {
+	const pending = 10_000
+	x := newBench(b, benchDir(b))
+	x.prepare(b, pending)
+	var wait sync.WaitGroup
+	for lane := range 32 {
+		wait.Go(func() {
+			for i := lane; i < pending; i += 32 {
+				if _, err := x.accept(x.waiting[i], nil, together{}); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	wait.Wait()
+	for _, scarred := range []bool{false, true} {
+		b.Run(map[bool]string{false: "whole", true: "scarred"}[scarred], func(b *testing.B) {
+			x.s.scarred = scarred
+			debug.FreeOSMemory()
+			before := anonymous(b)
+			size, most := 0, int64(0)
+			for b.Loop() {
+				cursor, _, _, err := x.s.BeginExport(background, "tmr_test", "copy")
+				for size = 0; cursor != "" && err == nil; {
+					var lines [][]byte
+					lines, cursor, err = x.s.ExportPage(background, cursor, 64<<10)
+					for _, line := range lines {
+						size += len(line) + 1
+					}
+					most = max(most, anonymous(b)-before)
+				}
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Milliseconds())/float64(b.N), "ms/export")
+			b.ReportMetric(float64(size)/(1<<20), "MiB")
+			b.ReportMetric(float64(most)/(1<<20), "anon-MiB")
+		})
+	}
+}
+
 // benchDir is a folder on a real disk: STORE_BENCH_DIR, or the test's own.
 func benchDir(b *testing.B) string {
 	b.Helper()

@@ -16,6 +16,7 @@ import (
 // exportCursor says where an export goes on. It is all the state an export has.
 type exportCursor struct {
 	Reader   string `json:"reader"`
+	First    uint64 `json:"first"`    // the first entry, whose checkpoint, if it needs one, is in the export
 	Head     uint64 `json:"head"`     // the last entry of the export
 	Sequence uint64 `json:"sequence"` // the last one given when it began
 	Next     uint64 `json:"next"`     // 0: the first line comes first
@@ -53,17 +54,19 @@ func (s *Store) BeginExport(ctx context.Context, reader, purpose string) (cursor
 	if err != nil {
 		return "", 0, seal.Hash{}, fmt.Errorf("store: export: %w", err)
 	}
-	look := func() error { c.Head, hash, c.Sequence = s.head.index, s.head.hash, s.head.sequence; return nil }
-	w := &waiter{build: func(*batch) (part, error) {
+	look := func() error {
+		c.First, c.Head, hash, c.Sequence = s.first, s.head.index, s.head.hash, s.head.sequence
+		return nil
+	}
+	w := &waiter{build: func(b *batch) (part, error) {
+		c.First, c.Sequence = s.first, b.head.sequence
 		return part{entry: &seal.EntryHeader{Kind: KindExport, Body: body}}, nil
 	}}
 	err = s.submit(ctx, w)
 	switch refused := errors.Is(err, ErrRefused); {
 	case err == nil:
 		var e seal.Entry
-		if e, err = s.Entry(w.index); err == nil {
-			err = s.read(look)
-		}
+		e, err = s.Entry(w.index)
 		c.Head, hash = w.index, seal.HashEntry(e.Header)
 	case refused:
 		err = s.read(look)
@@ -126,10 +129,6 @@ func (p *exportPage) add(line ExportLine) error {
 // step exports the first line or some entries.
 func (p *exportPage) step() (more bool, err error) {
 	s := p.s
-	var first uint64
-	if err := s.read(func() error { first = s.first; return nil }); err != nil {
-		return false, err
-	}
 	if p.Next == 0 {
 		head, err := s.exportHead(p.Reader)
 		if err != nil {
@@ -138,8 +137,9 @@ func (p *exportPage) step() (more bool, err error) {
 		if err := p.add(ExportLine{Ledger: head}); err != nil {
 			return false, err
 		}
-		p.Next = first
+		p.Next = p.First
 	}
+	var first uint64
 	entries, err := s.some(p.Next, p.Head, exportEntries)
 	if err == nil {
 		err = s.read(func() error { first = s.first; return nil }) // after reading: Prune may have been at it
@@ -206,39 +206,43 @@ func (s *Store) payload(localID string) (envelope []byte, err error) {
 // only copy of somebody's money: better twice than not at all.
 func (p *exportPage) strays() error {
 	s := p.s
-	var ids []string
-	var scarred bool
-	err := s.read(func() error { scarred = s.scarred; return nil })
-	if err == nil && scarred {
-		ids, err = s.sealedIDs()
+	for {
+		var ids []string
+		err := s.read(func() (err error) {
+			if s.scarred {
+				ids, err = s.sealedAfter(p.Stray, exportEntries)
+			}
+			return err
+		})
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		for _, id := range ids {
+			if err := p.stray(id); err != nil {
+				return err
+			}
+			p.Stray = id
+		}
+	}
+}
+
+// stray exports one of them.
+func (p *exportPage) stray(id string) error {
+	payment, err := p.s.Payment(id)
+	switch {
+	case err == nil && payment.Sequence > p.Sequence:
+		return nil // taken after the export began
+	case err != nil && !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrNotFound):
+		return err
+	}
+	envelope, err := p.s.payload(id)
+	if errors.Is(err, errNoKey) {
+		return nil
 	}
 	if err != nil {
 		return err
 	}
-	for _, id := range ids {
-		if id <= p.Stray {
-			continue
-		}
-		payment, err := s.Payment(id)
-		if err == nil && payment.Sequence > p.Sequence {
-			continue // taken after the export began
-		}
-		if err != nil && !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrNotFound) {
-			return err
-		}
-		envelope, err := s.payload(id)
-		if errors.Is(err, errNoKey) {
-			continue
-		}
-		if err == nil {
-			err = p.add(ExportLine{LocalID: id, Envelope: envelope})
-		}
-		if err != nil {
-			return err
-		}
-		p.Stray = id
-	}
-	return nil
+	return p.add(ExportLine{LocalID: id, Envelope: envelope})
 }
 
 // indexed is an entry with the index it is kept under.

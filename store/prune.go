@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"smartreader/store/seal"
 )
 
 // Pruned is what one Prune dropped.
@@ -57,8 +59,12 @@ func (s *Store) Prune(ctx context.Context, before time.Time) (total Pruned, err 
 	if err := s.pruneRequests(ctx); err != nil {
 		return total, fmt.Errorf("store: pruning: %w", err)
 	}
+	last, err := s.lastBefore(ctx, cutoff)
+	if err != nil {
+		return total, fmt.Errorf("store: pruning: %w", err)
+	}
 	for {
-		done, err := s.pruneRound(ctx, cutoff)
+		done, err := s.pruneRound(ctx, last)
 		if errors.Is(err, errMoved) {
 			continue // rare: it was in use again after all that time
 		}
@@ -72,21 +78,64 @@ func (s *Store) Prune(ctx context.Context, before time.Time) (total Pruned, err 
 	}
 }
 
-// pruneRound drops at most roundEntries. None are left to drop when it dropped
-// none.
-func (s *Store) pruneRound(ctx context.Context, cutoffMs int64) (Pruned, error) {
+// lastBefore returns the index up to which the journal is certainly older than a
+// time, 0 if none of it is. An entry of a time when the clock was not set tells
+// nothing: its time is a lower bound, and it may be of today; the next one with a
+// set clock tells. Nor does one whose time is still to come: the clock was ahead
+// once, and every entry since has that time. Then a payment tells, which notes its
+// steps by the clock as it is.
+func (s *Store) lastBefore(ctx context.Context, cutoffMs int64) (last uint64, err error) {
+	nowMs := s.Now().UnixMilli()
+	var from, head uint64
+	if err := s.read(func() error { from, head = s.first, s.head.index; return nil }); err != nil {
+		return 0, err
+	}
+	for from <= head {
+		entries, err := s.some(from, head, pageEntries)
+		if err != nil || len(entries) == 0 {
+			return last, err
+		}
+		for _, e := range entries {
+			from = e.index + 1
+			h, err := seal.ReadEntryHeader(e.Header)
+			if err != nil || !h.ClockSet {
+				continue
+			}
+			atMs := h.AtMs
+			if atMs > nowMs && h.Kind == seal.KindPayment {
+				if p, err := paymentFrom(h); err == nil && len(p.History) > 0 {
+					atMs = p.History[len(p.History)-1].AtMs
+				}
+			}
+			switch {
+			case atMs < cutoffMs:
+				last = e.index
+			case atMs <= nowMs:
+				return last, nil
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+	}
+	return last, nil
+}
+
+// pruneRound drops at most roundEntries, none behind last. None are left to drop
+// when it dropped none.
+func (s *Store) pruneRound(ctx context.Context, last uint64) (Pruned, error) {
 	r := &round{s: s, ended: map[string]pointer{}, carry: map[string]pointer{}}
-	var last uint64
+	var head uint64
 	var damaged bool
 	err := s.read(func() error {
-		r.first, last, damaged = s.first, s.head.index, s.health.Damaged
+		r.first, head, damaged = s.first, s.head.index, s.health.Damaged
 		r.sequences, r.lost = r.sequences.With(s.pruned.Sequences), r.lost.With(s.pruned.Lost)
 		return nil
 	})
-	if err != nil || damaged || last < r.first+keepEntries {
+	if err != nil || damaged || head < r.first+keepEntries {
 		return Pruned{}, err
 	}
-	if err := r.plan(ctx, last-keepEntries, cutoffMs); err != nil {
+	if err := r.plan(ctx, min(last, head-keepEntries)); err != nil {
 		return Pruned{}, err
 	}
 	if r.settle(); r.entries < leastPruned {

@@ -41,11 +41,23 @@ const rescuePasses = 5
 
 // sealedIDs returns the local ids of all payments that have a sealed payload.
 func (s *Store) sealedIDs() (ids []string, err error) {
-	err = s.read(func() error {
-		return s.disk.scan(prefixSealed, prefixSealed, func(k, _ []byte) error {
-			ids = append(ids, string(k[len(prefixSealed):]))
-			return nil
-		})
+	for after := ""; ; after = ids[len(ids)-1] {
+		var some []string
+		err := s.read(func() (err error) { some, err = s.sealedAfter(after, listPage); return err })
+		if err != nil || len(some) == 0 {
+			return ids, err
+		}
+		ids = append(ids, some...)
+	}
+}
+
+// sealedAfter returns the next of them. It is called under mu.
+func (s *Store) sealedAfter(localID string, limit int) (ids []string, err error) {
+	err = s.disk.scan(prefixSealed, key(prefixSealed, localID+"\x00"), func(k, _ []byte) error {
+		if ids = append(ids, string(k[len(prefixSealed):])); len(ids) == limit {
+			return errStop
+		}
+		return nil
 	})
 	if err != nil {
 		err = fmt.Errorf("store: listing sealed payloads: %w", err)

@@ -36,8 +36,9 @@ type deletion struct {
 
 var errRoundFull = errors.New("store: round is full")
 
-// plan reads entries from the first on, and decides what becomes of each.
-func (r *round) plan(ctx context.Context, last uint64, cutoffMs int64) error {
+// plan reads entries from the first on, none behind last, and decides what becomes
+// of each.
+func (r *round) plan(ctx context.Context, last uint64) error {
 	from := r.first
 	for from <= last {
 		entries, err := r.s.some(from, last+1, pageEntries)
@@ -49,7 +50,7 @@ func (r *round) plan(ctx context.Context, last uint64, cutoffMs int64) error {
 			if err == nil { // of a damaged one, nobody knows what it names
 				r.through, r.hash = e.index-1, h.Prev
 			}
-			if e.index > last || err == nil && h.AtMs >= cutoffMs {
+			if e.index > last {
 				return nil
 			}
 			if err == nil {

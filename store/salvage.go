@@ -54,7 +54,8 @@ func Salvage(ctx context.Context, dir string, w io.Writer) (err error) {
 		return fmt.Errorf("store: salvage: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
-	if err := copyDatabase(ctx, source.database(), folder(scratch).database()); err != nil {
+	bad, err := copyDatabase(ctx, source.database(), folder(scratch).database())
+	if err != nil {
 		return fmt.Errorf("store: salvage: %w", err)
 	}
 	if _, err := folder(scratch).inspect(); err != nil {
@@ -66,6 +67,9 @@ func Salvage(ctx context.Context, dir string, w io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
 	x := &salvage{disk: d, lines: json.NewEncoder(w), seen: map[string]bool{}}
+	for _, name := range bad {
+		x.problem("the disk does not read all of db/%s", name)
+	}
 	if slots, err := os.Open(source.head()); err != nil {
 		x.problem("the head file does not open: %v", err)
 	} else {
@@ -81,56 +85,91 @@ func Salvage(ctx context.Context, dir string, w io.Writer) (err error) {
 	return x.run(ctx)
 }
 
-// copyDatabase copies a database folder, if there is room for it.
-func copyDatabase(ctx context.Context, from, to string) error {
+// copyDatabase copies a database folder, if there is room for it. bad are the files
+// that do not read everywhere.
+func copyDatabase(ctx context.Context, from, to string) (bad []string, err error) {
 	files, err := os.ReadDir(from)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := os.Mkdir(to, 0o700); err != nil {
-		return err
+		return nil, err
 	}
 	need := int64(leastFree)
 	for _, file := range files {
 		info, err := file.Info()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		need += info.Size()
 	}
 	var fs unix.Statfs_t
 	if err := unix.Statfs(to, &fs); err != nil {
-		return err
+		return nil, err
 	}
 	if free := int64(fs.Bavail) * int64(fs.Bsize); free < need {
-		return fmt.Errorf("the copy needs %d MiB and %s has %d: set TMPDIR to a larger disk", need>>20, filepath.Dir(to), free>>20)
+		return nil, fmt.Errorf("the copy needs %d MiB and %s has %d: set TMPDIR to a larger disk", need>>20, filepath.Dir(to), free>>20)
 	}
 	for _, file := range files {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
 		if !file.Type().IsRegular() || file.Name() == "LOCK" {
 			continue
 		}
-		if err := copyFile(filepath.Join(from, file.Name()), filepath.Join(to, file.Name())); err != nil {
-			return err
+		whole, err := copyFile(ctx, filepath.Join(from, file.Name()), filepath.Join(to, file.Name()))
+		if err != nil {
+			return nil, err
+		}
+		if !whole {
+			bad = append(bad, file.Name())
 		}
 	}
-	return nil
+	return bad, nil
 }
 
-func copyFile(from, to string) error {
+func copyFile(ctx context.Context, from, to string) (whole bool, err error) {
 	source, err := os.Open(from)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer source.Close()
+	info, err := source.Stat()
+	if err != nil {
+		return false, err
+	}
 	target, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return err
+		return false, err
 	}
-	_, err = io.Copy(target, source)
-	return errors.Join(err, target.Close())
+	whole, err = copyBlocks(ctx, target, source, info.Size())
+	return whole, errors.Join(err, target.Close())
+}
+
+// copyBlocks copies what reads, and leaves zeros where a dying disk gives an error:
+// the database notices a bad block by its checksum, and reads the others.
+func copyBlocks(ctx context.Context, target io.Writer, source io.ReaderAt, size int64) (whole bool, err error) {
+	const large, small = 1 << 20, 4 << 10
+	whole = true
+	b := make([]byte, large)
+	for at, step := int64(0), int64(large); at < size; {
+		if err := ctx.Err(); err != nil {
+			return false, err
+		}
+		part := b[:min(step, size-at)]
+		if _, err := source.ReadAt(part, at); err != nil {
+			if step == large {
+				step = small // find out where
+				continue
+			}
+			whole = false
+			clear(part)
+		}
+		if _, err := target.Write(part); err != nil {
+			return false, err
+		}
+		if at += int64(len(part)); at%large == 0 {
+			step = large
+		}
+	}
+	return whole, nil
 }
 
 // salvage is one run over a database that may be broken anywhere.

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"smartreader/store/seal"
 )
 
@@ -150,5 +152,39 @@ func TestSalvageGoesOnBehindWhatDoesNotRead(t *testing.T) {
 	}
 	if len(got.envelopes) != 2 || got.envelopes[a.LocalID] == nil || got.envelopes[c.LocalID] == nil {
 		t.Errorf("%v", got.envelopes)
+	}
+}
+
+// badSectors is a disk that gives an error for some of its sectors.
+type badSectors struct {
+	content []byte
+	bad     []int64
+}
+
+func (d badSectors) ReadAt(b []byte, at int64) (int, error) {
+	for _, sector := range d.bad {
+		if at < sector+512 && sector < at+int64(len(b)) {
+			return 0, unix.EIO
+		}
+	}
+	return copy(b, d.content[at:]), nil
+}
+
+// A dying disk: what reads is copied, the rest is zeros, and the file keeps its
+// length.
+func TestCopyOfADyingDisk(t *testing.T) {
+	content := make([]byte, 3<<20+5000)
+	rand.Read(content)
+	for _, bad := range [][]int64{nil, {0}, {1 << 20, 1<<20 + 8192}, {3<<20 + 4608}} {
+		want := bytes.Clone(content)
+		for _, sector := range bad {
+			block := sector &^ 4095
+			clear(want[block:min(block+4096, int64(len(want)))])
+		}
+		var out bytes.Buffer
+		whole, err := copyBlocks(background, &out, badSectors{content, bad}, int64(len(content)))
+		if err != nil || whole != (bad == nil) || !bytes.Equal(out.Bytes(), want) {
+			t.Errorf("bad %v: whole %t, %v, %d bytes of %d", bad, whole, err, out.Len(), len(want))
+		}
 	}
 }

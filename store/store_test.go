@@ -360,8 +360,9 @@ func TestRefusedPaymentCanBeSentAgainOrRescued(t *testing.T) {
 	if s.Pending().Count != 0 || p.DoneAtMs == 0 {
 		t.Errorf("pending %+v, payment %+v", s.Pending(), p)
 	}
+	s.clock = func() time.Time { return testClock.Add(day) }
 	p = walkTo(t, s, p, Stored)
-	if s.Pending().Count != 1 || p.DoneAtMs != 0 {
+	if s.Pending().Count != 1 || p.DoneAtMs != 0 || p.StoredAtMs != testClock.UnixMilli() {
 		t.Errorf("again: pending %+v, payment %+v", s.Pending(), p)
 	}
 	p = walkTo(t, s, p, Sending, Failed, Rescued)

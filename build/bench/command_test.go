@@ -189,6 +189,11 @@ func TestSimulatorOverTheControlAPI(t *testing.T) {
 	if err := client.Run(t.Context(), []string{"simulate", "-offline-enabled=false"}, io.Discard); err == nil || !strings.Contains(err.Error(), "never") {
 		t.Errorf("refused: got %v", err)
 	}
+	before := len(told.told)
+	misspelt := map[string]int{"simulatedTip": 200}
+	if err := client.Do(t.Context(), http.MethodPut, "simulator", misspelt, nil); err == nil || !strings.Contains(err.Error(), "simulatedTip") || len(told.told) != before {
+		t.Errorf("a member that does not exist: got %v, told %d times", err, len(told.told)-before)
+	}
 	real := httptest.NewServer(Control{Endpoints: func() Endpoints { return Endpoints{} }}.Handler())
 	defer real.Close()
 	client.Base = real.URL + "/control/"

@@ -154,9 +154,12 @@ func guard(next http.Handler) http.Handler {
 	})
 }
 
-// ReadBody reads a small JSON body. What is wrong with it is a UsageError.
+// ReadBody reads a small JSON body. What is wrong with it is a UsageError; so is
+// a member that is not known: it is misspelt, and would be left out in silence.
 func ReadBody(r *http.Request, into any) error {
-	if err := json.NewDecoder(http.MaxBytesReader(nil, r.Body, 4096)).Decode(into); err != nil {
+	decoder := json.NewDecoder(http.MaxBytesReader(nil, r.Body, 4096))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
 		return Usagef("the body is not the JSON it must be: %w", err)
 	}
 	return nil

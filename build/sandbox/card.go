@@ -21,6 +21,7 @@ type presentedCard struct {
 	Fingerprint string  `json:"fingerprint"`
 	ExpMonth    int     `json:"expMonth"`
 	ExpYear     int     `json:"expYear"`
+	Funding     string  `json:"funding,omitempty"` // empty in state of old: unknown
 	ReadMethod  string  `json:"readMethod"`
 	Receipt     receipt `json:"receipt"`
 }
@@ -73,6 +74,7 @@ func (d cardData) present(h seal.Header, checked emvtest.CheckResult, cardKey []
 		Brand:       checked.Brand,
 		Last4:       checked.Last4,
 		Fingerprint: fingerprint(cardKey, checked),
+		Funding:     fundingOf(d.number()),
 		ReadMethod:  h.ReadMethod,
 		Receipt: receipt{
 			AccountType:                  "unknown",
@@ -98,6 +100,31 @@ func (d cardData) present(h seal.Header, checked emvtest.CheckResult, cardKey []
 		}
 	}
 	return c
+}
+
+// number is the card's number, from where the card gave it; empty when it gave
+// none.
+func (d cardData) number() string {
+	if pan := d.hex(0x5A); pan != "" {
+		return strings.TrimRight(pan, "F")
+	}
+	pan, _, _ := strings.Cut(d.hex(0x57), "D")
+	return pan
+}
+
+// fundingOf knows the simulated cards of the public API's documentation. Of
+// other test cards it knows nothing.
+func fundingOf(number string) string {
+	card, ok := emvtest.ByNumber(number)
+	switch {
+	case !ok:
+		return "unknown"
+	case card == "mastercard-prepaid":
+		return "prepaid"
+	case card == "interac", strings.HasSuffix(card, "-debit"):
+		return "debit"
+	}
+	return "credit"
 }
 
 // printable keeps a card's text from carrying control characters into JSON

@@ -46,6 +46,7 @@ func (s *Sandbox) Status() Status {
 //	POST /control/platform/lose_next_answer
 //	POST /control/platform/revoke_pos           {"posId":"..."}
 //	GET  /control/platform/payments             [PaymentCharges]
+//	GET  /control/platform/webhooks             Webhooks
 //	GET  /control/platform/offline?location=    Settings of the account, or of a Location
 //	PUT  /control/platform/offline              Settings: replaces them
 //
@@ -101,6 +102,7 @@ func (s *Sandbox) ControlHandler() http.Handler {
 	mux.HandleFunc("GET /control/platform/payments", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, s.Payments())
 	})
+	s.webhookControl(mux)
 	s.settingsControl(mux)
 	s.faultControl(mux)
 	return mux

@@ -57,6 +57,9 @@ func (s *Sandbox) deviceHandler() http.Handler {
 	mux.HandleFunc("POST "+platform.PathAuthorize, s.asReader(s.submission(false)))
 	mux.HandleFunc("POST "+platform.PathOfflinePayments, s.asReader(s.submission(true)))
 	mux.HandleFunc("POST "+platform.PathRescues, s.asReader(s.rescue))
+	// Of the public face, which is plain HTTP: programs that insist on TLS before
+	// they show the secret key find it here.
+	mux.HandleFunc("POST "+platform.PathOperatorRescues, s.operatorRescue)
 	mux.HandleFunc("GET "+platform.PathAuthorizations+"/{naturalKey}", s.asReader(s.lookUp))
 	mux.HandleFunc("POST "+platform.PathReversals, post(s, s.reverse))
 	mux.HandleFunc("POST "+platform.PathHeartbeat, post(s, s.heartbeat))

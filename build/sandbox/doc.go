@@ -19,8 +19,9 @@
 // accepted twice, and what was reversed before it arrived is refused. A stored
 // payment that another reader or an operator rescued has its reader's natural
 // key and is decided as if the reader itself had sent it; whoever comes later
-// gets that verdict, marked Rescued. A detector of its own (Status.Duplicates)
-// looks for what all this is there to prevent.
+// gets that verdict, marked Rescued. The operator's path is on the reader face
+// too, which has TLS. A detector of its own (Status.Duplicates) looks for what
+// all this is there to prevent.
 //
 // # Decisions
 //
@@ -45,7 +46,8 @@
 // It moves no money and is not hardened for a network: it belongs on loopback.
 // The API key is public knowledge, registration codes are reusable, and anyone
 // with a code can take over a reader's serial number. There are no webhooks, events,
-// customers, payment methods or setup intents by API, no server-driven reader
+// customers, payment methods or setup intents by API, no interac_present (an
+// Interac charge is card_present), no server-driven reader
 // actions, no certificate renewal, no live mode, no expiry of authorizations,
 // no rate limits but the fault, no PIN verification. A refund is not canceled,
 // is never pending, and has no balance transaction. Lists have limit and

@@ -68,7 +68,7 @@ func (s *Sandbox) meet(submission bool) (m mishap, err error) {
 
 func isSubmission(r *http.Request) bool {
 	switch r.URL.Path {
-	case platform.PathAuthorize, platform.PathOfflinePayments, platform.PathRescues:
+	case platform.PathAuthorize, platform.PathOfflinePayments, platform.PathRescues, platform.PathOperatorRescues:
 		return r.Method == http.MethodPost
 	}
 	return false

@@ -257,6 +257,12 @@ func decodeObject(kind string, value []byte) (object, error) {
 		return decodeAs[faults](value)
 	case "counters":
 		return decodeAs[counters](value)
+	case "event":
+		return decodeAs[event](value)
+	case "endpoint":
+		return decodeAs[endpoint](value)
+	case "delivery":
+		return decodeAs[delivery](value)
 	}
 	return nil, fmt.Errorf("unknown kind %q", kind)
 }

@@ -138,6 +138,12 @@ func (s *Sandbox) publicHandler() http.Handler {
 		"GET /v1/refunds":                       listRefunds,
 		"GET /v1/refunds/{id}":                  getRefund,
 		"POST /v1/refunds":                      postRefund,
+		"GET /v1/events":                        listEvents,
+		"GET /v1/events/{id}":                   getEvent,
+		"POST /v1/webhook_endpoints":            postEndpoint,
+		"GET /v1/webhook_endpoints":             listEndpoints,
+		"GET /v1/webhook_endpoints/{id}":        getEndpoint,
+		"DELETE /v1/webhook_endpoints/{id}":     deleteEndpoint,
 	} {
 		mux.HandleFunc(pattern, s.publicly(h))
 	}

@@ -102,6 +102,44 @@ func TestChargeOfAnOfflinePayment(t *testing.T) {
 	}
 }
 
+// TestCardPresentFields: every field of the public object is there, null where
+// the sandbox has nothing to say; a card's funding is known by its number.
+func TestCardPresentFields(t *testing.T) {
+	p := openShop(t)
+	cardOf := func(v *platform.Verdict) fields {
+		return p.must("GET", "/v1/charges/"+v.ChargeID, "")["payment_method_details"].(fields)["card_present"].(fields)
+	}
+	card := cardOf(p.pay("visa", 1250).authorize())
+	for _, name := range []string{
+		"amount_authorized", "brand", "brand_product", "capture_before", "cardholder_name", "country", "description", "emv_auth_data",
+		"exp_month", "exp_year", "fingerprint", "funding", "generated_card", "incremental_authorization_supported", "issuer", "last4",
+		"location", "network", "network_transaction_id", "offline", "overcapture_supported", "preferred_locales", "read_method", "reader",
+		"receipt", "wallet",
+	} {
+		if _, ok := card[name]; !ok {
+			t.Errorf("%s is missing", name)
+		}
+	}
+	if card["capture_before"] != nil || card["amount_authorized"] != 1250.0 || card["network"] != "visa" {
+		t.Errorf("%v", card)
+	}
+	held := p.pay("mastercard-prepaid", 900)
+	held.header.CaptureMethod = "manual"
+	v := held.authorize()
+	created := p.must("GET", "/v1/charges/"+v.ChargeID, "")["created"].(float64)
+	if card := cardOf(v); card["capture_before"] != created+2*24*3600 || card["funding"] != "prepaid" {
+		t.Errorf("%v", card)
+	}
+	for name, funding := range map[string]string{"visa": "credit", "visa-debit": "debit", "eftpos-au-debit": "debit", "interac": "debit", "no-oda": "credit"} {
+		if got := fundingOf(p.numberOf(name)); got != funding {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+	if got := fundingOf("4111111111111111"); got != "unknown" {
+		t.Errorf("a number nobody knows: %s", got)
+	}
+}
+
 func TestDeclinedChargeIsShown(t *testing.T) {
 	p := openShop(t)
 	v := p.pay("declined-insufficient-funds", 100).forward()
@@ -285,4 +323,14 @@ func TestReadersAndLocations(t *testing.T) {
 	if c["offline"].(fields)["enabled"] != false || c["is_account_default"] != true {
 		t.Errorf("%v", c)
 	}
+}
+
+// numberOf reads a card's number as it comes with a payment.
+func (p *shop) numberOf(profile string) string {
+	p.t.Helper()
+	card, err := parseCardData(p.pay(profile, 700).data)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return card.number()
 }

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"smartreader/firmware/platform"
 )
 
@@ -126,27 +127,43 @@ func renderCard(c charge) any {
 	if c.Offline {
 		offline = map[string]any{"stored_at": seconds(c.StoredAtMs), "type": "deferred"}
 	}
+	var captureBefore any // of money that is held
+	if c.live() && c.Captured == 0 {
+		captureBefore = seconds(c.CreatedAtMs + captureWindowMs)
+	}
 	return map[string]any{
 		"amount_authorized":                   c.Amount,
 		"brand":                               c.Card.Brand,
+		"brand_product":                       nil,
+		"capture_before":                      captureBefore,
+		"cardholder_name":                     nil, // it is sealed, and not kept
 		"country":                             nil,
+		"description":                         nil,
 		"emv_auth_data":                       nil,
 		"exp_month":                           c.Card.ExpMonth,
 		"exp_year":                            c.Card.ExpYear,
 		"fingerprint":                         c.Card.Fingerprint,
-		"funding":                             "unknown",
+		"funding":                             cmp.Or(c.Card.Funding, "unknown"),
 		"generated_card":                      nil,
 		"incremental_authorization_supported": false,
+		"issuer":                              nil,
 		"last4":                               c.Card.Last4,
 		"location":                            c.LocationID,
 		"network":                             c.Card.Brand,
+		"network_transaction_id":              nil,
 		"offline":                             offline,
 		"overcapture_supported":               false,
+		"preferred_locales":                   nil,
 		"read_method":                         nullable(c.Card.ReadMethod),
 		"reader":                              c.ReaderID,
 		"receipt":                             c.Card.Receipt,
+		"wallet":                              nil,
 	}
 }
+
+// captureWindowMs is how long the public platform holds a card-present
+// authorization. Here nothing expires, it is only said.
+const captureWindowMs = 2 * dayMs
 
 func listIntents(t *tx, q query) (any, error) {
 	if err := q.allow("limit", "starting_after"); err != nil {

@@ -68,16 +68,21 @@ func (p *shop) colleague(serial string) *platform.Client {
 // operatorRescue posts to the public face.
 func (p *shop) operatorRescue(q platform.Rescue, key string) (int, []byte) {
 	p.t.Helper()
+	return p.operatorRescueAt(http.DefaultClient, p.public, q, key)
+}
+
+func (p *shop) operatorRescueAt(c *http.Client, face string, q platform.Rescue, key string) (int, []byte) {
+	p.t.Helper()
 	body, err := json.Marshal(q)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	r, err := http.NewRequest("POST", p.public+platform.PathOperatorRescues, bytes.NewReader(body))
+	r, err := http.NewRequest("POST", face+platform.PathOperatorRescues, bytes.NewReader(body))
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	r.SetBasicAuth(key, "")
-	resp, err := http.DefaultClient.Do(r)
+	resp, err := c.Do(r)
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -360,4 +365,35 @@ func FuzzRescueProof(f *testing.F) {
 			t.Errorf("%s is a proof", signed)
 		}
 	})
+}
+
+// The operator's path is on the reader face as well, for programs that show the
+// secret key over TLS only: the same verdict, and the faults of that face.
+func TestOperatorRescueOverTLS(t *testing.T) {
+	p := openShop(t)
+	q := p.pay("visa", 1250).rescue("rescued")
+	roots := x509.NewCertPool()
+	roots.AddCert(p.s.CA())
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}
+	defer transport.CloseIdleConnections()
+	over := func(key string) (int, []byte) {
+		return p.operatorRescueAt(&http.Client{Transport: transport}, "https://"+p.s.opts.Device.Addr().String(), q, key)
+	}
+	if status, body := over("sk_test_other"); status != http.StatusUnauthorized {
+		t.Errorf("with another key: %d %s", status, body)
+	}
+	if err := p.s.AnswerStatus(http.StatusServiceUnavailable, 1); err != nil {
+		t.Fatal(err)
+	}
+	if status, body := over(APIKey); status != http.StatusServiceUnavailable {
+		t.Errorf("with a fault: %d %s", status, body)
+	}
+	status, body := over(APIKey)
+	if status != http.StatusOK || !bytes.Contains(body, []byte(`"rescued":true`)) {
+		t.Fatalf("%d %s", status, body)
+	}
+	if status, again := p.operatorRescue(q, APIKey); status != http.StatusOK || !bytes.Equal(again, body) {
+		t.Errorf("on the public face: %d %s", status, again)
+	}
+	p.wantTotals(usd(1, 1250), usd(0, 0), usd(0, 0))
 }

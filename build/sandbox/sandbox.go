@@ -49,6 +49,8 @@ type Options struct {
 	Terminal *emvkernel.Config
 
 	Now func() time.Time // nil means time.Now
+
+	patience time.Duration // with a webhook endpoint; 0 means ten seconds
 }
 
 // Sandbox is a payments platform. Its methods may be called concurrently.
@@ -59,6 +61,8 @@ type Sandbox struct {
 	issuer *emvtest.Issuer
 	public gate
 	device gate
+
+	courier *courier // of webhooks
 
 	// As the faults have it, for connections and the clock.
 	wrong, plain atomic.Bool
@@ -101,7 +105,7 @@ func New(opts Options) (*Sandbox, error) {
 	if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
-	s := &Sandbox{opts: opts, log: opts.Log, issuer: emvtest.NewIssuer(), state: newState(), lastSeen: make(map[string]int64)}
+	s := &Sandbox{opts: opts, log: opts.Log, issuer: emvtest.NewIssuer(), state: newState(), lastSeen: make(map[string]int64), courier: newCourier(opts.patience)}
 	var err error
 	s.journal, err = openJournal(filepath.Join(opts.Dir, "state.jsonl"), s.state)
 	if err != nil {
@@ -182,7 +186,7 @@ func (s *Sandbox) CAPEM() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: pemCert, Bytes: s.keys.ca.Raw})
 }
 
-// Run serves both faces until ctx is done, lets requests in progress end for
+// Run serves both faces and delivers webhooks until ctx is done, lets requests in progress end for
 // up to five seconds, and returns nil after a clean end.
 func (s *Sandbox) Run(ctx context.Context) error {
 	if s.opts.Public == nil || s.opts.Device == nil {
@@ -207,6 +211,7 @@ func (s *Sandbox) Run(ctx context.Context) error {
 	}
 	public := s.server(s.publicHandler())
 	device := s.server(s.faulty(s.deviceHandler()))
+	defer s.startCourier(ctx)()
 	ended := make(chan error, 2)
 	go func() { ended <- public.Serve(s.public.listen(s.opts.Public)) }()
 	go func() {

@@ -67,13 +67,22 @@ type state struct {
 	refunds        table[refund]
 	faults         faults
 	counters       counters
+	events         table[event]
+	endpoints      table[endpoint]
+	waiting        map[string]map[string]delivery // event id -> endpoint id; ended ones are gone
+	delivered      map[string]Outcomes            // by endpoint id
+	told           uint64                         // sequence of the newest event
 
 	intentBySecret map[string]string // client secret -> id
 	stamped        int64             // newest stamp of what configurations are made from
 }
 
 func newState() *state {
-	return &state{intentBySecret: make(map[string]string)}
+	return &state{
+		intentBySecret: make(map[string]string),
+		waiting:        make(map[string]map[string]delivery),
+		delivered:      make(map[string]Outcomes),
+	}
 }
 
 func (s *state) set(o object) {
@@ -121,6 +130,12 @@ func (s *state) set(o object) {
 		s.faults = o
 	case counters:
 		s.counters = o
+	case event:
+		s.addEvent(o)
+	case endpoint:
+		s.setEndpoint(o)
+	case delivery:
+		s.setDelivery(o)
 	}
 }
 

@@ -30,6 +30,9 @@ func (s *Sandbox) update(f func(*tx) error) error {
 	if len(t.changed) == 0 {
 		return nil
 	}
+	if err := t.tell(); err != nil {
+		return err
+	}
 	if err := s.journal.append(t.atMs, t.changed); err != nil {
 		s.log.Error("state not written", "err", err)
 		return err
@@ -37,6 +40,7 @@ func (s *Sandbox) update(f func(*tx) error) error {
 	for _, o := range t.changed {
 		s.state.set(o)
 	}
+	s.courier.kick()
 	return nil
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,7 +12,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -25,100 +28,236 @@ import (
 )
 
 // TestKillAtEveryPoint kills the real program at every hit of every kill point, with
-// SIGKILL, while a payment runs; starts it again, and finishes the payment as
-// a POS would. However it goes: what was accepted is charged, once, and
-// nothing else is.
+// SIGKILL, while a story is played; starts it again, and goes on as a careful POS
+// would. However it goes: what was accepted is charged, once, and nothing else is.
 func TestKillAtEveryPoint(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "simulator")
 	build := exec.Command("go", "build", "-tags", "killpoints", "-o", binary, ".")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
+	tools := buildPrograms(t)
+	var mu sync.Mutex
 	hit := map[string]bool{}
 	t.Run("points", func(t *testing.T) {
 		for _, story := range []killStory{
-			{name: "online", behavior: wire.PreferOnline},
-			{name: "answer lost", behavior: wire.PreferOnline, loseAnswer: true},
-			{name: "offline", behavior: wire.ForceOffline, outage: true},
-			{name: "collect, then confirm", behavior: wire.PreferOnline, twoCalls: true},
+			{"online", nil, payment{behavior: wire.PreferOnline}.play},
+			{"answer lost", nil, payment{behavior: wire.PreferOnline, loseAnswer: true}.play},
+			{"offline", nil, payment{behavior: wire.ForceOffline, outage: true}.play},
+			{"collect, then confirm", nil, payment{behavior: wire.PreferOnline, twoCalls: true}.play},
+			{"drain", []string{"forward.", "store.committed"}, drain},
+			{"void", []string{"store.", "reader.", "forward."}, void},
+			{"rescue", []string{"store.", "reader.", "forward."}, rescue},
 		} {
 			for _, point := range killpoint.Names() {
+				if story.points != nil && !slices.ContainsFunc(story.points, func(p string) bool { return strings.HasPrefix(point, p) }) {
+					continue
+				}
 				t.Run(story.name+"/"+point, func(t *testing.T) {
+					t.Parallel()
 					for n := 1; n < 100; n++ {
-						if !story.play(t, binary, fmt.Sprintf("%s:%d", point, n)) {
+						if !story.kill(t, binary, tools, fmt.Sprintf("%s:%d", point, n)) {
 							break
 						}
-						hit[point] = true
+						mu.Lock()
+						hit[story.name], hit[point] = true, true
+						mu.Unlock()
 					}
 				})
 			}
 		}
 	})
-	for _, point := range killpoint.Names() {
+	for _, point := range append(killpoint.Names(), "drain", "void", "rescue") {
 		if !hit[point] {
-			t.Errorf("no story passes %s", point)
+			t.Errorf("no kill at %s", point)
 		}
 	}
 }
 
-// killStory is one payment from create to its charge.
+// killStory is something that a shop does.
 type killStory struct {
-	name       string
+	name   string
+	points []string // how the names of those it passes begin; nil: all
+	play   func(*killShop)
+}
+
+// kill plays the story with one kill, and reports whether the point was hit.
+func (s killStory) kill(t *testing.T, binary string, tools programs, point string) (killed bool) {
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	shop := newKillShop(ctx, t, binary, point)
+	defer shop.close()
+	tools.t = t
+	shop.tools = tools
+	s.play(shop)
+	if gaps := shop.platform.Gaps(shop.at.ReaderID); len(gaps) != 0 {
+		t.Errorf("%s: payments are missing at the platform: %v", point, gaps)
+	}
+	return shop.kills > 0
+}
+
+// payment is one payment from create to its charge.
+type payment struct {
 	behavior   string
 	loseAnswer bool
 	outage     bool
 	twoCalls   bool // collect and confirm, instead of process
 }
 
-// play runs the story with one kill, and reports whether the point was hit.
-func (s killStory) play(t *testing.T, binary, point string) (killed bool) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	shop := newKillShop(ctx, t, binary, point)
-	defer shop.close()
-
-	shop.reconnect()
+func (s payment) play(k *killShop) {
+	k.reconnect()
 	if s.loseAnswer {
-		shop.must(shop.platform.LoseNextAnswer())
+		k.must(k.platform.LoseNextAnswer())
 	}
 	if s.outage {
-		shop.must(shop.platform.SetUnreachable(true))
+		k.must(k.platform.SetUnreachable(true))
 	}
 	const amount = 1230
-	created := shop.ask(func(ctx context.Context, c *client.Conn, id string) (wire.PaymentIntent, error) {
-		return c.CreatePaymentIntent(ctx, wire.CreatePaymentIntentParams{RequestID: id, Amount: amount, Currency: "usd", OfflineBehavior: s.behavior})
-	})
+	created := k.create(amount, s.behavior)
 	ref := wire.IntentRef{LocalID: created.LocalID}
 	if s.twoCalls {
-		shop.collect(ref)
+		k.collect(ref)
 	}
-	paid := shop.ask(func(ctx context.Context, c *client.Conn, id string) (wire.PaymentIntent, error) {
+	paid := ask(k, func(ctx context.Context, c *client.Conn, id string) (wire.PaymentIntent, error) {
 		if !s.twoCalls {
 			return c.ProcessPaymentIntent(ctx, wire.ProcessPaymentIntentParams{RequestID: id, PaymentIntent: ref})
 		}
 		paid, err := c.ConfirmPaymentIntent(ctx, wire.ConfirmPaymentIntentParams{RequestID: id, PaymentIntent: ref})
 		if errors.Is(err, wire.CodeConfirmInvalidIntent) || errors.Is(err, wire.CodeInterrupted) {
-			shop.collect(ref) // the kill came in between: the card is needed again
+			k.collect(ref) // the kill came in between: the card is needed again
 			return paid, wire.NewError(wire.CodeInterrupted, "")
 		}
 		return paid, err
 	})
 	if paid.LocalID != created.LocalID || paid.Status != wire.StatusSucceeded {
-		t.Fatalf("%s: the payment ended as %s", point, paid.Status)
+		k.t.Fatalf("%s: the payment ended as %s", k.point, paid.Status)
 	}
 	if s.outage {
-		shop.must(shop.platform.SetUnreachable(false))
+		k.must(k.platform.SetUnreachable(false))
+		k.forward()
 	}
-	shop.settle(created.LocalID)
+	k.settle(created.LocalID)
+	k.charged(1, amount)
+}
 
-	totals := shop.platform.Totals()
-	if totals.Approved.Count != 1 || totals.Approved.ByCurrency["usd"] != amount || totals.Duplicates != 0 || totals.Failed != 0 {
-		t.Errorf("%s: the platform charged %+v", point, totals)
+// drain: four cards' payments wait and are sent at once, by a platform that
+// takes its time.
+func drain(k *killShop) {
+	stored := k.store("visa", "mastercard", "amex", "discover")
+	k.must(k.platform.SetLatency(sandbox.Latency{MinMs: 20, MaxMs: 60}))
+	k.must(k.platform.SetUnreachable(false))
+	k.arm()
+	k.forward()
+	for _, id := range stored {
+		k.settle(id)
 	}
-	if gaps := shop.platform.Gaps(shop.at.ReaderID); len(gaps) != 0 {
-		t.Errorf("%s: payments are missing at the platform: %v", point, gaps)
+	k.charged(4, 1000+1100+1200+1300)
+}
+
+// void: a stored payment is taken back, and another is not.
+func void(k *killShop) {
+	stored := k.store("visa", "mastercard")
+	k.arm()
+	voided := ask(k, func(ctx context.Context, c *client.Conn, id string) (wire.PaymentIntent, error) {
+		return c.VoidStoredPayment(ctx, wire.VoidStoredPaymentParams{RequestID: id, PaymentIntent: wire.IntentRef{LocalID: stored[0]}})
+	})
+	if voided.Status != wire.StatusCanceled || voided.OfflineDetails.State != wire.OfflineVoided {
+		k.t.Fatalf("%s: voided, and it is %+v", k.point, voided)
 	}
-	return shop.kills > 0
+	k.must(k.platform.SetUnreachable(false))
+	k.forward()
+	k.settle(stored[1])
+	if p := k.retrieve(stored[0]); p.Status != wire.StatusCanceled || p.OfflineDetails.State != wire.OfflineVoided {
+		k.t.Errorf("%s: the POS was told that it is voided, and now it is %+v", k.point, p)
+	}
+	k.charged(1, 1100)
+}
+
+// rescue: two payments are handed over, the shop's operator sends them, and the
+// reader takes them back all the same.
+func rescue(k *killShop) {
+	stored := k.store("visa", "mastercard")
+	k.arm()
+	file := filepath.Join(k.t.TempDir(), "export")
+	for all := false; !all; {
+		all = ask(k, func(ctx context.Context, c *client.Conn, _ string) (bool, error) {
+			var text bytes.Buffer
+			done, err := c.Export(ctx, true, &text)
+			if err == nil {
+				k.must(os.WriteFile(file, text.Bytes(), 0o600))
+			}
+			return done.NotYet == 0, err // else an attempt runs, which cannot take long
+		})
+		k.must(k.ctx.Err())
+	}
+	k.must(k.platform.SetUnreachable(false))
+	k.forward()
+	if n := k.platform.Totals().Submissions; n != 0 {
+		k.t.Errorf("%s: the reader sent %d payments that it had handed over", k.point, n)
+	}
+	k.tools.run(0, "ledger", "rescue", file, "-platform", k.device, "-key", sandbox.APIKey, "-ca", k.ca)
+	for _, id := range stored {
+		if k.retrieve(id).ID != nil {
+			continue // it has looked by itself
+		}
+		ask(k, func(ctx context.Context, c *client.Conn, request string) (wire.ForwardNowResult, error) {
+			result, err := c.ForwardNow(ctx, wire.ForwardNowParams{RequestID: request, PaymentIntent: &wire.IntentRef{LocalID: id}})
+			if errors.Is(err, wire.CodeUnexpectedOperation) {
+				err = nil // it has looked just now: the check below sees the end
+			}
+			return result, err
+		})
+	}
+	k.forward()
+	for _, id := range stored {
+		if p := k.retrieve(id); p.ID == nil || p.OfflineDetails.State != wire.OfflineRescued || p.Status != wire.StatusSucceeded {
+			k.t.Errorf("%s: rescued, and its reader says %s, %+v", k.point, p.Status, p.OfflineDetails)
+		}
+	}
+	k.charged(2, 1000+1100)
+	if n := k.platform.Totals().Rescued; n != 2 {
+		k.t.Errorf("%s: %d rescued", k.point, n)
+	}
+}
+
+// store stores payments of 10.00, 11.00, ... without internet. Nothing is killed
+// before arm.
+func (k *killShop) store(cards ...string) (localIDs []string) {
+	k.unarmed = true
+	k.reconnect()
+	k.must(k.platform.SetUnreachable(true))
+	for i, name := range cards {
+		ask(k, func(ctx context.Context, c *client.Conn, id string) (wire.SimulatorConfiguration, error) {
+			return c.SetSimulatorConfiguration(ctx, wire.SetSimulatorConfigurationParams{RequestID: id, SimulatorConfiguration: card(name)})
+		})
+		created := k.create(int64(1000+100*i), wire.ForceOffline)
+		ask(k, func(ctx context.Context, c *client.Conn, id string) (wire.PaymentIntent, error) {
+			p, err := c.ProcessPaymentIntent(ctx, wire.ProcessPaymentIntentParams{RequestID: id, PaymentIntent: wire.IntentRef{LocalID: created.LocalID}})
+			if errors.Is(err, wire.CodeReaderBusy) || errors.Is(err, wire.CodeCardLeftInReader) { // the last card is just being taken
+				return p, wire.NewError(wire.CodeInterrupted, "")
+			}
+			return p, err
+		})
+		localIDs = append(localIDs, created.LocalID)
+	}
+	return localIDs
+}
+
+// arm starts the reader anew, to be killed at the point from now on.
+func (k *killShop) arm() {
+	_ = syscall.Kill(k.reader.pid, syscall.SIGKILL)
+	<-k.reader.dead
+	k.reader, k.unarmed = nil, false
+	k.reconnect()
+}
+
+// charged checks what the platform has.
+func (k *killShop) charged(count int, amount int64) {
+	k.t.Helper()
+	t := k.platform.Totals()
+	if t.Approved.Count != count || t.Approved.ByCurrency["usd"] != amount || t.Duplicates != 0 || t.Failed != 0 {
+		k.t.Errorf("%s: the platform charged %+v", k.point, t)
+	}
 }
 
 // killShop is a platform that lives on, and a reader that is killed once.
@@ -127,7 +266,11 @@ type killShop struct {
 	ctx      context.Context
 	binary   string
 	args     []string
+	tools    programs
+	device   string // URL of the platform's reader face
+	ca       string // file with its root
 	point    string // where to kill
+	unarmed  bool   // not yet
 	kills    int
 	platform *sandbox.Sandbox
 	stop     context.CancelFunc
@@ -146,8 +289,33 @@ type victim struct {
 	stderr strings.Builder
 }
 
+func (k *killShop) create(amount int64, behavior string) wire.PaymentIntent {
+	return ask(k, func(ctx context.Context, c *client.Conn, id string) (wire.PaymentIntent, error) {
+		return c.CreatePaymentIntent(ctx, wire.CreatePaymentIntentParams{RequestID: id, Amount: amount, Currency: "usd", OfflineBehavior: behavior})
+	})
+}
+
+func (k *killShop) retrieve(localID string) wire.PaymentIntent {
+	return ask(k, func(ctx context.Context, c *client.Conn, _ string) (wire.PaymentIntent, error) {
+		return c.RetrievePaymentIntent(ctx, wire.RetrievePaymentIntentParams{LocalID: localID})
+	})
+}
+
+// forward has the reader send what it has at once, until it got through.
+func (k *killShop) forward() {
+	for {
+		result := ask(k, func(ctx context.Context, c *client.Conn, id string) (wire.ForwardNowResult, error) {
+			return c.ForwardNow(ctx, wire.ForwardNowParams{RequestID: id})
+		})
+		if result.Error == nil {
+			return
+		}
+		k.must(k.ctx.Err())
+	}
+}
+
 func (k *killShop) collect(ref wire.IntentRef) {
-	k.ask(func(ctx context.Context, c *client.Conn, id string) (wire.PaymentIntent, error) {
+	ask(k, func(ctx context.Context, c *client.Conn, id string) (wire.PaymentIntent, error) {
 		return c.CollectPaymentMethod(ctx, wire.CollectPaymentMethodParams{RequestID: id, PaymentIntent: ref})
 	})
 }
@@ -162,11 +330,11 @@ func newKillShop(ctx context.Context, t *testing.T, binary, point string) *killS
 	run, stop := context.WithCancel(context.Background())
 	k.stop = stop
 	go func() { k.ended <- k.platform.Run(run) }()
-	ca := filepath.Join(dir, "ca.pem")
-	k.must(os.WriteFile(ca, k.platform.CAPEM(), 0o600))
+	k.device, k.ca = "https://"+device.Addr().String(), filepath.Join(dir, "ca.pem")
+	k.must(os.WriteFile(k.ca, k.platform.CAPEM(), 0o600))
 	k.args = []string{
 		"-json", "-data", dir, "-listen", "127.0.0.1:0", "-control", "127.0.0.1:0", "-auto", "visa",
-		"-platform", "https://" + device.Addr().String(), "-platform-ca", ca,
+		"-platform", k.device, "-platform-ca", k.ca,
 	}
 	k.at.Public, k.at.APIKey = "http://"+public.Addr().String(), sandbox.APIKey
 	k.pos, err = story.NewPOS("kill-loop")
@@ -211,7 +379,7 @@ func (k *killShop) close() {
 func (k *killShop) start() []byte {
 	cmd := exec.CommandContext(k.ctx, k.binary, k.args...)
 	point := k.point
-	if k.kills > 0 {
+	if k.kills > 0 || k.unarmed {
 		point = ""
 	}
 	cmd.Env = append(os.Environ(), "SMARTREADER_KILLPOINT="+point)
@@ -292,17 +460,19 @@ func (k *killShop) reconnect() {
 
 // ask makes one request as a careful POS does: with the same request id until
 // there is an answer, and a new one when told that the first was interrupted.
-func (k *killShop) ask(call func(context.Context, *client.Conn, string) (wire.PaymentIntent, error)) wire.PaymentIntent {
+func ask[T any](k *killShop, call func(context.Context, *client.Conn, string) (T, error)) T {
 	id := client.NewRequestID()
 	for {
-		p, err := call(k.ctx, k.pos.Conn(), id)
+		answer, err := call(k.ctx, k.pos.Conn(), id)
 		if err == nil {
-			return p
+			return answer
 		}
 		refused, ok := wire.AsError(err)
 		switch {
 		case ok && refused.Code == wire.CodeInterrupted:
 			id = client.NewRequestID()
+		case ok && refused.Retry == wire.RetrySame && sending(refused.PaymentIntent):
+			k.must(k.ctx.Err()) // the attempt that runs cannot take long
 		case ok && refused.Code == wire.CodeUnexpectedOperation && refused.Retry == wire.RetrySame:
 			// The interrupted attempt is still being reversed.
 			k.await(func(b *story.Books) bool {
@@ -318,6 +488,10 @@ func (k *killShop) ask(call func(context.Context, *client.Conn, string) (wire.Pa
 			k.reconnect()
 		}
 	}
+}
+
+func sending(p *wire.PaymentIntent) bool {
+	return p != nil && p.OfflineDetails != nil && p.OfflineDetails.State == wire.OfflineSending
 }
 
 // await waits for something the POS is told, however often it must reconnect.
@@ -339,9 +513,7 @@ func (k *killShop) settle(localID string) {
 	k.t.Helper()
 	for {
 		changed := k.pos.Look(func(*story.Books) {}) // before asking, so that no change is missed
-		p := k.ask(func(ctx context.Context, c *client.Conn, _ string) (wire.PaymentIntent, error) {
-			return c.RetrievePaymentIntent(ctx, wire.RetrievePaymentIntentParams{LocalID: localID})
-		})
+		p := k.retrieve(localID)
 		if p.Status != wire.StatusSucceeded {
 			k.t.Fatalf("%s: the POS was told that the payment succeeded, and now that it is %s", k.point, p.Status)
 		}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"smartreader/build/bench"
+	"smartreader/build/sandbox"
 	"smartreader/build/story"
 	"smartreader/lan/client"
 	"smartreader/lan/wire"
@@ -39,7 +40,21 @@ func (l *log) Write(b []byte) (int, error) {
 	return l.text.Write(b)
 }
 
+// newDesk starts a simulator and connects a POS to it.
 func newDesk(t *testing.T, args ...string) *desk {
+	t.Helper()
+	d := startDesk(t, args...)
+	var err error
+	d.pos, err = story.NewPOS("desk-test")
+	if err == nil {
+		_, err = d.pos.Connect(t.Context(), d.at)
+	}
+	d.must(err)
+	return d
+}
+
+// startDesk starts a simulator.
+func startDesk(t *testing.T, args ...string) *desk {
 	t.Helper()
 	const any0 = "127.0.0.1:0"
 	args = append([]string{"-json", "-data", t.TempDir(), "-listen", any0, "-public", any0, "-device", any0, "-control", any0}, args...)
@@ -67,12 +82,6 @@ func newDesk(t *testing.T, args ...string) *desk {
 	line, err := bufio.NewReader(out).ReadBytes('\n')
 	if err == nil {
 		err = json.Unmarshal(line, &d.at)
-	}
-	if err == nil {
-		d.pos, err = story.NewPOS("desk-test")
-	}
-	if err == nil {
-		_, err = d.pos.Connect(t.Context(), d.at)
 	}
 	d.must(err)
 	return d
@@ -151,6 +160,32 @@ func (d *desk) offlineConnect() (wire.ConnectReaderResult, error) {
 	return d.pos.Connect(d.t.Context(), at)
 }
 
+// number makes a card present itself, by its number.
+func (d *desk) number(number string) {
+	d.t.Helper()
+	d.simulate(wire.SimulatorConfiguration{SimulatedCard: &wire.SimulatedCard{TestCardNumber: number}})
+}
+
+// command runs a command of the command line.
+func (d *desk) command(args ...string) {
+	d.t.Helper()
+	d.must(bench.Client{Base: d.at.Control}.Run(d.t.Context(), args, io.Discard))
+}
+
+// in is the desk of a subtest.
+func (d *desk) in(t *testing.T) *desk {
+	same := *d
+	same.t = t
+	return &same
+}
+
+func (d *desk) platformStatus() sandbox.Status {
+	d.t.Helper()
+	status, err := bench.Client{Base: d.at.Control}.Platform(d.t.Context())
+	d.must(err)
+	return status
+}
+
 func card(name string) wire.SimulatorConfiguration {
 	return wire.SimulatorConfiguration{SimulatedCard: &wire.SimulatedCard{TestPaymentMethod: name}}
 }
@@ -166,7 +201,7 @@ func TestSimulatedOutage(t *testing.T) {
 	if _, err := d.pay(2100, wire.RequireOnline); !errors.Is(err, wire.CodeRequireOnline) {
 		t.Errorf("require_online: got %v", err)
 	}
-	d.simulate(wire.SimulatorConfiguration{SimulatedCard: &wire.SimulatedCard{TestCardNumber: "4000000000000002"}})
+	d.number("4000000000000002")
 	d.stored(2200, wire.PreferOnline)
 	d.mode(wire.SimulatedOnline)
 	d.await("forwarded", func(b *story.Books) bool { return len(b.Told) == 2 && b.Status.Reader.OfflinePaymentsCount == 0 })
@@ -187,8 +222,7 @@ func TestSimulatedOutage(t *testing.T) {
 // totals checks what was charged.
 func (d *desk) totals(count int, amount int64) {
 	d.t.Helper()
-	status, err := bench.Client{Base: d.at.Control}.Platform(d.t.Context())
-	d.must(err)
+	status := d.platformStatus()
 	t := status.Totals
 	if t.Approved.Count != count || t.Approved.ByCurrency["usd"] != amount || t.Duplicates != 0 || t.Failed != 0 || len(status.Gaps) != 0 {
 		d.t.Errorf("charged %+v, gaps %v; want %d of together %d", t, status.Gaps, count, amount)
@@ -296,15 +330,11 @@ func TestSimulatedUpdates(t *testing.T) {
 		t.Errorf("required for offline, offline: %v", err)
 	}
 	// Nobody is connected who could change it: that is what the control API is for.
-	command := func(args ...string) {
-		t.Helper()
-		d.must(bench.Client{Base: d.at.Control}.Run(t.Context(), args, io.Discard))
-	}
-	command("simulate", "-offline-mode", "disabled", "-update", "lowBattery")
+	d.command("simulate", "-offline-mode", "disabled", "-update", "lowBattery")
 	if _, err := d.pos.Connect(t.Context(), d.at); !errors.Is(err, wire.CodeUpdateFailedBatteryLow) {
 		t.Errorf("low battery: %v", err)
 	}
-	command("simulate", "-update", "none")
+	d.command("simulate", "-update", "none")
 	if connected, err := d.offlineConnect(); err != nil || connected.Update != nil {
 		t.Errorf("none: %+v, %v", connected.Update, err)
 	}

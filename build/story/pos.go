@@ -74,7 +74,7 @@ func (p *POS) Conn() *client.Conn { return p.conn }
 func (p *POS) Connect(ctx context.Context, at bench.Endpoints) (wire.ConnectReaderResult, error) {
 	p.Close()
 	if p.roots == nil {
-		ca, err := get(ctx, at.Public+"/ca.pem")
+		ca, err := Get(ctx, at.Public+"/ca.pem")
 		if err != nil {
 			return wire.ConnectReaderResult{}, err
 		}
@@ -235,7 +235,8 @@ func connectionToken(ctx context.Context, at bench.Endpoints) (string, error) {
 	return token.Secret, nil
 }
 
-func get(ctx context.Context, url string) ([]byte, error) {
+// Get fetches what the platform shows to everybody.
+func Get(ctx context.Context, url string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, err

@@ -146,7 +146,7 @@ func cardRefused(o emvkernel.Outcome, err error) *Error {
 // sent is reversed too: its sequence is spent, and a sequence the platform
 // never hears of would look like a lost payment.
 func (m *Machine) undo(ctx context.Context, s *session, p store.Payment, failure *Error) (Phase, error) {
-	reversed := *failure
+	reversed := *failure.recorded()
 	reversed.Message += "; the attempt is being reversed at the platform"
 	reversed.Remedy = "this payment can be collected again once the reversal is acknowledged, which needs the internet; or take another payment"
 	failure = &reversed

@@ -79,6 +79,9 @@ func newBench(t *testing.T, options ...option) *bench {
 			if e == nil {
 				return []byte("{}")
 			}
+			if e.Retry == payment.RetrySame { // for ever
+				t.Errorf("%s is remembered, and the POS is told to repeat the request", e.Code)
+			}
 			out, _ := json.Marshal(e.Code)
 			return out
 		},

@@ -56,7 +56,7 @@ func (m *Machine) cancel(ctx context.Context, localID string, request store.Requ
 			"stop a running collect with cancelCollectPaymentMethod; refund a payment that was charged").with(p)
 	}
 	p.State, p.DoneAtMs = store.Canceled, m.now()
-	change := store.Change{Payment: p, Reason: "canceled by the POS"}
+	change := store.Change{Payment: p, Reason: "canceled by " + nameOf(request)}
 	if request.ID != "" {
 		request.LocalID, request.Done, request.Result = localID, true, m.opt.EncodeOutcome(p, nil)
 		change.Request = &request

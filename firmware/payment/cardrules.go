@@ -83,7 +83,7 @@ func (e *evaluation) velocityLimits() {
 		count, sum := 0, int64(0)
 		known := e.subject.card.Read
 		if known {
-			count, sum = e.cards.since(e.now.Add(-r.Limit.window()), e.subject.card.fingerprint, r.Rule)
+			count, sum = e.cards.within(r.Limit.window(), e.subject.card.fingerprint, r.Rule)
 		}
 		if limit := r.Limit.MaxPerCard; limit > 0 {
 			if known {

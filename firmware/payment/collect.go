@@ -22,8 +22,9 @@ type CollectParams struct {
 	// Inspect: the POS wants to see the card before it confirms
 	// (updatePaymentIntent), which offline it cannot.
 	Inspect     bool
-	SkipTipping bool  // no tip is asked for
-	Limits      Limit // by the POS, for this payment; they can only tighten
+	SkipTipping bool   // no tip is asked for
+	TipEligible *int64 // what of the amount a tip is for, minor units; nil: all; 0: nothing, so that none is asked for
+	Limits      Limit  // by the POS, for this payment; they can only tighten
 }
 
 // Collect asks for a card and reads it up to the first GENERATE AC. It returns
@@ -49,7 +50,10 @@ func (m *Machine) command(ctx context.Context, c command) (store.Payment, error)
 // collected, before the card is asked for. False means that the command has
 // been answered.
 func (m *Machine) begin(ctx context.Context, s *session, c command) (bool, error) {
-	var tip *int64 // asked for once
+	var tip *int64 // nil: the cardholder is still to be asked, once
+	if part := c.collect.TipEligible; m.opt.Tip == nil || c.collect.SkipTipping || part != nil && *part == 0 {
+		tip = new(int64)
+	}
 	for {
 		begun, err := m.tryBegin(ctx, s, c, &tip)
 		if errors.Is(err, store.ErrConflict) {
@@ -73,33 +77,21 @@ func (m *Machine) tryBegin(ctx context.Context, s *session, c command, tip **int
 		c.fail(failure)
 		return false, nil
 	}
-	if *tip == nil {
+	*s = session{command: c, settings: settings, payment: withTip(p, 0), limits: c.collect.Limits}
+	if *tip != nil {
+		s.payment = withTip(p, **tip)
+	}
+	if failure := m.objection(s); failure != nil {
+		c.fail(failure.with(p))
+		return false, nil
+	}
+	if *tip == nil { // nobody is asked for a tip on what is refused anyway
 		asked, ok := m.askTip(ctx, c, p)
 		if !ok {
 			return false, ctx.Err()
 		}
 		*tip = &asked
-	}
-	*s = session{command: c, settings: settings, payment: withTip(p, **tip), limits: c.collect.Limits}
-	s.offline = p.OfflineBehavior == ForceOffline || (p.OfflineBehavior != RequireOnline && m.opt.Offline())
-	if err := m.opt.Impostor(); err != nil && s.offline && p.OfflineBehavior != ForceOffline {
-		c.fail(certificateFailure(err).with(p))
-		return false, nil
-	}
-	if failure := m.storable(s); failure != nil {
-		if s.offline {
-			c.fail(failure.with(p))
-			return false, nil
-		}
-		s.notStorable = failure
-	}
-	if failure := modeMismatch(p.Livemode, settings.Livemode); failure != nil {
-		c.fail(failure.with(p))
-		return false, nil
-	}
-	if s.offline && c.collect.Inspect && !settings.InspectionOmit {
-		c.fail(inspectionOffline().with(p))
-		return false, nil
+		return m.tryBegin(ctx, s, c, tip) // much may have changed while the cardholder thought
 	}
 	killpoint.Hit("payment.collect")
 	p = s.payment
@@ -112,6 +104,36 @@ func (m *Machine) tryBegin(ctx context.Context, s *session, c command, tip **int
 	// Sealing costs a public-key operation; done now, nobody waits for it later.
 	s.sender, _ = settings.SealKey.Prepare() // on failure the sealer says why
 	return true, nil
+}
+
+// objection freezes the session's mode and says why the payment cannot be
+// collected now, whatever the card; nil when it can.
+func (m *Machine) objection(s *session) *Error {
+	p := s.payment
+	s.offline = p.OfflineBehavior == ForceOffline || (p.OfflineBehavior != RequireOnline && m.opt.Offline())
+	if failure := m.impostor(p.OfflineBehavior); failure != nil && s.offline {
+		return failure
+	}
+	s.notStorable = m.storable(s)
+	if s.offline && s.notStorable != nil {
+		return s.notStorable
+	}
+	if failure := modeMismatch(p.Livemode, s.settings.Livemode); failure != nil {
+		return failure
+	}
+	if s.offline && s.command.collect.Inspect && !s.settings.InspectionOmit {
+		return inspectionOffline()
+	}
+	return nil
+}
+
+// impostor refuses to store a payment unseen while something else answers in
+// the platform's place, unless the POS insists.
+func (m *Machine) impostor(offlineBehavior string) *Error {
+	if err := m.opt.Impostor(); err != nil && offlineBehavior != ForceOffline {
+		return certificateFailure(err)
+	}
+	return nil
 }
 
 func mode(offline bool) string {
@@ -304,7 +326,7 @@ func (m *Machine) transact(ctx context.Context, s *session) cardRead {
 		RequireODA: s.offline, NoOnlinePIN: s.offline,
 	}
 	if m.opt.PINPad != nil {
-		params.PINPad = pad{m.opt.PINPad, s.card, s}
+		params.PINPad = pad{m.opt.PINPad, s.card, s, time.Now().Add(m.opt.PINTimeout)}
 	}
 	if _, err := io.ReadFull(m.opt.Random, params.UnpredictableNumber[:]); err != nil {
 		return cardRead{failure: readerFailure(err)}
@@ -384,11 +406,11 @@ func (m *Machine) cardRefusedOffline(s *session) *Error {
 
 // rightMode keeps test cards out of live mode and live cards out of test mode.
 func (m *Machine) rightMode(s *session) *Error {
-	test := isTestCard(s.transaction.Card().PAN)
-	if test && s.settings.Livemode {
+	pan := s.transaction.Card().PAN
+	switch {
+	case s.settings.Livemode && isTestCard(pan):
 		return refuse(TestCardInLivemode, RetryCollectAgain, "a test card was presented in live mode", "ask for another card")
-	}
-	if !test && !s.settings.Livemode {
+	case !s.settings.Livemode && !isForTests(pan):
 		return refuse(CardNotSupported, RetryCollectAgain, "a real card was presented in test mode", "use a test card")
 	}
 	return nil

@@ -118,10 +118,10 @@ func (m *Machine) Create(ctx context.Context, params CreateParams, request store
 // sameKey answers a create whose key has a payment already: it is that
 // payment, so that an order rung up twice, even by another till, is one charge.
 func (m *Machine) sameKey(ctx context.Context, existing, wanted store.Payment, request store.Request) (store.Payment, error) {
-	if base(existing) != wanted.Amount || existing.Currency != wanted.Currency ||
+	if existing.Livemode != wanted.Livemode || base(existing) != wanted.Amount || existing.Currency != wanted.Currency ||
 		existing.CaptureMethod != wanted.CaptureMethod || existing.OfflineBehavior != wanted.OfflineBehavior {
 		return existing, refuse(IdempotencyMismatch, RetryNever,
-			"this idempotency key belongs to a payment with another amount, currency, capture method or offline behaviour", "use a new key for a new payment").with(existing)
+			"this idempotency key belongs to a payment with another amount, currency, capture method, offline behaviour or mode", "use a new key for a new payment").with(existing)
 	}
 	if existing.IntentID == "" && existing.OfflineBehavior != ForceOffline && existing.State == store.Created && !m.opt.Offline() {
 		return m.register(ctx, existing, request)

@@ -15,6 +15,7 @@ import (
 	"smartreader/hal"
 	"smartreader/hal/sim"
 	"smartreader/store"
+	"smartreader/store/seal"
 )
 
 // A commit that does not fit into its batch seals again: the card's data must
@@ -59,6 +60,12 @@ func TestWrongCertificateOnADeadLinkIsNoOutage(t *testing.T) {
 	})
 	p := b.create(100, payment.PreferOnline)
 	b.goOffline()
+	for behavior, code := range map[string]payment.Code{payment.PreferOnline: payment.CertificateError, payment.ForceOffline: ""} {
+		e := b.machine.Explain(payment.Question{Amount: 100, Currency: "usd", OfflineBehavior: behavior})
+		if e.Allowed != (code == "") || code != "" && e.Failure.Code != code {
+			t.Errorf("%s is explained as %+v", behavior, e)
+		}
+	}
 	b.insert("visa")
 	_, err := b.process(p)
 	b.fails(err, payment.CertificateError)
@@ -339,6 +346,76 @@ func TestCollectingAgainForgetsTheReversedAttempt(t *testing.T) {
 	b.must(err)
 	if stored.State != store.Stored || stored.ChargeID != "" || stored.AuthorizationCode != "" || stored.Sequence != 2 {
 		t.Errorf("got %+v", stored)
+	}
+}
+
+// The modes do not mix, also where an order is rung up again.
+func TestSameKeyInTheOtherModeIsNoOther(t *testing.T) {
+	b := newBench(t)
+	order := payment.CreateParams{Key: "k", Amount: 900, Currency: "usd"}
+	_, err := b.machine.Create(t.Context(), order, store.Request{})
+	b.must(err)
+	b.settings.Livemode = true
+	_, err = b.machine.Create(t.Context(), order, store.Request{})
+	b.fails(err, payment.IdempotencyMismatch)
+}
+
+// Who asks to confirm what is over must not be sent to collect again.
+func TestConfirmOfWhatIsOver(t *testing.T) {
+	b := newBench(t)
+	paid := b.create(100, payment.PreferOnline)
+	b.insert("visa")
+	_, err := b.process(paid)
+	b.must(err)
+	b.take()
+	canceled := b.create(100, payment.PreferOnline)
+	_, err = b.machine.Cancel(t.Context(), canceled.LocalID, store.Request{})
+	b.must(err)
+	b.goOffline()
+	stored, handedOver, voided := b.storeOne("visa", 100), b.stand(store.Rescued), b.storeOne("visa", 100)
+	_, err = b.machine.Void(t.Context(), voided.LocalID, store.Request{})
+	b.must(err)
+	open := b.create(100, payment.PreferOnline)
+	for name, test := range map[string]struct {
+		p     store.Payment
+		retry payment.Retry
+	}{
+		"approved": {paid, payment.RetryNever}, "canceled": {canceled, payment.RetryNever}, "stored": {stored, payment.RetryNever},
+		"handed over": {handedOver, payment.RetryNever}, "voided": {voided, payment.RetryNever}, "created": {open, payment.RetryCollectAgain},
+	} {
+		_, err := b.machine.Confirm(t.Context(), test.p.LocalID, store.Request{})
+		e := b.fails(err, payment.ConfirmInvalid)
+		if e.Retry != test.retry || e.Payment == nil || e.Payment.LocalID != test.p.LocalID {
+			t.Errorf("%s: %+v", name, e)
+		}
+	}
+}
+
+// Who repeats a request gets its first outcome: advice to repeat it would send
+// the POS in circles.
+func TestRememberedRefusalIsNotToBeRepeated(t *testing.T) {
+	for name, test := range map[string]struct {
+		behavior string
+		prepare  func(*bench)
+	}{
+		"no platform": {payment.RequireOnline, func(b *bench) { b.platform.silent(payment.Unreachable{Sent: true}) }},
+		"certificate": {payment.PreferOnline, func(b *bench) { b.platform.silent(payment.Unreachable{Certificate: true}) }},
+		"no key":      {payment.PreferOnline, func(b *bench) { b.settings.SealKey = seal.PublicKey{} }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var remembered *payment.Error
+			b := newBench(t, func(_ *bench, o *payment.Options) {
+				o.EncodeOutcome = func(_ store.Payment, e *payment.Error) []byte { remembered = e; return nil }
+			})
+			p := b.create(100, test.behavior)
+			test.prepare(b)
+			b.insert("visa")
+			_, err := b.machine.Process(t.Context(), p.LocalID, payment.CollectParams{}, store.Request{POS: "pos", ID: "r", Method: "m", BodyHash: []byte{1}})
+			e, ok := err.(*payment.Error)
+			if !ok || e.Retry != payment.RetryCollectAgain || remembered == nil || remembered.Retry != e.Retry || remembered.Code != e.Code {
+				t.Errorf("told %+v, remembered %+v", e, remembered)
+			}
+		})
 	}
 }
 

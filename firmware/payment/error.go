@@ -85,6 +85,17 @@ func refuse(code Code, retry Retry, message, remedy string) *Error {
 	return &Error{Code: code, Message: message, Remedy: remedy, Retry: retry}
 }
 
+// recorded is e as the outcome that is remembered with its request: whoever
+// repeats the request gets the same answer again, so that would be no advice.
+func (e *Error) recorded() *Error {
+	if e.Retry != RetrySame {
+		return e
+	}
+	c := *e
+	c.Retry = RetryCollectAgain
+	return &c
+}
+
 func (e *Error) with(p store.Payment) *Error {
 	c := *e
 	c.Payment = &p

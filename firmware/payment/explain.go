@@ -36,14 +36,20 @@ func (m *Machine) Explain(q Question) Explanation {
 	if failure != nil {
 		return Explanation{Failure: failure}
 	}
-	states := settings.Policy.evaluate(subject{
+	states := append([]RuleState{m.certificate(q.OfflineBehavior)}, settings.Policy.evaluate(subject{
 		amount: q.Amount, currency: q.Currency, offlineBehavior: q.OfflineBehavior, limits: q.Limits,
 		livemode: settings.Livemode, readerLivemode: settings.Livemode, noSealKey: settings.SealKey.ID() == "",
 		card: CardFacts{Brand: q.Brand, ReadMethod: q.ReadMethod, CVM: q.CVM}, now: m.opt.Store.Now(),
-	}, held)
+	}, held)...)
 	states = append(states, m.room())
 	failure = refusal(states)
 	return Explanation{Allowed: failure == nil, Rules: states, Failure: failure}
+}
+
+// certificate is whether what answers is the platform.
+func (m *Machine) certificate(offlineBehavior string) RuleState {
+	failure := m.impostor(offlineBehavior)
+	return RuleState{Rule: "certificate", Source: string(byReader), Current: yesNo(m.opt.Impostor() == nil), Stops: failure != nil, Failure: failure}
 }
 
 // room is how the ledger itself stands to another payment: the store refuses

@@ -48,8 +48,8 @@ type Options struct {
 	Offline  func() bool             // the platform is believed to be out of reach
 	Impostor func() error            // not nil: something else answers in the platform's place
 
-	// Tip asks the cardholder for a tip on the payment's amount, in minor units;
-	// nil: no tipping. Unlike the others it may wait for people, until ctx ends.
+	// Tip asks the cardholder for a tip, in minor units, on p.Amount, which is
+	// what of the payment a tip is for; nil: no tipping. Unlike the others it may wait for people, until ctx ends.
 	Tip func(ctx context.Context, p store.Payment) int64
 
 	Face func(Face) // what the cardholder is to see
@@ -65,6 +65,7 @@ type Options struct {
 
 	CardTimeout      time.Duration // how long collect waits for a card; 0: 2 min
 	ConfirmTimeout   time.Duration // how long collected card data is kept; 0: 30 s
+	PINTimeout       time.Duration // how long a PIN may take, all tries together; 0: 90 s
 	AuthorizeTimeout time.Duration // how long an authorization may take before it is deferred; 0: 15 s
 	CardEndTimeout   time.Duration // how long the card has for its second GENERATE AC; 0: 5 s
 	OutcomeHold      time.Duration // how long an outcome stays on the screen after the card was taken; 0: 4 s
@@ -81,6 +82,7 @@ func (o *Options) setDefaults() {
 	}
 	def(&o.CardTimeout, 2*time.Minute)
 	def(&o.ConfirmTimeout, 30*time.Second)
+	def(&o.PINTimeout, 90*time.Second)
 	def(&o.AuthorizeTimeout, 15*time.Second)
 	def(&o.CardEndTimeout, 5*time.Second)
 	def(&o.OutcomeHold, 4*time.Second)
@@ -110,7 +112,7 @@ func (o *Options) setDefaults() {
 type Machine struct {
 	opt      Options
 	commands chan command
-	velocity *velocity // of whoever works on a payment
+	velocity *velocity
 
 	looping atomic.Bool // Run has settled the past and takes commands
 
@@ -148,8 +150,8 @@ func (m *Machine) enter(p Phase, s *session) {
 	m.opt.Step(Step{Kind: StepPhase, Phase: p, LocalID: s.payment.LocalID})
 }
 
-// workTime is more than a card that can be read and a disk that works need in
-// one phase.
+// workTime is more than a card that can be read, its PIN and a disk that works
+// need in one phase.
 const workTime = 2 * time.Minute
 
 // command is what a POS wants of the loop.

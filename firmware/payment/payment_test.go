@@ -393,6 +393,9 @@ func TestConfirmNeedsAFreshCollect(t *testing.T) {
 	}
 	b.await(p, store.Created) // the time has passed
 	b.take()
+	if b.saw(payment.FaceError) {
+		t.Error("the screen shows an error, and the POS was slow")
+	}
 	_, err = b.machine.Confirm(t.Context(), p.LocalID, store.Request{})
 	b.fails(err, payment.ConfirmInvalid)
 }
@@ -403,6 +406,9 @@ func TestNoCardInTime(t *testing.T) {
 	_, err := b.machine.Process(t.Context(), p.LocalID, payment.CollectParams{CardTimeout: time.Millisecond}, store.Request{})
 	b.fails(err, payment.CardReadTimedOut)
 	b.state(p, store.Created)
+	if b.saw(payment.FaceError) {
+		t.Error("the screen shows an error, and nobody has come")
+	}
 }
 
 func TestPaidIsNotCollectedAgain(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"smartreader/emvkernel"
 	"smartreader/emvkernel/apdu"
@@ -16,6 +17,7 @@ type pad struct {
 	hal.PINPad
 	card    hal.Card
 	session *session
+	until   time.Time // all tries together end then
 }
 
 // VerifyOffline implements emvkernel.PINPad.
@@ -35,19 +37,23 @@ func (p pad) VerifyOffline(ctx context.Context, pin emvkernel.OfflinePIN) (emvke
 	if pin.Enciphered {
 		request.Method = hal.EncipheredPIN
 	}
-	verdict, err := p.PINPad.VerifyOffline(ctx, p.card, request)
+	entry, stop := context.WithDeadline(ctx, p.until)
+	defer stop()
+	verdict, err := p.PINPad.VerifyOffline(entry, p.card, request)
 	switch {
+	case err != nil && entry.Err() != nil && ctx.Err() == nil: // somebody walked away from the pad
+		return emvkernel.PINVerdict{Entry: emvkernel.PINTimedOut}, nil
 	case errors.Is(err, hal.ErrUnsupported), errors.Is(err, hal.ErrNotFound), errors.Is(err, hal.ErrHalted): // the card was not asked
 		return emvkernel.PINVerdict{}, fmt.Errorf("%w: %w", emvkernel.ErrPINPad, err)
 	case err != nil:
 		return emvkernel.PINVerdict{}, err
 	}
-	entry, known := map[hal.PINEntry]emvkernel.PINEntry{
+	how, known := map[hal.PINEntry]emvkernel.PINEntry{
 		hal.PINEntered: emvkernel.PINEntered, hal.PINBypassed: emvkernel.PINBypassed,
 		hal.PINCancelled: emvkernel.PINCanceled, hal.PINTimedOut: emvkernel.PINTimedOut,
 	}[verdict.Entry]
 	if !known {
 		return emvkernel.PINVerdict{}, fmt.Errorf("payment: the PIN pad ended in a way that does not exist: %d", verdict.Entry)
 	}
-	return emvkernel.PINVerdict{Entry: entry, SW: apdu.SW(verdict.SW)}, nil
+	return emvkernel.PINVerdict{Entry: how, SW: apdu.SW(verdict.SW)}, nil
 }

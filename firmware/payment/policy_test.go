@@ -115,9 +115,9 @@ func TestLimitsOnlyTighten(t *testing.T) {
 			held.totals.Count++
 			held.totals.ByCurrency[p.Currency] += p.Amount
 			held.cards.add(cardPayment{
-				card: held.cards.fingerprint([]byte(pick("1", "2"))), at: time.UnixMilli(p.StoredAtMs), amount: p.Amount, currency: p.Currency,
+				card: held.cards.fingerprint([]byte(pick("1", "2"))), at: time.Now().Add(time.UnixMilli(p.StoredAtMs).Sub(testNow)), amount: p.Amount, currency: p.Currency,
 				brand: p.Card.Brand, entryMode: p.Card.ReadMethod, cvm: p.Receipt.CardholderVerificationMethod,
-			}, time.Time{})
+			}, 24*time.Hour)
 		}
 		q := subject{amount: 1 + random.Int64N(600), currency: currency(), card: card, now: testNow, readerLivemode: random.IntN(20) == 0}
 		after, asked := before, q

@@ -62,9 +62,11 @@ func (m *Machine) Recover(ctx context.Context) error {
 			p.State, p.After = store.Reversing, store.Interrupted
 			reason = "interrupted while the issuer was asked; reversed to be sure"
 		case m.opt.AfterLoss:
+			p = withTip(p, 0)
 			p.State = store.Interrupted
 			reason = "the entries after this one were lost: it is not known whether the payment was accepted"
-		default:
+		default: // a tip goes with the card it was given with
+			p = withTip(p, 0)
 			p.State = store.Interrupted
 		}
 		m.opt.Log.Warn("payment interrupted", "payment", p.LocalID, "reason", reason)

@@ -224,7 +224,7 @@ func TestExplainAllowsWhatIsStored(t *testing.T) {
 		}
 	}
 	want := []string{
-		"pos offlineBehavior", "configuration offlineEnabled", "configuration currency", "reader livemode", "reader encryptionKey",
+		"reader certificate", "pos offlineBehavior", "configuration offlineEnabled", "configuration currency", "reader livemode", "reader encryptionKey",
 		"reader maxAmount", "configuration maxAmount", "configuration maxCount", "configuration maxStored", "configuration maxAge",
 		"reader entryMode", "reader brand", "reader cvm", "configuration maxPerCard", "reader ledger",
 	}
@@ -293,6 +293,34 @@ func TestCardIsKnownAgain(t *testing.T) {
 	b.insert("jcb")
 	_, err = b.process(p)
 	b.must(err)
+}
+
+// A voided payment takes nothing of what a card may have stored: the till that
+// voids takes the right amount next.
+func TestVoidedPaymentFreesItsCard(t *testing.T) {
+	b := newBench(t)
+	b.limit(payment.Limit{MaxPerCard: 1})
+	wrong := b.storeOne("visa", 10_000)
+	_, err := b.machine.Void(t.Context(), wrong.LocalID, store.Request{})
+	b.must(err)
+	b.storeOne("visa", 1000)
+	p := b.create(1000, payment.ForceOffline)
+	b.insert("visa")
+	_, err = b.process(p)
+	b.fails(err, payment.OfflineDeclined)
+}
+
+// A clock that jumps ahead does not let the reader forget a card.
+func TestClockAheadForgetsNoCard(t *testing.T) {
+	b := newBench(t)
+	b.limit(payment.Limit{MaxPerCard: 1})
+	b.storeOne("visa", 100)
+	b.must(b.store.RaiseFloor(t.Context(), b.store.Now().Add(48*time.Hour)))
+	b.storeOne("mastercard", 100) // after which the old ones are dropped
+	p := b.create(100, payment.ForceOffline)
+	b.insert("visa")
+	_, err := b.process(p)
+	b.fails(err, payment.OfflineDeclined)
 }
 
 // An authorization that was deferred counts like every stored payment; a POS's

@@ -99,6 +99,7 @@ func (m *Machine) commit(ctx context.Context, s *session, change store.Change, f
 // giveUp ends the session without a charge: the payment goes back to created
 // with the reason in its history, so that the POS may collect again.
 func (m *Machine) giveUp(ctx context.Context, s *session, failure *Error) (Phase, error) {
+	failure = failure.recorded()
 	p := withTip(s.payment, 0)
 	p.State = store.Created
 	p.Card, p.Receipt = nil, nil
@@ -112,7 +113,7 @@ func (m *Machine) giveUp(ctx context.Context, s *session, failure *Error) (Phase
 
 func faceOf(e *Error) FaceKind {
 	switch e.Code {
-	case Canceled:
+	case Canceled, CardReadTimedOut, ConfirmInvalid: // nobody paid, nothing broke
 		return FaceCanceled
 	case DeclinedByReader, DeclinedByPlatform, OfflineDeclined:
 		return FaceDeclined
@@ -120,7 +121,8 @@ func faceOf(e *Error) FaceKind {
 		return FaceNotAccepted
 	case CardInsertNotRead, CardRemoved, CardSwipeNotAvailable, MissingEMVData:
 		return FaceTryAgain
-	case AmountExceedsMaxOffline, InvalidOfflineCurrency, DatabaseTooLarge, RequireOnlineNotConnected, OfflineMismatch:
+	case AmountExceedsMaxOffline, InvalidOfflineCurrency, DatabaseTooLarge, RequireOnlineNotConnected, OfflineMismatch,
+		NotConnectedToInternet, ForceOfflineDisabled, TestmodePaymentInLivemode, LivemodePaymentInTestmode:
 		return FaceNotAccepted
 	}
 	return FaceError
@@ -257,17 +259,26 @@ func (m *Machine) idle(ctx context.Context, s *session) (Phase, error) {
 	}
 }
 
-// notCollected refuses to confirm what waits for no confirmation.
+// notCollected refuses to confirm what waits for no confirmation. Only a payment
+// that still needs a card is to be collected: nobody must be asked to pay twice.
 func (m *Machine) notCollected(localID string) *Error {
 	p, err := m.opt.Store.Payment(localID)
-	switch {
-	case err == nil && forwarded(p):
-		return refuse(IntentNotFound, RetryNever, "this payment was forwarded already", "it needs no confirmation: the payment in this error says how it ended").with(p)
-	case err == nil && p.State.Pending():
-		return refuse(ConfirmInvalid, RetryNever, "this payment is stored already and will be forwarded", "it needs no confirmation").with(p)
+	if err != nil {
+		return refuse(ConfirmInvalid, RetryNever, "the payment is not known", "create it, collect a card, then confirm within 30 seconds")
 	}
-	return refuse(ConfirmInvalid, RetryCollectAgain, "this payment has no card collected in the last 30 seconds",
-		"collect a card, then confirm within 30 seconds; or use processPaymentIntent")
+	state := "this payment is " + string(p.State)
+	switch {
+	case forwarded(p):
+		return refuse(IntentNotFound, RetryNever, "this payment was forwarded already", "it needs no confirmation: the payment in this error says how it ended").with(p)
+	case p.State.Pending(), p.State == store.Rescued:
+		return refuse(ConfirmInvalid, RetryNever, "this payment is stored already and will be forwarded", "it needs no confirmation").with(p)
+	case p.State == store.Approved:
+		return refuse(ConfirmInvalid, RetryNever, "this payment was approved already", "it needs no confirmation").with(p)
+	case voided(p), p.State == store.Canceled, p.State == store.Failed:
+		return refuse(ConfirmInvalid, RetryNever, state, "create a new payment").with(p)
+	}
+	return refuse(ConfirmInvalid, RetryCollectAgain, state+" and has no card collected in the last 30 seconds",
+		"collect a card, then confirm within 30 seconds; or use processPaymentIntent").with(p)
 }
 
 func pause(ctx context.Context, d time.Duration) error {

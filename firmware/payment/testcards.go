@@ -1,11 +1,13 @@
 package payment
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // testCards are the published test card numbers (docs.stripe.com/terminal,
 // "Simulated test cards"). They belong to nobody. The list keeps test mode and
-// live mode apart: a reader in live mode refuses these, one in test mode
-// refuses every other.
+// live mode apart.
 var testCards = []string{
 	"4242424242424242", "4000056655665556", "5555555555554444", "5200828282828210",
 	"5105105105105100", "378282246310005", "371449635398431", "6011111111111117",
@@ -16,14 +18,12 @@ var testCards = []string{
 	"4000000000009979", "4000000000000069", "4000000000000119", "4000000000005126",
 }
 
-// isTestCard reports whether pan is a published test card number. Cards made
-// for tests whose number is not in the list carry the same leading eight
-// digits as one that is.
-func isTestCard(pan []byte) bool {
-	for _, t := range testCards {
-		if len(pan) >= 8 && strings.HasPrefix(string(pan), t[:8]) {
-			return true
-		}
-	}
-	return false
+// isTestCard reports whether pan is a published test card number: live mode
+// refuses it. A real card that only begins like one is no test card.
+func isTestCard(pan []byte) bool { return slices.Contains(testCards, string(pan)) }
+
+// isForTests reports whether test mode takes the card: a published number, or
+// one made for tests, which shares its leading eight digits with one.
+func isForTests(pan []byte) bool {
+	return slices.ContainsFunc(testCards, func(t string) bool { return len(pan) >= 8 && strings.HasPrefix(string(pan), t[:8]) })
 }

@@ -15,18 +15,20 @@ func withTip(p store.Payment, tip int64) store.Payment {
 	return p
 }
 
-// askTip asks the cardholder for a tip on the base amount. Commands are
+// askTip asks the cardholder for a tip on what of the base amount the POS calls
+// eligible. Commands are
 // answered meanwhile. False means that the payment goes no further and the
 // command was answered, or ctx is done.
 func (m *Machine) askTip(ctx context.Context, c command, p store.Payment) (tip int64, ok bool) {
-	if m.opt.Tip == nil || c.collect.SkipTipping {
-		return 0, true
-	}
 	p = withTip(p, 0)
 	ask, stop := context.WithCancel(ctx)
 	defer stop()
 	canceled := []command(nil)
-	tip = attend(m, func() int64 { return m.opt.Tip(ask, p) }, func(other command) {
+	eligible := p
+	if part := c.collect.TipEligible; part != nil {
+		eligible.Amount = min(*part, p.Amount)
+	}
+	tip = attend(m, func() int64 { return m.opt.Tip(ask, eligible) }, func(other command) {
 		switch {
 		case other.kind != commandCancel:
 			m.busy(other, "")

@@ -154,3 +154,60 @@ func TestSameKeyAfterATipIsTheSamePayment(t *testing.T) {
 		t.Errorf("got %s over %d", again.LocalID, again.Amount)
 	}
 }
+
+// Nobody is asked for a tip on a payment that will be refused anyway.
+func TestNoTipIsAskedForOnWhatIsRefused(t *testing.T) {
+	asked := 0
+	b := newBench(t, func(_ *bench, o *payment.Options) {
+		o.Tip = func(context.Context, store.Payment) int64 { asked++; return 0 }
+	})
+	b.goOffline()
+	p := b.create(1_000_001, payment.PreferOnline)
+	_, err := b.process(p)
+	b.fails(err, payment.AmountExceedsMaxOffline)
+	if asked != 0 {
+		t.Errorf("asked %d times", asked)
+	}
+	b.insert("visa")
+	_, err = b.process(b.create(1_000_000, payment.PreferOnline))
+	b.must(err)
+	if asked != 1 {
+		t.Errorf("asked %d times", asked)
+	}
+}
+
+// The POS says what of the amount a tip is for.
+func TestTipEligibleAmount(t *testing.T) {
+	amount := func(n int64) *int64 { return &n }
+	for name, test := range map[string]struct {
+		part *int64
+		want int64 // asked on; 0: not asked
+	}{
+		"all": {nil, 2000}, "a part": {amount(500), 500}, "the same": {amount(2000), 2000}, "more": {amount(9000), 2000}, "nothing": {amount(0), 0},
+	} {
+		var on int64
+		b := newBench(t, func(_ *bench, o *payment.Options) {
+			o.Tip = func(_ context.Context, p store.Payment) int64 { on = p.Amount; return p.Amount / 10 }
+		})
+		p := b.create(2000, payment.PreferOnline)
+		b.insert("visa")
+		paid, err := b.machine.Process(t.Context(), p.LocalID, payment.CollectParams{TipEligible: test.part}, store.Request{})
+		b.must(err)
+		if on != test.want || paid.Amount != 2000+test.want/10 || paid.Tip != test.want/10 {
+			t.Errorf("%s: asked on %d, paid %d with tip %d", name, on, paid.Amount, paid.Tip)
+		}
+	}
+}
+
+// A tip goes with the card it was given with: after a power cut it is gone.
+func TestInterruptedPaymentHasNoTip(t *testing.T) {
+	b := newBench(t)
+	p := b.create(2000, payment.PreferOnline)
+	p.Amount, p.Tip, p.State = 2300, 300, store.Collecting
+	_, err := b.store.Commit(t.Context(), store.Change{Payment: p})
+	b.must(err)
+	b.must(b.machine.Recover(t.Context()))
+	if got := b.state(p, store.Interrupted); got.Amount != 2000 || got.Tip != 0 {
+		t.Errorf("got %d with tip %d", got.Amount, got.Tip)
+	}
+}

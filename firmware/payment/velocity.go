@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -14,16 +15,20 @@ import (
 type fingerprint [fingerprintLength]byte
 
 // velocity remembers what was stored, card by card, for limits per card.
-// Nothing of it is written down. Only who works on a payment may use it.
+// Nothing of it is written down, so it goes by the time that passes, whatever
+// the clock is set to. It is safe for concurrent use.
 type velocity struct {
-	key    [sha256.Size]byte
-	stored []cardPayment // by time
+	key [sha256.Size]byte
+
+	mu     sync.Mutex
+	stored []cardPayment // oldest first
 }
 
 // cardPayment is one stored payment.
 type cardPayment struct {
+	localID                         string
 	card                            fingerprint
-	at                              time.Time
+	at                              time.Time // with a monotonic reading
 	amount                          int64
 	currency, brand, entryMode, cvm string
 }
@@ -45,35 +50,51 @@ func (v *velocity) fingerprint(pan []byte) fingerprint {
 	return fingerprint(mac.Sum(sum[:0])[:fingerprintLength])
 }
 
-// add notes a payment that was stored, and forgets those from before since.
-func (v *velocity) add(p cardPayment, since time.Time) {
-	v.stored = slices.DeleteFunc(v.stored, func(old cardPayment) bool { return old.at.Before(since) })
+// add notes a payment that was stored, and forgets those older than the longest
+// window.
+func (v *velocity) add(p cardPayment, longest time.Duration) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.stored = slices.DeleteFunc(v.stored, func(old cardPayment) bool { return time.Since(old.at) > longest })
 	if over := len(v.stored) + 1 - velocityLength; over > 0 {
 		v.stored = slices.Delete(v.stored, 0, over)
 	}
 	v.stored = append(v.stored, p)
 }
 
-// since adds up what a card has had stored from then on, under a rule.
-func (v *velocity) since(then time.Time, card fingerprint, r Rule) (count int, sum int64) {
+// forget forgets a payment that was withdrawn.
+func (v *velocity) forget(localID string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.stored = slices.DeleteFunc(v.stored, func(p cardPayment) bool { return p.localID == localID })
+}
+
+// within adds up what a card has had stored in the window until now, under a
+// rule.
+func (v *velocity) within(window time.Duration, card fingerprint, r Rule) (count int, sum int64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	for _, p := range v.stored {
-		if p.card == card && !p.at.Before(then) && r.covers(p.currency, p.brand, p.entryMode, p.cvm) {
+		if p.card == card && time.Since(p.at) <= window && r.covers(p.currency, p.brand, p.entryMode, p.cvm) {
 			count, sum = count+1, add(sum, p.amount)
 		}
 	}
 	return count, sum
 }
 
-// countStored remembers that the session's card had a payment stored.
+// countStored remembers that the session's card had a payment stored. One that
+// was voided in the meantime is not counted.
 func (m *Machine) countStored(s *session) {
-	now, window := m.opt.Store.Now(), Limit{}.window()
-	window = max(window, s.limits.window())
+	longest := s.limits.window()
 	for _, r := range s.settings.Policy.Rules {
-		window = max(window, r.Limit.window())
+		longest = max(longest, r.Limit.window())
 	}
 	c := s.facts
 	m.velocity.add(cardPayment{
-		card: c.fingerprint, at: now, amount: s.payment.Amount,
+		localID: s.payment.LocalID, card: c.fingerprint, at: time.Now(), amount: s.payment.Amount,
 		currency: s.payment.Currency, brand: c.Brand, entryMode: c.ReadMethod, cvm: c.CVM,
-	}, now.Add(-window))
+	}, longest)
+	if now, err := m.opt.Store.Payment(s.payment.LocalID); err == nil && voided(now) {
+		m.velocity.forget(now.LocalID)
+	}
 }

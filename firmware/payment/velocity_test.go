@@ -1,6 +1,7 @@
 package payment
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
@@ -9,23 +10,23 @@ func TestVelocityForgetsWhatIsOutsideTheWindow(t *testing.T) {
 	v := newVelocity()
 	card := v.fingerprint([]byte("4242424242424242"))
 	stored := func(age time.Duration) cardPayment {
-		return cardPayment{card: card, at: testNow.Add(-age), amount: 100, currency: "usd", brand: "visa", entryMode: contactEMV, cvm: "none"}
+		return cardPayment{card: card, at: time.Now().Add(-age), amount: 100, currency: "usd", brand: "visa", entryMode: contactEMV, cvm: "none"}
 	}
 	for _, age := range []time.Duration{50 * time.Hour, 23 * time.Hour, time.Hour} {
-		v.add(stored(age), testNow.Add(-48*time.Hour))
+		v.add(stored(age), 48*time.Hour)
 	}
 	for window, want := range map[time.Duration]int{2 * time.Hour: 1, 24 * time.Hour: 2, 48 * time.Hour: 2} {
-		count, sum := v.since(testNow.Add(-window), card, Rule{Currency: "usd"})
+		count, sum := v.within(window, card, Rule{Currency: "usd"})
 		if count != want || sum != int64(100*want) {
 			t.Errorf("in %v: %d payments of %d", window, count, sum)
 		}
 	}
 	for _, r := range []Rule{{Currency: "eur"}, {Currency: "usd", Brand: "jcb"}, {Currency: "usd", CVM: "offline_pin"}} {
-		if count, _ := v.since(time.Time{}, card, r); count != 0 {
+		if count, _ := v.within(100*time.Hour, card, r); count != 0 {
 			t.Errorf("%+v counts %d", r, count)
 		}
 	}
-	v.add(stored(0), testNow.Add(-10*time.Minute))
+	v.add(stored(0), 10*time.Minute)
 	if len(v.stored) != 1 {
 		t.Errorf("%d payments are remembered", len(v.stored))
 	}
@@ -33,12 +34,12 @@ func TestVelocityForgetsWhatIsOutsideTheWindow(t *testing.T) {
 
 func TestVelocityIsBounded(t *testing.T) {
 	v := newVelocity()
-	v.stored = make([]cardPayment, velocityLength)
+	v.stored = slices.Repeat([]cardPayment{{at: time.Now()}}, velocityLength)
 	last := v.fingerprint([]byte("4242424242424242"))
 	for range 3 {
-		v.add(cardPayment{card: last, currency: "usd", amount: 1}, time.Time{})
+		v.add(cardPayment{card: last, currency: "usd", amount: 1, at: time.Now()}, time.Hour)
 	}
-	if count, _ := v.since(time.Time{}, last, Rule{Currency: "usd"}); len(v.stored) != velocityLength || count != 3 {
+	if count, _ := v.within(time.Hour, last, Rule{Currency: "usd"}); len(v.stored) != velocityLength || count != 3 {
 		t.Errorf("%d remembered, %d of the newest", len(v.stored), count)
 	}
 }

@@ -1,6 +1,7 @@
 package payment
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -12,7 +13,7 @@ import (
 // be reached. One that may have reached the platform is undone there. A payment
 // that is void already stays so.
 func (m *Machine) Void(ctx context.Context, localID string, request store.Request) (store.Payment, error) {
-	return m.change(ctx, localID, request, "voided by the POS", func(p *store.Payment) (bool, *Error) {
+	p, err := m.change(ctx, localID, request, "voided by "+nameOf(request), func(p *store.Payment) (bool, *Error) {
 		if voided(*p) {
 			return false, nil
 		}
@@ -25,11 +26,19 @@ func (m *Machine) Void(ctx context.Context, localID string, request store.Reques
 		case store.Sending:
 			return false, refuse(UnexpectedOperation, RetrySame, "the payment is being forwarded this moment", "ask again in a moment")
 		case store.Rescued:
+			if p.ChargeID != "" {
+				return false, refuse(UnexpectedOperation, RetryNever, "the payment was forwarded by somebody else", "refund it")
+			}
 			return false, refuse(UnexpectedOperation, RetryNever, "the payment was handed over in an export: somebody else may have forwarded it",
 				"refund it if it was; else take it back with forwardNow, then void it")
 		default:
-			if forwarded(*p) || p.State == store.Approved {
+			switch {
+			case p.State == store.Forwarded:
 				return false, refuse(UnexpectedOperation, RetryNever, "the payment was forwarded already", "refund it")
+			case p.State == store.Approved:
+				return false, refuse(UnexpectedOperation, RetryNever, "the payment was never stored: the issuer approved it at once", "refund it")
+			case forwarded(*p):
+				return false, refuse(UnexpectedOperation, RetryNever, "the payment was forwarded already, and was not charged", "there is nothing to void")
 			}
 			return false, notStored(*p)
 		}
@@ -37,6 +46,10 @@ func (m *Machine) Void(ctx context.Context, localID string, request store.Reques
 		p.Failure, p.Attempts, p.NextAttemptAtMs = nil, 0, 0
 		return true, nil
 	})
+	if err == nil {
+		m.velocity.forget(localID) // the card is free for the right amount
+	}
+	return p, err
 }
 
 // Resend has a stored payment sent again: one that the platform refused for
@@ -44,7 +57,7 @@ func (m *Machine) Void(ctx context.Context, localID string, request store.Reques
 // became of it is asked before anything is sent. One that waits anyway is
 // returned as it is.
 func (m *Machine) Resend(ctx context.Context, localID string, request store.Request) (store.Payment, error) {
-	return m.change(ctx, localID, request, "to be sent again, asked for by the POS", func(p *store.Payment) (bool, *Error) {
+	return m.change(ctx, localID, request, "to be sent again, asked for by "+nameOf(request), func(p *store.Payment) (bool, *Error) {
 		switch {
 		case p.State.Pending():
 			return false, nil
@@ -106,6 +119,9 @@ func (m *Machine) change(ctx context.Context, localID string, request store.Requ
 		}
 	}
 }
+
+// nameOf is who asked, for the payment's history.
+func nameOf(r store.Request) string { return cmp.Or(r.POS, "the POS") }
 
 // voided reports whether a payment was withdrawn, whether or not the platform
 // has been told yet.

@@ -38,6 +38,9 @@ func TestVoid(t *testing.T) {
 			if _, err := b.store.Sealed(p.LocalID); !errors.Is(err, store.ErrNotFound) {
 				t.Errorf("card data is kept: %v", err)
 			}
+			if last := got.History[len(got.History)-1]; last.Reason != "voided by pos" {
+				t.Errorf("the history says %q, not who", last.Reason)
+			}
 			if r, err := b.store.Request("pos", "v"); err != nil || !r.Done || r.LocalID != p.LocalID {
 				t.Errorf("request %+v, %v", r, err)
 			}

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"errors"
+	"math"
 	"strings"
 	"testing"
 )
@@ -97,6 +98,8 @@ func TestValidateNamesTheField(t *testing.T) {
 			c.Offline.Equivalents = &Equivalents{AsOf: "2026-11-01", Amounts: map[string]int64{"eur": 0}}
 		},
 		"link.failedAttempts":             func(c *Config) { c.Link.FailedAttempts = -1 },
+		"link.retryMinMs":                 func(c *Config) { c.Link.RetryMinMs = 1 },
+		"link.onlineIntervalMs":           func(c *Config) { c.Link.OnlineIntervalMs = 25 * 3600 * 1000 },
 		"link.probeTimeoutMs":             func(c *Config) { c.Link.ProbeTimeoutMs = -1 },
 		"offline.limits[0].maxCount":      func(c *Config) { c.Offline.Limits[0].MaxCount = -1 },
 		"offline.limits[0].maxStored":     func(c *Config) { c.Offline.Limits[0].MaxStored = -1 },
@@ -140,6 +143,25 @@ func TestValidateNamesTheField(t *testing.T) {
 		err := c.Validate()
 		if !errors.Is(err, ErrDocument) || !strings.Contains(err.Error(), ": "+field+" ") {
 			t.Errorf("%s: got %v", field, err)
+		}
+	}
+}
+
+// What does not fit into the arithmetic is refused, not taken for no bound.
+func TestValidateBoundsWhatIsReckonedWith(t *testing.T) {
+	const huge = math.MaxInt64
+	for field, spoil := range map[string]func(*Config){
+		"offline.configMaxAgeMs":         func(c *Config) { c.Offline.ConfigMaxAgeMs = huge },
+		"offline.sessionMaxAgeMs":        func(c *Config) { c.Offline.SessionMaxAgeMs = huge },
+		"offline.receiptDays":            func(c *Config) { c.Offline.ReceiptDays = huge },
+		"offline.limits[0].maxAgeMs":     func(c *Config) { c.Offline.Limits[0].MaxAgeMs = huge },
+		"offline.limits[0].cardWindowMs": func(c *Config) { c.Offline.Limits[0].CardWindowMs = huge },
+		"link.failedAttempts":            func(c *Config) { c.Link.FailedAttempts = huge },
+	} {
+		c := goodConfig(t)
+		spoil(c)
+		if err := c.Validate(); !errors.Is(err, ErrDocument) || !strings.Contains(err.Error(), " "+field+" ") {
+			t.Errorf("%s: %v", field, err)
 		}
 	}
 }

@@ -172,7 +172,7 @@ func (l *Link) answered(retryAfter time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.evidence = time.Now()
-	l.earliest = l.evidence.Add(retryAfter)
+	l.earliest = l.evidence.Add(min(retryAfter, longestSilence))
 	l.backoff = l.opts.RetryMin
 	l.status.Failures = 0
 	l.status.Kind = ""
@@ -183,13 +183,18 @@ func (l *Link) failed(u *Unreachable, probe bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.evidence = time.Now()
-	l.earliest = l.evidence.Add(u.RetryAfter)
+	l.earliest = l.evidence.Add(min(u.RetryAfter, longestSilence))
 	l.status.Failures++
 	l.status.Kind = u.Kind
 	if l.status.Failures >= l.opts.FailedAttempts || probe && u.Kind == KindTimeout {
 		l.enter(LinkOffline)
 	}
 }
+
+// longestSilence is for how long the platform can have probes put off. One in
+// this time is no load, and a slip of the pen must not keep a shop offline for
+// a day.
+const longestSilence = 10 * time.Minute
 
 // enter changes the state; l.mu is held.
 func (l *Link) enter(s LinkState) {
@@ -223,11 +228,11 @@ func (l *Link) Run(ctx context.Context) error {
 
 func (l *Link) probe(ctx context.Context) {
 	l.mu.Lock()
-	timeout := l.opts.ProbeTimeout
+	timeout, probe := l.opts.ProbeTimeout, l.opts.Probe
 	l.mu.Unlock()
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	err := l.opts.Probe(limited)
+	err := probe(limited)
 	if ctx.Err() != nil {
 		return
 	}

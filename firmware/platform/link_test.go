@@ -204,12 +204,46 @@ func TestLinkTakesOtherThresholds(t *testing.T) {
 	}
 }
 
+// A configuration may come while a probe is under way; the race detector looks on.
+func TestLinkIsConfiguredWhileItProbes(t *testing.T) {
+	probed := make(chan struct{}, 1)
+	l := NewLink(LinkOptions{OnlineInterval: time.Microsecond, Probe: func(context.Context) error {
+		select {
+		case probed <- struct{}{}:
+		default:
+		}
+		return nil
+	}})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- l.Run(ctx) }()
+	for range 1000 {
+		l.Configure(LinkOptions{OnlineInterval: time.Microsecond})
+	}
+	<-probed // other thresholds, the same probe
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
 func TestLinkObeysRetryAfter(t *testing.T) {
 	p := &prober{answer: func(context.Context) error {
 		return &Unreachable{Kind: KindServer, Sent: true, RetryAfter: time.Minute, Err: errors.New("503")}
 	}}
 	runLink(t, p, func(*Link) { time.Sleep(150 * time.Second) })
 	if want := []time.Duration{0, time.Minute, 2 * time.Minute}; !slices.Equal(p.probes, want) {
+		t.Errorf("probes at %v, want %v", p.probes, want)
+	}
+}
+
+// A platform that asks for a day gets ten minutes: it may be back by then.
+func TestLinkBoundsRetryAfter(t *testing.T) {
+	p := &prober{answer: func(context.Context) error {
+		return &Unreachable{Kind: KindServer, Sent: true, RetryAfter: 24 * time.Hour, Err: errors.New("503")}
+	}}
+	runLink(t, p, func(*Link) { time.Sleep(25 * time.Minute) })
+	if want := []time.Duration{0, 10 * time.Minute, 20 * time.Minute}; !slices.Equal(p.probes, want) {
 		t.Errorf("probes at %v, want %v", p.probes, want)
 	}
 }

@@ -44,12 +44,12 @@ func (c *Config) Validate() error {
 }
 
 func (o *Offline) validate(v *validator) {
-	v.that(o.ConfigMaxAgeMs >= 0, "offline.configMaxAgeMs", "is negative")
-	v.that(o.SessionMaxAgeMs >= 0, "offline.sessionMaxAgeMs", "is negative")
+	v.age("offline.configMaxAgeMs", o.ConfigMaxAgeMs)
+	v.age("offline.sessionMaxAgeMs", o.SessionMaxAgeMs)
 	v.that(o.Inspection == "" || o.Inspection == InspectionRefuse || o.Inspection == InspectionOmit, "offline.inspection", "is neither refuse nor omit")
 	v.that(o.DeferAfterMs >= 0 && o.DeferAfterMs <= 120_000, "offline.deferAfterMs", "is not 0 to 120000")
 	v.that(o.ForwardInFlight >= 0 && o.ForwardInFlight <= 32, "offline.forwardInFlight", "is not 0 to 32")
-	v.that(o.ReceiptDays >= 0, "offline.receiptDays", "is negative")
+	v.that(o.ReceiptDays >= 0 && o.ReceiptDays <= 36_500, "offline.receiptDays", "is not 0 to 36500")
 	seen := make(map[[4]string]bool)
 	for i, l := range o.Limits {
 		field := fmt.Sprintf("offline.limits[%d].", i)
@@ -61,10 +61,10 @@ func (o *Offline) validate(v *validator) {
 		v.that(l.MaxAmount >= 0, field+"maxAmount", "is negative")
 		v.that(l.MaxCount >= 0, field+"maxCount", "is negative")
 		v.that(l.MaxStored >= 0, field+"maxStored", "is negative")
-		v.that(l.MaxAgeMs >= 0, field+"maxAgeMs", "is negative")
+		v.age(field+"maxAgeMs", l.MaxAgeMs)
 		v.that(l.MaxPerCard >= 0, field+"maxPerCard", "is negative")
 		v.that(l.MaxStoredPerCard >= 0, field+"maxStoredPerCard", "is negative")
-		v.that(l.CardWindowMs >= 0, field+"cardWindowMs", "is negative")
+		v.age(field+"cardWindowMs", l.CardWindowMs)
 	}
 	if e := o.Equivalents; e != nil {
 		_, err := time.Parse(time.DateOnly, e.AsOf)
@@ -77,11 +77,12 @@ func (o *Offline) validate(v *validator) {
 }
 
 func (l *LinkSettings) validate(v *validator) {
-	v.that(l.FailedAttempts >= 0, "link.failedAttempts", "is negative")
+	v.that(l.FailedAttempts >= 0 && l.FailedAttempts <= 100, "link.failedAttempts", "is not 0 to 100")
 	for field, ms := range map[string]int64{
 		"probeTimeoutMs": l.ProbeTimeoutMs, "onlineIntervalMs": l.OnlineIntervalMs, "retryMinMs": l.RetryMinMs, "retryMaxMs": l.RetryMaxMs,
 	} {
-		v.that(ms >= 0 && ms <= 24*3600*1000, "link."+field, "is not 0 to a day")
+		// Less would flood the platform, or take any answer for too late.
+		v.that(ms == 0 || ms >= 100 && ms <= 24*3600*1000, "link."+field, "is not 100 ms to a day, or 0")
 	}
 }
 
@@ -131,6 +132,12 @@ func (v *validator) that(ok bool, field, format string, args ...any) {
 	if !ok && v.err == nil {
 		v.err = fmt.Errorf("%w: %s: %s %s", ErrDocument, v.document, field, fmt.Sprintf(format, args...))
 	}
+}
+
+// age checks a length of time in milliseconds. Longer ones would overflow when
+// they are reckoned with, and a limit that overflows is none.
+func (v *validator) age(field string, ms int64) {
+	v.that(ms >= 0 && ms <= 100*365*24*3600*1000, field, "is not 0 to 100 years")
 }
 
 // hex checks for hex digits of low to high bytes.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"time"
 
@@ -94,7 +95,7 @@ func (r *Reader) setConfiguration(c *configuration) {
 	before := r.config
 	r.config = c
 	r.mu.Unlock()
-	if r.forward != nil && before != nil && before.platform.Livemode != c.platform.Livemode {
+	if r.forward != nil && before != nil && (before.platform.Livemode != c.platform.Livemode || before.platform.AccountID != c.platform.AccountID) {
 		r.forward.Kick() // what was held for the mode may go now
 	}
 	if r.platform != nil { // else the client is made with them
@@ -170,15 +171,22 @@ func (r *Reader) fetchConfiguration(ctx context.Context) error {
 		etag = c.etag
 	}
 	answer, err := r.platform.Config(ctx, etag)
-	if err != nil || answer.NotModified {
+	if err != nil {
 		return err
+	}
+	if answer.NotModified {
+		r.recheck()
+		return nil
 	}
 	kept := storedConfig{ETag: answer.ETag, Signed: answer.Signed, Keys: r.signingKeys()}
 	config, err := r.openConfiguration(kept)
 	if err != nil {
 		return err
 	}
-	if now := r.configured(); now != nil && config.platform.IssuedAtMs < now.platform.IssuedAtMs {
+	// One that was issued in the future, by a clock that was wrong, must not keep
+	// out all that come after it.
+	latest := r.now().Add(longestLeap).UnixMilli()
+	if now := r.configured(); now != nil && config.platform.IssuedAtMs < min(now.platform.IssuedAtMs, latest) {
 		return errors.New("reader: an older configuration than the one in force was refused; it might bring back a revoked POS")
 	}
 	data, err := json.Marshal(kept)
@@ -192,12 +200,39 @@ func (r *Reader) fetchConfiguration(ctx context.Context) error {
 		return err
 	}
 	r.setConfiguration(config)
+	r.recheck()
 	r.log.Info("configuration read", "location", config.platform.Location.ID, "offline", config.platform.Offline.Enabled)
 	return nil
 }
 
-// refreshConfiguration reads the configuration again at an interval and
-// whenever the platform is back.
+// recheck puts out the POS that the configuration does not let in any more, and
+// sets the end of the others' sessions as it wants it.
+func (r *Reader) recheck() {
+	if r.lan == nil { // nobody is in yet
+		return
+	}
+	config := r.configured()
+	for _, posID := range config.platform.RevokedPOS {
+		r.lan.Disconnect(posID)
+	}
+	r.mu.Lock()
+	known := maps.Clone(r.posAdmitted)
+	r.mu.Unlock()
+	for posID, a := range known {
+		if err := r.suits(config, a.credential); err != nil {
+			r.log.Warn("POS put out by the configuration", "pos", posID, "err", err)
+			r.lan.Disconnect(posID)
+			r.mu.Lock()
+			delete(r.posAdmitted, posID)
+			r.mu.Unlock()
+			continue
+		}
+		r.lan.RenewSession(posID, r.sessionEnd(a))
+	}
+}
+
+// refreshConfiguration reads the configuration again at an interval, whenever
+// the platform is back, and when it says that there is another one.
 func (r *Reader) refreshConfiguration(ctx context.Context) error {
 	ticker := time.NewTicker(r.opt.ConfigInterval)
 	defer ticker.Stop()
@@ -213,6 +248,7 @@ func (r *Reader) refreshConfiguration(ctx context.Context) error {
 			return ctx.Err()
 		case <-ticker.C:
 		case <-changed:
+		case <-r.reread:
 		}
 	}
 }

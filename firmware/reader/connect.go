@@ -52,6 +52,7 @@ func (s service) Connect(ctx context.Context, c *lan.Caller, p wire.ConnectReade
 	if err != nil {
 		return wire.ConnectReaderResult{}, err
 	}
+	since := r.now().UnixMilli()
 	if result.Connection == wire.ConnectedOffline {
 		if err := r.checkWindows(config.platform, credential); err != nil {
 			return wire.ConnectReaderResult{}, err
@@ -59,11 +60,12 @@ func (s service) Connect(ctx context.Context, c *lan.Caller, p wire.ConnectReade
 		if err := r.checkPlace(config.platform, credential); err != nil {
 			return wire.ConnectReaderResult{}, err
 		}
-	} else if err := r.pair(ctx, p.POSID); err != nil {
-		return wire.ConnectReaderResult{}, err
+		since = credential.IssuedAtMs
+	} else {
+		r.pair(ctx, p.POSID)
 	}
-	r.admit(p.POSID, p.POSPublicKey, credential)
-	result.ExpiresAtMs, result.SessionExpiresAtMs = credential.ExpiresAtMs, r.sessionEnd(credential)
+	a := r.admit(p.POSID, p.POSPublicKey, credential, since)
+	result.ExpiresAtMs, result.SessionExpiresAtMs = credential.ExpiresAtMs, r.sessionEnd(a)
 	if result.Reader, err = s.Describe(ctx, c); err != nil {
 		return wire.ConnectReaderResult{}, err
 	}
@@ -98,15 +100,12 @@ func (r *Reader) redeem(ctx context.Context, p wire.ConnectReaderParams) (*wire.
 	return &wire.Credential{Payload: answer.Credential.Payload, Signature: answer.Credential.Signature}, nil
 }
 
-// checkCredential decides whether a credential lets this POS use this reader
-// now. The server has checked that the POS holds the key.
+// checkCredential decides whether a credential is this POS's and of this reader.
+// The server has checked that the POS holds the key.
 func (r *Reader) checkCredential(config *configuration, p wire.ConnectReaderParams, credential *wire.Credential) (*platform.POSCredential, error) {
 	if credential == nil {
 		return nil, wire.NewError(wire.CodeReaderNotAvailableOffline, "neither a connection token nor a credential was given")
 	}
-	r.mu.Lock()
-	id := r.identity.Reader
-	r.mu.Unlock()
 	signed := platform.Signed{Payload: credential.Payload, Signature: credential.Signature}
 	keys, err := platform.ParseSigningKeys(r.signingKeys()...)
 	if err != nil {
@@ -118,23 +117,36 @@ func (r *Reader) checkCredential(config *configuration, p wire.ConnectReaderPara
 		return nil, wire.NewError(wire.CodeMissingPrerequisite, "the credential was not issued by this reader's platform")
 	case c.POSID != p.POSID || !bytes.Equal(c.PublicKey, p.POSPublicKey):
 		return nil, wire.NewError(wire.CodeAuthenticationFailed, "the credential belongs to another POS or key")
-	case c.AccountID != config.platform.AccountID || c.Livemode != config.platform.Livemode:
-		return nil, wire.NewError(wire.CodeMissingPrerequisite, "the credential is for another account or mode")
-	case c.LocationID != config.platform.Location.ID:
-		return nil, wire.NewError(wire.CodeLocationNotAvailableOffline, "")
-	case c.DeviceType != id.DeviceType:
-		return nil, wire.NewError(wire.CodeReaderNotAvailableOffline, "the credential is for readers of type "+c.DeviceType)
-	case slices.Contains(config.platform.RevokedPOS, c.POSID):
-		return nil, wire.NewError(wire.CodeMissingPrerequisite, "this POS was revoked")
-	case c.Expired(r.now()):
-		return nil, wire.NewError(wire.CodeReaderNotAvailableOffline, "the credential has expired")
 	}
-	return c, nil
+	return c, r.suits(config, c)
+}
+
+// suits decides whether the configuration lets in the POS of a credential.
+func (r *Reader) suits(config *configuration, c *platform.POSCredential) error {
+	r.mu.Lock()
+	deviceType := r.identity.Reader.DeviceType
+	r.mu.Unlock()
+	switch {
+	case c.AccountID != config.platform.AccountID || c.Livemode != config.platform.Livemode:
+		return wire.NewError(wire.CodeMissingPrerequisite, "the credential is for another account or mode")
+	case c.LocationID != config.platform.Location.ID:
+		return wire.NewError(wire.CodeLocationNotAvailableOffline, "")
+	case c.DeviceType != deviceType:
+		return wire.NewError(wire.CodeReaderNotAvailableOffline, "the credential is for readers of type "+c.DeviceType)
+	case slices.Contains(config.platform.RevokedPOS, c.POSID):
+		return wire.NewError(wire.CodeMissingPrerequisite, "this POS was revoked")
+	}
+	return nil
 }
 
 // checkWindows decides whether an offline connect comes in time: after the
-// POS's last online connect, and before the reader's software is too old.
+// POS's last online connect, and before the reader's software is too old. An
+// online connect is bound by none of it: the platform has vouched for the POS
+// just now, whatever the reader's clock shows.
 func (r *Reader) checkWindows(config *platform.Config, c *platform.POSCredential) error {
+	if c.Expired(r.now()) {
+		return wire.NewError(wire.CodeReaderNotAvailableOffline, "the credential has expired")
+	}
 	age := r.now().UnixMilli() - c.IssuedAtMs
 	if window := config.Offline.ConfigMaxAgeMs; window > 0 && age > window {
 		return wire.NewError(wire.CodeReaderNotAvailableOffline, "this POS's last online connect is longer ago than the configuration allows")
@@ -159,11 +171,7 @@ func (r *Reader) checkPlace(config *platform.Config, c *platform.POSCredential) 
 	if !config.Offline.RequirePaired {
 		return nil
 	}
-	known, err := r.loadPaired()
-	if err != nil {
-		return err
-	}
-	if _, ok := known[c.POSID]; !ok {
+	if _, known := r.loadPaired()[c.POSID]; !known {
 		return wire.NewError(wire.CodeMissingPrerequisite, "this POS was never connected to this reader online, which this Location requires")
 	}
 	return nil

@@ -58,9 +58,12 @@ func TestCredentialsExpireByTheTimeFloor(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = r.checkCredential(config, wire.ConnectReaderParams{POSID: "till-1", POSPublicKey: posSPKI},
+		opened, err := r.checkCredential(config, wire.ConnectReaderParams{POSID: "till-1", POSPublicKey: posSPKI},
 			&wire.Credential{Payload: signed.Payload, Signature: signed.Signature})
-		return err
+		if err != nil {
+			return err
+		}
+		return r.checkWindows(config.platform, opened)
 	}
 	if err := check(good); err != nil {
 		t.Errorf("fresh: %v", err)

@@ -2,6 +2,7 @@ package reader
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"smartreader/firmware/payment"
@@ -31,5 +32,6 @@ func (s service) ExplainOfflinePolicy(_ context.Context, _ *lan.Caller, p wire.E
 }
 
 func limitsOf(l wire.OfflineLimits) payment.Limit {
-	return payment.Limit{MaxAmount: l.MaxAmount, MaxCount: l.MaxCount, MaxStored: l.MaxStored, MaxAge: time.Duration(l.MaxAgeMs) * time.Millisecond}
+	age := min(l.MaxAgeMs, math.MaxInt64/int64(time.Millisecond)) // more does not fit, and is never reached
+	return payment.Limit{MaxAmount: l.MaxAmount, MaxCount: l.MaxCount, MaxStored: l.MaxStored, MaxAge: time.Duration(age) * time.Millisecond}
 }

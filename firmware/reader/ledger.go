@@ -19,7 +19,7 @@ func (s service) VoidStoredPayment(ctx context.Context, c *lan.Caller, p wire.Vo
 
 // ExportLedger hands out the ledger page by page. With Rescue what waits is
 // handed over first: from then on it is for whoever has the export.
-func (s service) ExportLedger(ctx context.Context, _ *lan.Caller, p wire.ExportLedgerParams) (wire.ExportLedgerResult, error) {
+func (s service) ExportLedger(ctx context.Context, c *lan.Caller, p wire.ExportLedgerParams) (wire.ExportLedgerResult, error) {
 	r := s.r
 	var result wire.ExportLedgerResult
 	cursor := p.After
@@ -27,10 +27,10 @@ func (s service) ExportLedger(ctx context.Context, _ *lan.Caller, p wire.ExportL
 		purpose := "copy"
 		if p.Rescue {
 			var err error
-			if result.Rescued, result.NotYet, err = r.store.Rescue(ctx, "handed over for rescue"); err != nil {
+			if result.Rescued, result.NotYet, err = r.store.Rescue(ctx, "handed over for rescue to "+c.POSID); err != nil {
 				return result, r.wireError(err)
 			}
-			r.log.Warn("stored payments handed over for rescue", "payments", result.Rescued, "notYet", result.NotYet)
+			r.log.Warn("stored payments handed over for rescue", "pos", c.POSID, "payments", result.Rescued, "notYet", result.NotYet)
 			purpose = "rescue"
 		}
 		begun, head, hash, err := r.store.BeginExport(ctx, r.readerID(), purpose)
@@ -73,15 +73,15 @@ func (s service) VerifyLedger(ctx context.Context, _ *lan.Caller) (wire.VerifyLe
 
 // RescuePayments submits another reader's stored payments. Nothing is kept
 // here: the platform knows each natural key once, so this can be repeated.
-func (s service) RescuePayments(ctx context.Context, _ *lan.Caller, p wire.RescuePaymentsParams) (wire.RescuePaymentsResult, error) {
+func (s service) RescuePayments(ctx context.Context, c *lan.Caller, p wire.RescuePaymentsParams) (wire.RescuePaymentsResult, error) {
 	result := wire.RescuePaymentsResult{Payments: make([]wire.RescueOutcome, len(p.Payments))}
 	for i, payment := range p.Payments {
-		result.Payments[i] = s.rescue(ctx, payment)
+		result.Payments[i] = s.rescue(ctx, c, payment)
 	}
 	return result, nil
 }
 
-func (s service) rescue(ctx context.Context, p wire.RescuePayment) wire.RescueOutcome {
+func (s service) rescue(ctx context.Context, c *lan.Caller, p wire.RescuePayment) wire.RescueOutcome {
 	r := s.r
 	outcome := wire.RescueOutcome{LocalID: p.LocalID, State: wire.OfflineUnknown}
 	v, err := verdict(r.platform.Rescue(ctx, platform.Rescue{
@@ -93,7 +93,7 @@ func (s service) rescue(ctx context.Context, p wire.RescuePayment) wire.RescueOu
 		outcome.Error = r.stuck()
 		return outcome
 	}
-	r.log.Info("payment of another reader submitted", "payment", p.LocalID, "reader", p.ReaderID, "status", v.Status)
+	r.log.Info("payment of another reader submitted", "pos", c.POSID, "payment", p.LocalID, "reader", p.ReaderID, "status", v.Status)
 	outcome.ID = wire.Nullable(v.IntentID)
 	outcome.State = string(v.Status)
 	if v.Status != forward.Forwarded {

@@ -25,7 +25,7 @@ func (r *Reader) paymentIntent(p store.Payment, proof bool) wire.PaymentIntent {
 	if p.IntentID != "" {
 		pi.ID = &p.IntentID
 	}
-	if !p.State.Pending() {
+	if !requiresUpload(p) {
 		pi.ClientSecret = p.ClientSecret
 	}
 	if p.State == store.Canceled {
@@ -53,12 +53,12 @@ func (r *Reader) paymentIntent(p store.Payment, proof bool) wire.PaymentIntent {
 			Captured: status == "succeeded" && p.CaptureMethod != wire.CaptureManual, PaymentMethodDetails: details,
 		}}
 	}
-	if !p.State.Pending() && amounts != nil {
+	if !requiresUpload(p) && amounts != nil {
 		pi.AmountDetails, pi.AmountTip = amounts, &p.Tip
 	}
 	if p.StoredAtMs != 0 || p.State == store.Interrupted {
 		pi.OfflineDetails = &wire.OfflineDetails{
-			StoredAtMs: p.StoredAtMs, RequiresUpload: p.State.Pending(), State: offlineState(p), Sequence: p.Sequence, AmountDetails: amounts,
+			StoredAtMs: p.StoredAtMs, RequiresUpload: requiresUpload(p), State: offlineState(p), Sequence: p.Sequence, AmountDetails: amounts,
 		}
 		if details != nil {
 			pi.OfflineDetails.CardPresentDetails = details.CardPresent
@@ -66,11 +66,18 @@ func (r *Reader) paymentIntent(p store.Payment, proof bool) wire.PaymentIntent {
 		for _, step := range p.History {
 			pi.OfflineDetails.History = append(pi.OfflineDetails.History, wire.StateChange{State: string(step.State), AtMs: step.AtMs, Reason: step.Reason})
 		}
-		if proof && p.State.Pending() {
+		if proof && requiresUpload(p) {
 			pi.OfflineDetails.ReceiptProof = r.receiptProof(p.Index)
 		}
 	}
 	return pi
+}
+
+// requiresUpload tells whether the platform does not have the payment yet, as far
+// as this reader knows: then there is nothing to capture. One that was handed
+// over is no longer counted here, but not there yet either.
+func requiresUpload(p store.Payment) bool {
+	return p.State.Pending() || p.State == store.Rescued && p.ChargeID == ""
 }
 
 // settled tells whether an issuer has approved, as far as this reader knows.

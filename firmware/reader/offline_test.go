@@ -256,6 +256,87 @@ func TestObjectsByPhase(t *testing.T) {
 	}
 }
 
+// A6, A10: a payment to be captured later says so in every phase, and there is
+// something to capture only when the platform has it.
+func TestManualCaptureByPhase(t *testing.T) {
+	s := openShop(t)
+	s.must(s.open())
+	s.connect()
+	pay := func(behavior string) wire.PaymentIntent {
+		pi, err := s.conn.CreatePaymentIntent(t.Context(), wire.CreatePaymentIntentParams{
+			RequestID: client.NewRequestID(), Amount: 1500, Currency: "usd", CaptureMethod: wire.CaptureManual, OfflineBehavior: behavior,
+		})
+		s.must(err)
+		s.insert("visa")
+		paid, err := s.process(pi)
+		s.must(err)
+		s.take()
+		return paid
+	}
+	capturable := func(when string, pi wire.PaymentIntent) {
+		t.Helper()
+		if pi.Status != wire.StatusRequiresCapture || pi.AmountCapturable != 1500 || pi.AmountReceived != 0 || len(pi.Charges) != 1 || pi.Charges[0].Captured {
+			t.Errorf("%s: %+v", when, pi)
+		}
+	}
+	capturable("online", pay(wire.PreferOnline))
+	s.cut()
+	stored := pay(wire.PreferOnline)
+	if stored.Status != wire.StatusRequiresCapture || !stored.OfflineDetails.RequiresUpload || stored.AmountCapturable != 0 || len(stored.Charges) != 0 {
+		t.Errorf("stored: %+v", stored)
+	}
+	s.restore()
+	s.awaitStatus(func(d wire.OfflineStatusDetails) bool { return d.OfflinePaymentsCount == 0 })
+	done := s.retrieve(stored.LocalID)
+	capturable("forwarded", done)
+	if done.OfflineDetails.RequiresUpload {
+		t.Errorf("forwarded: %+v", done.OfflineDetails)
+	}
+}
+
+// A4, A7: a tip given offline on a payment the platform knows without one. A
+// request that is repeated asks for no second tip.
+func TestTipOnAPaymentCreatedOnline(t *testing.T) {
+	s := openShop(t)
+	sim := &fakeSimulator{tip: 200}
+	s.must(s.open(func(o *reader.Options) { o.Simulator = sim }))
+	s.connect()
+	pi := s.create(1000, wire.PreferOnline)
+	s.cut()
+	s.insert("visa")
+	process := wire.ProcessPaymentIntentParams{RequestID: client.NewRequestID(), PaymentIntent: wire.IntentRef{LocalID: pi.LocalID}}
+	for range 2 {
+		stored, err := s.conn.ProcessPaymentIntent(t.Context(), process)
+		s.must(err)
+		d := stored.OfflineDetails
+		if stored.ID == nil || *stored.ID != *pi.ID || stored.Amount != 1200 || d == nil || d.AmountDetails == nil || d.AmountDetails.Tip.Amount != 200 || stored.AmountDetails != nil {
+			t.Errorf("stored: %+v", stored)
+		}
+		sim.tip = 500 // of whoever is asked again
+	}
+	s.take()
+	s.restore()
+	s.awaitStatus(func(d wire.OfflineStatusDetails) bool { return d.OfflinePaymentsCount == 0 })
+	done := s.retrieve(pi.LocalID)
+	if *done.ID != *pi.ID || done.Amount != 1200 || done.AmountReceived != 1200 || done.AmountDetails == nil || done.AmountDetails.Tip.Amount != 200 || *done.AmountTip != 200 {
+		t.Errorf("forwarded: %+v", done)
+	}
+	if totals := s.platform.Totals(); totals.Approved.Count != 1 || totals.Approved.ByCurrency["usd"] != 1200 {
+		t.Errorf("the platform has %+v", totals)
+	}
+
+	// What no tip is for.
+	none := int64(0)
+	process = wire.ProcessPaymentIntentParams{RequestID: client.NewRequestID(), PaymentIntent: wire.IntentRef{LocalID: s.create(1000, wire.ForceOffline).LocalID}}
+	process.Options.TipEligibleAmount = &none
+	s.insert("visa")
+	stored, err := s.conn.ProcessPaymentIntent(t.Context(), process)
+	s.must(err)
+	if stored.Amount != 1000 || stored.OfflineDetails.AmountDetails != nil {
+		t.Errorf("no part of it is eligible: %+v", stored)
+	}
+}
+
 // A5: a card is inspected before confirm only while there is internet.
 func TestInspectionIsOnlineOnly(t *testing.T) {
 	s := openShop(t)
@@ -327,6 +408,112 @@ func TestVoidedStoredPaymentIsNeverCharged(t *testing.T) {
 	refusedWith(t, "voiding what was forwarded", err, wire.CodeUnexpectedOperation, 5008)
 }
 
+// Another till takes the reader over and voids: what it did stands in the
+// payment's history with its name, and is told to every POS.
+func TestHistoryNamesThePOSThatVoided(t *testing.T) {
+	s := openShop(t)
+	s.must(s.open())
+	s.connect()
+	other := s.till("till-2")
+	other.conn.Close()
+	credential := other.connect().Credential
+	other.conn.Close()
+	s.conn.Close()
+	s.connect()
+	s.cut()
+	stored := s.pay(4400, wire.PreferOnline, "visa")
+	other.conn = other.dial()
+	_, err := other.conn.Connect(t.Context(), client.ConnectOptions{Credential: credential, Look: true})
+	s.must(err)
+	void := wire.VoidStoredPaymentParams{RequestID: client.NewRequestID(), PaymentIntent: wire.IntentRef{LocalID: stored.LocalID}}
+	if _, err := other.conn.VoidStoredPayment(t.Context(), void); err == nil {
+		t.Error("a POS that only looks on has voided a payment")
+	}
+	other.conn.Close()
+	other.conn = other.dial()
+	_, err = other.conn.Connect(t.Context(), client.ConnectOptions{Credential: credential})
+	s.must(err)
+	voided, err := other.conn.VoidStoredPayment(t.Context(), void)
+	s.must(err)
+	told := s.await(func(e wire.Event) bool { return e.State == string(store.Reversing) })
+	for who, history := range map[string][]wire.StateChange{"till-2": voided.OfflineDetails.History, "till-1": told.PaymentIntent.OfflineDetails.History} {
+		if last := history[len(history)-1]; last.Reason != "voided by till-2" {
+			t.Errorf("%s reads %q, not who voided", who, last.Reason)
+		}
+	}
+}
+
+// A till voids while what it voids is being forwarded: each payment ends voided
+// and not charged, or forwarded and charged, and the till was told which.
+func TestVoidRacesWithForwarding(t *testing.T) {
+	s := openShop(t)
+	s.must(s.open())
+	s.connect()
+	voided, kept := map[string]bool{}, int64(0)
+	for round := range 4 {
+		s.forget()
+		s.cut()
+		var stored []wire.PaymentIntent
+		for i := range 4 {
+			stored = append(stored, s.pay(int64(1000+100*i), wire.PreferOnline, []string{"visa", "mastercard"}[i%2]))
+		}
+		s.restore()
+		if round%2 == 1 {
+			s.await(func(e wire.Event) bool { return e.State == wire.OfflineSending })
+		}
+		for _, pi := range slices.Backward(stored) {
+			if voided[pi.LocalID] = s.void(pi.LocalID); !voided[pi.LocalID] {
+				kept += pi.Amount
+			}
+		}
+		s.awaitStatus(func(d wire.OfflineStatusDetails) bool { return d.OfflinePaymentsCount == 0 })
+		for _, pi := range stored {
+			want := wire.OfflineForwarded
+			if voided[pi.LocalID] {
+				want = wire.OfflineVoided
+				s.await(func(e wire.Event) bool {
+					return e.State == wire.OfflineVoided && e.PaymentIntent != nil && e.PaymentIntent.LocalID == pi.LocalID
+				})
+			}
+			if got := s.retrieve(pi.LocalID).OfflineDetails.State; got != want {
+				t.Errorf("round %d: %s, want %s", round, got, want)
+			}
+		}
+	}
+	if totals := s.platform.Totals(); totals.Approved.ByCurrency["usd"] != kept || totals.Duplicates != 0 {
+		t.Errorf("the platform has %+v; kept are %d", totals, kept)
+	}
+	if gaps := s.platform.Gaps(s.id); len(gaps) != 0 {
+		t.Errorf("the platform misses %v", gaps)
+	}
+}
+
+// void voids a stored payment, or learns that it was forwarded; while it is being
+// sent it asks again.
+func (s *shop) void(localID string) bool {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(s.Context(), time.Minute) // to say what is missing, not to wait
+	defer cancel()
+	for {
+		s.mu.Lock()
+		changed := s.changed
+		s.mu.Unlock()
+		_, err := s.conn.VoidStoredPayment(ctx, wire.VoidStoredPaymentParams{RequestID: client.NewRequestID(), PaymentIntent: wire.IntentRef{LocalID: localID}})
+		if err == nil {
+			return true
+		}
+		refusedWith(s.T, "voiding what is, or was, forwarded", err, wire.CodeUnexpectedOperation, 5008)
+		if e, ok := wire.AsError(err); s.Failed() || !ok || e.Retry != wire.RetrySame {
+			return false
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			s.Fatalf("the payment stays %+v", s.retrieve(localID))
+		}
+	}
+}
+
 // An exported ledger is forwarded once by another reader; the reader that took
 // the payments never sends them, and learns how they ended.
 func TestRescueByAnotherReader(t *testing.T) {
@@ -345,8 +532,8 @@ func TestRescueByAnotherReader(t *testing.T) {
 	if bytes.Contains(export.Bytes(), []byte("4242424242424242")) {
 		t.Error("a card number is in the export")
 	}
-	if pi := s.retrieve(first.LocalID); pi.OfflineDetails.State != wire.OfflineRescued || pi.OfflineDetails.RequiresUpload {
-		t.Errorf("handed over: %+v", pi.OfflineDetails)
+	if pi := s.retrieve(first.LocalID); pi.OfflineDetails.State != wire.OfflineRescued || !pi.OfflineDetails.RequiresUpload || pi.PaymentMethod != nil || pi.ClientSecret != "" {
+		t.Errorf("handed over, and not at the platform yet: %+v", pi)
 	}
 
 	// The shop's other reader has another way to the internet.
@@ -375,7 +562,7 @@ func TestRescueByAnotherReader(t *testing.T) {
 	done := s.await(func(e wire.Event) bool {
 		return e.Type == wire.EventPaymentIntentForwarded && e.PaymentIntent.LocalID == first.LocalID
 	})
-	if pi := done.PaymentIntent; pi.ID == nil || pi.OfflineDetails.State != wire.OfflineRescued || len(pi.Charges) != 1 {
+	if pi := done.PaymentIntent; pi.ID == nil || pi.OfflineDetails.State != wire.OfflineRescued || pi.OfflineDetails.RequiresUpload || len(pi.Charges) != 1 {
 		t.Errorf("learned: %+v", pi)
 	}
 	told := s.await(func(e wire.Event) bool {

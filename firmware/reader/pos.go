@@ -116,7 +116,7 @@ func (s service) inspect(pi *wire.PaymentIntent) error {
 func collectParams(o wire.CollectOptions) payment.CollectParams {
 	return payment.CollectParams{
 		CardholderMayCancel: o.CustomerCancellation != wire.CancelDisabled, Inspect: o.UpdatePaymentIntent,
-		SkipTipping: o.SkipTipping, Limits: limitsOf(o.OfflineLimits),
+		SkipTipping: o.SkipTipping, TipEligible: o.TipEligibleAmount, Limits: limitsOf(o.OfflineLimits),
 	}
 }
 

@@ -98,9 +98,14 @@ type Reader struct {
 	newcomer chan struct{} // a POS was let in: tell it how things are
 	drain    chan struct{} // stored payments begin to be forwarded
 	renew    chan struct{} // a good moment to look whether a credential is due
+	reread   chan struct{} // the platform has another configuration
 	pairing  sync.Mutex
 	requests requests
 	fetching sync.Mutex // held while the configuration is read
+
+	tokenTrouble string // the last one told; of tokens alone
+
+	leapt time.Time // when the platform's clock last moved the floor by a leap; of the link alone
 }
 
 // Run runs a card reader on board until ctx is done or something failed that
@@ -122,7 +127,7 @@ func Run(ctx context.Context, board hal.Board, opt Options) error {
 	}
 	r := &Reader{
 		opt: opt, board: board, log: opt.Log, posAdmitted: map[string]admitted{},
-		newcomer: make(chan struct{}, 1), drain: make(chan struct{}, 1), renew: make(chan struct{}, 1),
+		newcomer: make(chan struct{}, 1), drain: make(chan struct{}, 1), renew: make(chan struct{}, 1), reread: make(chan struct{}, 1),
 	}
 	r.screen = newScreen(board, opt.Log)
 	return r.run(ctx)

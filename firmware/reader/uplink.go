@@ -29,7 +29,7 @@ func (r *Reader) newPlatform() error {
 	}
 	client, err := platform.New(platform.Options{
 		BaseURL: r.opt.PlatformURL, RootCAs: roots, Identity: r.certificate, Now: r.now, ClockSet: r.clockSet,
-		Heartbeat: r.heartbeat, Answered: r.platformTime, Link: link, Dial: r.opt.Dial, Log: r.log,
+		Heartbeat: r.heartbeat, Answered: r.heartbeatAnswered, Link: link, Dial: r.opt.Dial, Log: r.log,
 	})
 	if err != nil {
 		return fmt.Errorf("reader: %w", err)
@@ -62,13 +62,41 @@ func (r *Reader) heartbeat() platform.HeartbeatRequest {
 // platformTime moves the time floor by the platform's clock, which came over an
 // authenticated connection; this reader's own clock proves nothing. An hour's
 // precision is enough for windows of days, and spares the disk.
+//
+// The floor never falls again, so one wrong answer must not make every credential
+// and certificate expire for ever: what is far ahead of all this reader knows is
+// believed by and by, a day every hour.
 func (r *Reader) platformTime(h platform.HeartbeatResponse) {
 	told := time.UnixMilli(h.NowMs)
+	if most := r.now().Add(longestLeap); told.After(most) {
+		if time.Since(r.leapt) < leapPeriod {
+			return
+		}
+		r.leapt = time.Now()
+		r.log.Warn("the platform's clock is far ahead of this reader's: believed by a day only", "told", told.UTC().Format(time.RFC3339))
+		told = most
+	}
 	if told.Sub(r.store.TimeFloor()) < time.Hour {
 		return
 	}
 	if err := r.raiseFloor(context.Background(), told); err != nil {
 		r.log.Error("the time floor was not raised", "err", err)
+	}
+}
+
+const (
+	longestLeap = 24 * time.Hour
+	leapPeriod  = time.Hour
+)
+
+// heartbeatAnswered takes what the platform says at every sign of life.
+func (r *Reader) heartbeatAnswered(h platform.HeartbeatResponse) {
+	r.platformTime(h)
+	if c := r.configured(); c != nil && h.ConfigETag != "" && h.ConfigETag != c.etag {
+		select {
+		case r.reread <- struct{}{}:
+		default:
+		}
 	}
 }
 

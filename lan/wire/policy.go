@@ -45,6 +45,9 @@ type PolicyRule struct {
 	Message string `json:"message,omitempty"`
 }
 
+// A longer age would overflow when it is reckoned with, and be no limit.
+const maxAgeMs = 100 * 365 * 24 * 3600 * 1000
+
 func (l *OfflineLimits) validate(field string) *Error {
 	switch {
 	case l.MaxAmount < 0 || l.MaxAmount > MaxAmount:
@@ -53,8 +56,8 @@ func (l *OfflineLimits) validate(field string) *Error {
 		return invalid(field+".maxCount", "must not be negative")
 	case l.MaxStored < 0:
 		return invalid(field+".maxStored", "must not be negative")
-	case l.MaxAgeMs < 0:
-		return invalid(field+".maxAgeMs", "must not be negative")
+	case l.MaxAgeMs < 0 || l.MaxAgeMs > maxAgeMs:
+		return invalid(field+".maxAgeMs", "must be from 0 to 100 years")
 	}
 	return nil
 }

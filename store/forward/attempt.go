@@ -18,6 +18,7 @@ type result struct {
 	unreachable bool  // surely nothing reached the platform
 	held        *Hold // the platform does not take it as things are
 	aside       bool  // a person has to look at it
+	alone       bool  // it failed while the platform answered others
 	err         error // why it did not end
 }
 
@@ -139,7 +140,7 @@ func (f *Forwarder) ask(ctx context.Context, p store.Payment, request func(conte
 	}
 	t := temporary(err)
 	if ctx.Err() == nil { // else it says nothing about the link
-		f.failed(ctx, round, p, t)
+		t.alone = f.failed(ctx, round, p, t) == 1 && t.Sent
 	}
 	return Verdict{}, t
 }
@@ -179,7 +180,7 @@ func (f *Forwarder) conclude(ctx context.Context, p store.Payment, verdict Verdi
 	if _, err := f.commit(ctx, p, reason); err != nil {
 		return undecided(err)
 	}
-	return result{unreachable: !t.Sent, err: t}, nil
+	return result{unreachable: !t.Sent, alone: t.alone, err: t}, nil
 }
 
 // hold leaves a payment waiting that the platform does not take as things are.

@@ -81,11 +81,16 @@ func (f *Forwarder) welcome(c *crew, o outcome) result {
 	case err != nil:
 		c.stop(err)
 	}
-	if r.aside {
-		f.passOver(id, "")
-	}
-	if r.held != nil {
-		f.holdBack(c.ctx, o.payment, r.held)
+	switch {
+	case r.held != nil:
+		f.setBack(id, r.held.Code)
+		f.tellHold(c.ctx, o.payment, r.held)
+	case r.aside:
+		f.setBack(id, "")
+	case r.alone:
+		f.failedAlone(c.ctx, o.payment)
+	case r.err == nil && o.err == nil:
+		f.letGo(id)
 	}
 	switch {
 	case r.ended != "":

@@ -18,8 +18,9 @@
 // (store.WorkItem.Lane) only one: its later payments wait until the earlier one
 // has ended, so a card's payments reach the platform in the order they were
 // made. An attempt that fails waits, longer each time, and lets other cards
-// pass. A payment that is held (Hold), or that only a person can help, stays as
-// it is, and nobody waits for it.
+// pass. A payment that is held (Hold), that only a person can help, or about which
+// the platform goes on not answering while it answers others, for hours, stays as
+// it is, is tried ever more rarely, and nobody waits for it.
 //
 // # Pace
 //

@@ -26,7 +26,8 @@ type Options struct {
 
 	// Hold tells why a payment has to wait as things are; nil if it has not to.
 	// It is asked before every attempt, for a held payment after MaxWait, a
-	// Kick or a ForwardNow. It must not block. Default: none is held.
+	// Kick or a ForwardNow. It must not block. Default: none is held. See also
+	// the type, for a platform that says so.
 	Hold func(store.Payment) *Hold
 
 	// Drain is called when forwarding begins after there was nothing to do,
@@ -95,9 +96,11 @@ func New(o Options) *Forwarder {
 	}
 }
 
-// Kick makes Run try now what waits after a failure, or is held: the link is
-// back, or the reader's mode has changed. A payment stored while nothing waits
-// needs no kick. It never blocks.
+// Kick makes Run go on now after a failure, and try again what is held: the link
+// is back, or the reader's mode has changed. A payment whose own attempt got no
+// answer keeps to its time, at most MaxWait; else one that kills the process would
+// come first at every start. A payment stored while nothing waits needs no kick.
+// It never blocks.
 func (f *Forwarder) Kick() {
 	f.pace.resume()
 	f.kicked.Store(true)
@@ -124,9 +127,9 @@ func (f *Forwarder) Run(ctx context.Context) error {
 		if rest.idle && f.ended.Load() {
 			due := flattenEvery - time.Since(flattened)
 			if due <= 0 {
+				f.ended.Store(false) // one that ends meanwhile is for the next time
 				f.flatten()
 				flattened = time.Now()
-				f.ended.Store(false)
 			} else {
 				rest.wait = min(rest.wait, due)
 			}

@@ -14,21 +14,34 @@ import (
 // codes returns the causes in the journal's notes.
 func codes(t *testing.T, s *store.Store) (all []string) {
 	t.Helper()
-	events, err := s.EventsAfter(0, 1000)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range events {
-		if e.Kind != KindFailure {
-			continue
-		}
-		var note FailureNote
-		if err := json.Unmarshal(e.Body, &note); err != nil {
-			t.Fatal(err)
-		}
+	for _, note := range notes(t, s) {
 		all = append(all, note.Code)
 	}
 	return all
+}
+
+// notes returns the failure notes in the journal.
+func notes(t *testing.T, s *store.Store) (all []FailureNote) {
+	t.Helper()
+	for after := uint64(0); ; {
+		events, err := s.EventsAfter(after, 256)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(events) == 0 {
+			return all
+		}
+		for _, e := range events {
+			if after = e.Index; e.Kind != KindFailure {
+				continue
+			}
+			var note FailureNote
+			if err := json.Unmarshal(e.Body, &note); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, note)
+		}
+	}
 }
 
 // Held payments keep their state and nobody else from theirs, not even of the

@@ -143,24 +143,67 @@ func (f *Forwarder) start(c *crew, lane string, p store.Payment, o *once) {
 	c.send(f, lane, p)
 }
 
-// aside is for how long a payment is passed over.
+// aside is what keeps a payment from its turn. It holds no lane meanwhile.
 type aside struct {
 	until time.Time
 	code  string // of the Hold, if that is why
+	times int    // it was set back in a row
+	own   int    // failures of its own, while the platform answered others
 }
 
+// passOver lets others go first for a while. It costs nothing to look again.
 func (f *Forwarder) passOver(localID, code string) {
-	f.aside[localID] = aside{time.Now().Add(f.o.MaxWait), code}
+	a := f.aside[localID]
+	a.until, a.code = time.Now().Add(f.o.MaxWait), code
+	f.aside[localID] = a
+}
+
+// setBack passes over a payment whose attempt came to nothing that another attempt
+// would change. Each one costs journal entries, so they become ever rarer.
+func (f *Forwarder) setBack(localID, code string) {
+	a := f.aside[localID]
+	wait := min(f.o.MaxWait<<min(a.times, 10), rarely)
+	a.until, a.code, a.times = time.Now().Add(wait), code, a.times+1
+	f.aside[localID] = a
+}
+
+// rarely is the longest wait of one that was set back, but for a Kick or a
+// ForwardNow.
+const rarely = 24 * time.Hour
+
+// patience is how many failures of its own a payment may have before its card's
+// later payments stop waiting for it: hours. Their order is worth a wait, and not
+// their being too old to be taken.
+const patience = 100
+
+// failedAlone counts a failure of a payment while the platform answers others.
+func (f *Forwarder) failedAlone(ctx context.Context, p store.Payment) {
+	a := f.aside[p.LocalID]
+	a.own++
+	f.aside[p.LocalID] = a
+	if a.own < patience {
+		return
+	}
+	f.setBack(p.LocalID, "")
+	if a.own == patience {
+		f.note(ctx, FailureNote{LocalID: p.LocalID, Sent: true, Message: "no answer about this payment while the platform answers others: later ones of the card no longer wait for it"})
+	}
+}
+
+// letGo forgets what kept a payment from its turn. If the cause comes back, it is
+// told again.
+func (f *Forwarder) letGo(localID string) {
+	if a, was := f.aside[localID]; was {
+		delete(f.aside, localID)
+		delete(f.told, a.code)
+	}
 }
 
 // reconsider lets everybody who is passed over have another chance.
 func (f *Forwarder) reconsider() {
 	for id, a := range f.aside {
-		if a.code == "" {
-			delete(f.aside, id)
-			continue
-		}
-		f.aside[id] = aside{code: a.code} // what was told is remembered
+		a.until = time.Time{} // what was told is remembered
+		f.aside[id] = a
 	}
 	f.askNot = time.Time{}
 }
@@ -180,19 +223,15 @@ func (f *Forwarder) admit(ctx context.Context, w store.WorkItem) (p store.Paymen
 		return p, false, nil
 	}
 	if hold := f.o.Hold(p); hold != nil {
-		f.holdBack(ctx, p, hold)
+		f.passOver(p.LocalID, hold.Code)
+		f.tellHold(ctx, p, hold)
 		return p, false, nil
-	}
-	if a, was := f.aside[p.LocalID]; was {
-		delete(f.aside, p.LocalID)
-		delete(f.told, a.code)
 	}
 	return p, true, nil
 }
 
-// holdBack passes a payment over. The first of a cause goes into the journal.
-func (f *Forwarder) holdBack(ctx context.Context, p store.Payment, h *Hold) {
-	f.passOver(p.LocalID, h.Code)
+// tellHold journals the first of a cause.
+func (f *Forwarder) tellHold(ctx context.Context, p store.Payment, h *Hold) {
 	if f.told[h.Code] {
 		return
 	}

@@ -139,13 +139,15 @@ func (f *Forwarder) succeeded() {
 }
 
 // failed slows down everything. The first failure in a row goes into the
-// journal, for whoever listens.
-func (f *Forwarder) failed(ctx context.Context, round uint64, p store.Payment, t *Temporary) {
-	failures := f.pace.failed(round, p.Sequence, t, f.backoff)
+// journal, for whoever listens. It returns how many in a row it makes, see
+// pace.failed.
+func (f *Forwarder) failed(ctx context.Context, round uint64, p store.Payment, t *Temporary) (failures int) {
+	failures = f.pace.failed(round, p.Sequence, t, f.backoff)
 	f.o.Log.Warn("forwarding failed", "localId", p.LocalID, "sequence", p.Sequence, "sent", t.Sent, "failures", failures, "err", t.Err)
 	if failures == 1 {
 		f.note(ctx, FailureNote{LocalID: p.LocalID, Sent: t.Sent, Message: t.Err.Error(), RetryAfterMs: t.RetryAfter.Milliseconds()})
 	}
+	return failures
 }
 
 // KindFailure is the kind of the journal entry at the first of several failures

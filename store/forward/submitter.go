@@ -56,7 +56,8 @@ type Verdict struct {
 // Hold is why a payment cannot be forwarded as things are: it belongs to another
 // account or mode, say. It waits without failing, and nobody waits for it. A
 // Submitter may return one as its error: the platform's word that it did not
-// take the payment.
+// take the payment. Such a payment is tried again ever more rarely, once a day in
+// the end, and after a Kick or a ForwardNow.
 type Hold struct {
 	Code    string // the cause; FailureNote.Code
 	Message string
@@ -73,6 +74,8 @@ type Temporary struct {
 	Sent       bool          // false only if the request surely never reached the platform
 	RetryAfter time.Duration // the platform's wish, 0 if it has none; at most store.LongestWait is respected
 	Err        error
+
+	alone bool // the platform answered the request before
 }
 
 func (t *Temporary) Error() string {

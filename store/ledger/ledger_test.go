@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -54,6 +55,56 @@ func TestVerifyFindsEveryHarm(t *testing.T) {
 		if code := r.run(t, "verify", file, "-key", own); code != exitWrong || !strings.Contains(r.out.String(), harm.says) {
 			t.Errorf("%s: exit %d: %s%s", name, code, &r.out, &r.err)
 		}
+	}
+}
+
+// After pruning an export begins later; the signed checkpoint in it says that it
+// may, and what waits is still in it, with a proof that a rescue can show.
+func TestExportAfterPruningVerifiesAndCanBeRescued(t *testing.T) {
+	s := newShop(t)
+	owed := s.take(t, 0, "4242", nil)
+	for n := range 40 {
+		s.step(t, s.step(t, s.take(t, 1+n, "0002", nil), store.Sending), store.Forwarded)
+	}
+	if n, _, err := s.Rescue(t.Context(), "test"); err != nil || n != 1 {
+		t.Fatalf("%d handed over, %v", n, err)
+	}
+	later := clockTime.AddDate(0, 0, 120)
+	if err := s.RaiseFloor(t.Context(), later); err != nil {
+		t.Fatal(err)
+	}
+	for range 200 { // the newest entries always stay
+		if _, err := s.Note(t.Context(), "note", ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pruned, err := s.Prune(t.Context(), later.AddDate(0, 0, -90))
+	if err != nil || pruned.Payments != 40 {
+		t.Fatalf("%+v, %v", pruned, err)
+	}
+	own := keyFile(t, &s.device.PublicKey)
+	var r runner
+	file := s.export(t, "copy")
+	if code := r.run(t, "verify", file, "-key", own); code != exitDone || !strings.Contains(r.out.String(), fmt.Sprintf("pruned     entries up to %d", pruned.Entries)) {
+		t.Errorf("exit %d: %s%s", code, &r.out, &r.err)
+	}
+	lines := slices.Collect(bytes.Lines(read(t, file)))
+	checkpoint := slices.IndexFunc(lines, func(text []byte) bool {
+		var line store.ExportLine
+		return json.Unmarshal(text, &line) == nil && line.Entry != nil && bytes.Contains(line.Entry.Header, []byte(`"kind":"pruned"`))
+	})
+	cut := write(t, "export", bytes.Join(slices.Delete(slices.Clone(lines), checkpoint, checkpoint+1), nil))
+	if code := r.run(t, "verify", cut, "-key", own); code != exitWrong || !strings.Contains(r.out.String(), "missing") {
+		t.Errorf("without the checkpoint: exit %d: %s", code, &r.out)
+	}
+	cut = write(t, "export", bytes.Join(slices.Delete(slices.Clone(lines), 1, 2), nil))
+	if code := r.run(t, "verify", cut, "-key", own); code != exitWrong {
+		t.Errorf("one more gone: exit %d: %s", code, &r.out)
+	}
+
+	p := newPlatform(t, s) // the proof is now the entry that carried it over
+	if code := r.run(t, "rescue", file, "-platform", p.URL, "-key", "sk_test_1", "-ca", p.ca(t)); code != exitDone || !slices.Equal(p.arrived, []uint64{owed.Sequence}) {
+		t.Errorf("exit %d, arrived %v: %s%s", code, p.arrived, &r.out, &r.err)
 	}
 }
 
