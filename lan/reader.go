@@ -54,8 +54,7 @@ type Reader interface {
 	// without gaps; none when there are no newer ones yet.
 	EventsAfter(ctx context.Context, seq uint64, max int) ([]wire.Event, error)
 
-	// Cursor is the last event a POS acknowledged, 0 for none; Acknowledge
-	// moves it forward, never back, and returns where it stands.
-	Cursor(ctx context.Context, posID string) (uint64, error)
+	// Acknowledge moves the last event a POS acknowledged forward, never back, and
+	// returns where it stands.
 	Acknowledge(ctx context.Context, posID string, seq uint64) (uint64, error)
 }

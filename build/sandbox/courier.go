@@ -111,8 +111,21 @@ func (s *state) setDelivery(d delivery) {
 // courier brings events to webhook endpoints.
 type courier struct {
 	wake   chan struct{} // something changed
-	gate   gate          // to the internet; closed while the platform is unreachable
+	gate   gate          // to the internet
 	client *http.Client
+
+	// Guarded by the sandbox's mutex.
+	offline bool // the internet is cut
+	cuts    int  // how often it was
+}
+
+// cut closes the way to the internet, or opens it.
+func (c *courier) cut(off bool) {
+	c.offline = off
+	if off {
+		c.cuts++
+	}
+	c.gate.set(off)
 }
 
 // newCourier waits so long for an endpoint's answer; 0 means ten seconds.
@@ -153,6 +166,7 @@ type errand struct {
 	delivery
 	to      endpoint
 	payload []byte
+	cuts    int // of the internet, before it
 }
 
 // startCourier delivers until stop, which waits for its end.
@@ -223,7 +237,7 @@ func (s *Sandbox) errands(busy map[string]bool) (now []errand, wait time.Duratio
 				wait = min(wait, time.Duration(r.FailsAtMs-nowMs)*time.Millisecond)
 			}
 		}
-		if st.faults.Unreachable {
+		if s.courier.offline {
 			return
 		}
 		first := make(map[string]delivery)
@@ -240,7 +254,7 @@ func (s *Sandbox) errands(busy map[string]bool) (now []errand, wait time.Duratio
 			}
 		}
 		for id, d := range first {
-			e := errand{delivery: d}
+			e := errand{delivery: d, cuts: s.courier.cuts}
 			e.to, _ = st.endpoints.get(id)
 			told, _ := st.events.get(d.EventID)
 			var err error
@@ -269,7 +283,7 @@ func (s *Sandbox) attempt(ctx context.Context, e errand) error {
 			return nil
 		case why == nil:
 			d.Delivered, d.Error = true, ""
-		case t.faults.Unreachable:
+		case e.cuts != s.courier.cuts:
 			return nil
 		default:
 			d = d.failed(t.atMs, text(why))

@@ -85,7 +85,7 @@ func (s *Sandbox) applyFaults() {
 		s.wrong.Store(f.WrongCertificate)
 		s.plain.Store(f.CaptivePortal == PortalPlain)
 		s.clockMs.Store(f.ClockOffsetMs)
-		s.courier.gate.set(f.Unreachable)
+		s.courier.cut(f.Unreachable)
 	})
 	s.courier.kick() // the clock may have moved
 }

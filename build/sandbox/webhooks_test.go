@@ -45,7 +45,10 @@ func (p *shop) listenFor(types ...string) *backend {
 	p.t.Helper()
 	b := &backend{p: p, arrived: make(chan notice, 1000), statuses: make(chan int, 1000)}
 	server := httptest.NewServer(b)
-	p.t.Cleanup(server.Close)
+	p.t.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+	})
 	if types == nil {
 		types = []string{"*"}
 	}
@@ -345,29 +348,38 @@ func TestRefundThatFailsIsTold(t *testing.T) {
 func TestRetries(t *testing.T) {
 	p := openShop(t, func(o *Options) { o.patience = 300 * time.Millisecond })
 	b := p.listenFor()
-	for i, status := range []int{500, 404, 302, hold} {
+	for _, status := range []int{500, 404, 302, hold} {
 		b.statuses <- status
 		p.must("POST", "/v1/payment_intents", "amount=500&currency=usd")
 		first := b.want("payment_intent.created")[0]
 		b.done()
-		w := p.s.Webhooks().Endpoints[0]
-		if w.Pending != 1 || w.Delivered != 2*i+1 || w.LastError == "" || w.NextAttemptMs == 0 || strings.Contains(w.LastError, "key=1") {
-			t.Errorf("after %d: %+v", status, w)
+		if d := b.waits(first.id); d.Attempts != 1 || d.Error == "" || strings.Contains(d.Error, "key=1") {
+			t.Errorf("after %d: %+v", status, d)
 		}
 		b.statuses <- 503
 		p.advance(3 * time.Second)
 		if again := b.next(); again.id != first.id || !verified(again, b.secret) {
 			t.Errorf("after %d: %s %s, want %s again", status, again.kind, again.id, first.id)
 		}
+		b.done()
+		if d := b.waits(first.id); d.Attempts != 2 || d.Error != "it answered 503" {
+			t.Errorf("after %d and 503: %+v", status, d)
+		}
 		p.advance(6 * time.Second)
 		if again := b.next(); again.id != first.id || again.signature == first.signature {
 			t.Errorf("after %d and 503: %s, want %s again", status, again.id, first.id)
 		}
+		b.done()
+		if d := b.waits(first.id); d.EventID != "" {
+			t.Errorf("after all: %+v", d)
+		}
 	}
-	b.done()
-	if w := p.s.Webhooks().Endpoints[0]; w.Pending != 0 || w.Delivered != 9-1 || w.GivenUp != 0 {
-		t.Errorf("%+v", w)
-	}
+}
+
+// waits returns how the event's delivery stands, if it still waits.
+func (b *backend) waits(eventID string) (d delivery) {
+	b.p.s.view(func(st *state) { d = st.waiting[eventID][b.id] })
+	return d
 }
 
 // TestWaits: they grow, go on for more than a day whatever the clock says, and
@@ -546,9 +558,16 @@ func TestEndpointsGetWhatTheyAskedFor(t *testing.T) {
 	if len(some.arrived) != 0 {
 		t.Errorf("%d arrived", len(some.arrived))
 	}
-	if w := p.s.Webhooks(); len(w.Endpoints) != 1 || len(p.s.state.waiting) != 0 {
+	if w := p.s.Webhooks(); len(w.Endpoints) != 1 || w.Endpoints[0].ID != all.id {
 		t.Errorf("%+v", w)
 	}
+	p.s.view(func(st *state) {
+		for id, waiting := range st.waiting {
+			if _, ok := waiting[some.id]; ok {
+				t.Errorf("%s waits for a deleted endpoint", id)
+			}
+		}
+	})
 	if status, _ := p.ask("GET", "/v1/webhook_endpoints/"+some.id, ""); status != http.StatusNotFound {
 		t.Errorf("%d", status)
 	}

@@ -3,6 +3,7 @@ package payment
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"smartreader/store"
@@ -13,9 +14,10 @@ import (
 // one, is withdrawn too; when the platform cannot be reached it stays open
 // there, unpaid, until it expires.
 func (m *Machine) Cancel(ctx context.Context, localID string, request store.Request) (store.Payment, error) {
-	p, err := m.cancel(ctx, localID, request)
+	why := "canceled by " + nameOf(request)
+	p, err := m.cancel(ctx, localID, why, request)
 	for errors.Is(err, store.ErrConflict) { // it was changed this moment: look again
-		p, err = m.cancel(ctx, localID, request)
+		p, err = m.cancel(ctx, localID, why, request)
 	}
 	var failure *Error
 	if err != nil && !errors.As(err, &failure) {
@@ -24,8 +26,31 @@ func (m *Machine) Cancel(ctx context.Context, localID string, request store.Requ
 	return p, err
 }
 
+// CancelAbandoned cancels payments for which no card was taken and that nobody
+// asked for since before, and returns how many: a till that creates payments and
+// forgets them must not fill the ledger.
+func (m *Machine) CancelAbandoned(ctx context.Context, before time.Time) (n int, err error) {
+	created, err := m.opt.Store.List(store.Filter{States: []store.State{store.Created}})
+	if err != nil {
+		return 0, fmt.Errorf("payment: abandoned: %w", err)
+	}
+	for _, p := range created {
+		if last := len(p.History) - 1; last < 0 || p.History[last].AtMs >= before.UnixMilli() {
+			continue
+		}
+		var refused *Error
+		switch _, err := m.cancel(ctx, p.LocalID, "abandoned", store.Request{}); {
+		case err == nil:
+			n++
+		case !errors.Is(err, store.ErrConflict) && !errors.As(err, &refused): // else somebody asked for it this moment
+			return n, fmt.Errorf("payment: abandoned %s: %w", p.LocalID, err)
+		}
+	}
+	return n, nil
+}
+
 // A payment that was voided is canceled already.
-func (m *Machine) cancel(ctx context.Context, localID string, request store.Request) (store.Payment, error) {
+func (m *Machine) cancel(ctx context.Context, localID, why string, request store.Request) (store.Payment, error) {
 	p, err := m.opt.Store.Payment(localID)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
@@ -56,7 +81,7 @@ func (m *Machine) cancel(ctx context.Context, localID string, request store.Requ
 			"stop a running collect with cancelCollectPaymentMethod; refund a payment that was charged").with(p)
 	}
 	p.State, p.DoneAtMs = store.Canceled, m.now()
-	change := store.Change{Payment: p, Reason: "canceled by " + nameOf(request)}
+	change := store.Change{Payment: p, Reason: why}
 	if request.ID != "" {
 		request.LocalID, request.Done, request.Result = localID, true, m.opt.EncodeOutcome(p, nil)
 		change.Request = &request

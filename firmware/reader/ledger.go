@@ -116,7 +116,15 @@ func (r *Reader) housekeeping(ctx context.Context) error {
 		if c := r.configured(); c != nil && c.platform.Offline.ReceiptDays > 0 {
 			days = c.platform.Offline.ReceiptDays
 		}
-		pruned, err := r.store.Prune(ctx, r.store.TimeFloor().AddDate(0, 0, -days))
+		before := r.store.TimeFloor().AddDate(0, 0, -days)
+		abandoned, err := r.machine.CancelAbandoned(ctx, before)
+		if abandoned > 0 {
+			r.log.Info("payments canceled that were created and never collected", "payments", abandoned)
+		}
+		var pruned store.Pruned
+		if err == nil {
+			pruned, err = r.store.Prune(ctx, before)
+		}
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()

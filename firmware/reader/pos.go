@@ -314,8 +314,6 @@ func (s service) EventsAfter(_ context.Context, seq uint64, max int) ([]wire.Eve
 	return events, nil
 }
 
-func (s service) Cursor(_ context.Context, pos string) (uint64, error) { return s.r.store.Cursor(pos) }
-
 func (s service) Acknowledge(ctx context.Context, pos string, seq uint64) (uint64, error) {
 	if newest, _ := s.r.store.Head(); seq > newest {
 		return 0, wire.Errorf(wire.CodeInvalidRequiredParameter, "event %d does not exist yet; the newest is %d", seq, newest)

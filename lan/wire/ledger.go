@@ -67,7 +67,8 @@ type RescuePaymentsResult struct {
 }
 
 // RescueOutcome is how one rescued payment ended. State is OfflineForwarded,
-// OfflineDeclined, OfflineFailed, or OfflineUnknown: then try it again.
+// OfflineDeclined, OfflineFailed, OfflineExpired, or OfflineUnknown: then try it
+// again.
 type RescueOutcome struct {
 	LocalID string  `json:"localId"`
 	State   string  `json:"state"`
