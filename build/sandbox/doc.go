@@ -36,6 +36,24 @@
 // terminal configuration or on one that a Location has. What the public API has
 // no field for is in Settings, likewise for the account and for a Location.
 //
+// # Webhooks
+//
+// What changes a payment intent, a charge or a refund is told in events, written
+// in the same line as the change: none is lost, none is invented. A stored
+// payment has the events of an online one, when it is forwarded. Endpoints are
+// made over the public face, at any http or https URL; each gets its events one
+// at a time and in order, except for those that are tried again: after 2 s, 4 s
+// and so on up to every 4 h, for three days, whatever the answer was if not 2xx
+// within ten seconds (a redirect is a failure, too). They may arrive twice, when
+// the sandbox ended before it had written the answer down: the event's id tells.
+// While the platform is unreachable nothing is delivered, and no attempt counts.
+// Times, those in signatures too, are of the platform's clock, with its offset.
+//
+// A charge that its reader reverses is a charge.refunded; its intent requires a
+// payment method again, of which there is no event. api_version is what the
+// endpoint was made with, otherwise null: nothing else depends on it. Request is
+// null. Events are kept for 30 days, and no more than 20,000 of them.
+//
 // # Faults
 //
 // Faults lists the switches. They and the settings are kept on disk, and thrown
@@ -45,10 +63,12 @@
 //
 // It moves no money and is not hardened for a network: it belongs on loopback.
 // The API key is public knowledge, registration codes are reusable, and anyone
-// with a code can take over a reader's serial number. There are no webhooks, events,
-// customers, payment methods or setup intents by API, no interac_present (an
-// Interac charge is card_present), no server-driven reader
-// actions, no certificate renewal, no live mode, no expiry of authorizations,
+// with a code can take over a reader's serial number, or with the API key have
+// it send webhooks anywhere. There are no events but those of payment intents,
+// charges and refunds (nor charge.updated, charge.expired, charge.refund.updated),
+// no changes of a webhook endpoint but its deletion, no customers, payment
+// methods or setup intents by API, no interac_present (an Interac charge is
+// card_present), no server-driven reader actions, no certificate renewal, no live mode, no expiry of authorizations,
 // no rate limits but the fault, no PIN verification. A refund is not canceled,
 // is never pending, and has no balance transaction. Lists have limit and
 // starting_after only. There is one account. A journal entry sent with a

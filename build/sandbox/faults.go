@@ -95,8 +95,8 @@ func (s *Sandbox) now() time.Time {
 	return s.opts.Now().Add(time.Duration(s.clockMs.Load()) * time.Millisecond)
 }
 
-// SetUnreachable cuts both faces off, or restores them: established
-// connections are reset and new ones are reset as soon as they are accepted.
+// SetUnreachable cuts both faces and the webhooks off, or restores them:
+// established connections are reset and new ones are reset as soon as they are accepted.
 // Requests in progress may or may not have been processed, as in life.
 func (s *Sandbox) SetUnreachable(unreachable bool) error {
 	return s.fault(func(f *faults) { f.Unreachable = unreachable })

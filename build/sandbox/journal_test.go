@@ -260,8 +260,20 @@ func FuzzReplay(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
+	told, err := encodeLine(2, 7, []object{
+		endpoint{ID: "we_1", URL: "http://127.0.0.1:9", Events: []string{"*"}},
+		event{ID: "evt_1", Type: "charge.succeeded", Sequence: 1, CreatedAtMs: 7, Object: []byte(`{}`)},
+		delivery{EventID: "evt_1", EndpointID: "we_1", Sequence: 1, AtMs: 7, Attempts: 1, Error: "it answered 500"},
+		delivery{EventID: "evt_1", EndpointID: "we_1", Sequence: 1, AtMs: 8, Delivered: true},
+		event{ID: "evt_2", Type: "charge.failed", Sequence: 2, CreatedAtMs: 7 + eventLifeMs, Object: []byte(`{}`)},
+		endpoint{ID: "we_1", Deleted: true},
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Add(good)
 	f.Add(append(bytes.Clone(good), second...))
+	f.Add(append(bytes.Clone(good), told...))
 	f.Add(append(bytes.Clone(good), second[:20]...))
 	f.Add([]byte("{}\n"))
 	f.Add([]byte(`{"n":1,"sum":4083480951,"put":[{"kind":"faults","value":{}}]}` + "\n"))

@@ -227,13 +227,6 @@ func (r *Reader) EventsAfter(_ context.Context, seq uint64, limit int) ([]wire.E
 	return slices.Clone(rest[:min(limit, len(rest))]), nil
 }
 
-// Cursor implements lan.Reader.
-func (r *Reader) Cursor(_ context.Context, pos string) (uint64, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.cursors[pos], nil
-}
-
 // Cursors is a copy of all cursors.
 func (r *Reader) Cursors() map[string]uint64 {
 	r.mu.Lock()
