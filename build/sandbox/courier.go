@@ -195,20 +195,15 @@ func (s *Sandbox) deliver(ctx context.Context) error {
 	busy := make(map[string]bool)
 	results := make(chan result)
 	var failed error
-	for {
-		if failed == nil && ctx.Err() == nil {
-			failed = s.settle()
-		}
-		if failed != nil || ctx.Err() != nil {
-			for range busy {
-				<-results
-			}
-			return failed
-		}
+	for failed == nil && ctx.Err() == nil {
 		errands, wait := s.errands(busy)
 		for _, e := range errands {
 			busy[e.EndpointID] = true
 			go func() { results <- result{e.EndpointID, s.attempt(ctx, e)} }()
+		}
+		if wait <= 0 {
+			failed = s.settle()
+			continue
 		}
 		timer := time.NewTimer(wait)
 		select {
@@ -221,21 +216,33 @@ func (s *Sandbox) deliver(ctx context.Context) error {
 		}
 		timer.Stop()
 	}
+	for range busy {
+		<-results
+	}
+	return failed
 }
 
 // maxNap bounds a wait: the machine's clock may be set, or its lid closed.
 const maxNap = time.Minute
 
 // errands returns what is to be delivered now, the first one of each endpoint
-// that is not busy, and how long to wait for what comes next.
+// that is not busy, and how long to wait for what comes next; 0 when a refund is
+// due to fail. It does not look at the clock while there is nothing to do.
 func (s *Sandbox) errands(busy map[string]bool) (now []errand, wait time.Duration) {
 	wait = maxNap
-	nowMs := s.now().UnixMilli()
 	s.view(func(st *state) {
+		var failsAtMs int64 // the next refund
 		for _, r := range st.refunds.byKey {
-			if r.FailsAtMs != 0 && !r.Failed {
-				wait = min(wait, time.Duration(r.FailsAtMs-nowMs)*time.Millisecond)
+			if r.FailsAtMs != 0 && !r.Failed && (failsAtMs == 0 || r.FailsAtMs < failsAtMs) {
+				failsAtMs = r.FailsAtMs
 			}
+		}
+		if failsAtMs == 0 && len(st.waiting) == 0 {
+			return
+		}
+		nowMs := s.now().UnixMilli()
+		if failsAtMs != 0 {
+			wait = min(wait, time.Duration(max(failsAtMs-nowMs, 0))*time.Millisecond)
 		}
 		if s.courier.offline {
 			return
@@ -265,7 +272,7 @@ func (s *Sandbox) errands(busy map[string]bool) (now []errand, wait time.Duratio
 			now = append(now, e)
 		}
 	})
-	return now, max(wait, 0)
+	return now, wait
 }
 
 // attempt delivers and writes down how it went. Its error is about the latter.

@@ -48,7 +48,7 @@ type Options struct {
 	// test configuration of emvtest.
 	Terminal *emvkernel.Config
 
-	Now func() time.Time // nil means time.Now
+	Now func() time.Time // nil means time.Now; called concurrently
 
 	patience time.Duration // with a webhook endpoint; 0 means ten seconds
 }

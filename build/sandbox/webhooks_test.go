@@ -79,6 +79,9 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()
 		return
 	}
+	if status == http.StatusFound {
+		w.Header().Set("Location", "/elsewhere") // where nobody may follow
+	}
 	w.WriteHeader(status)
 }
 

@@ -231,7 +231,7 @@ func TestPINIsNotShown(t *testing.T) {
 	if err := p.SetPIN("76543"); err != nil {
 		t.Fatal(err)
 	}
-	marshalled, err := json.Marshal(p)
+	marshalled, err := json.Marshal(any(p))
 	if err != nil {
 		t.Fatal(err)
 	}
