@@ -112,10 +112,10 @@ func (t *Transaction) Receipt() Receipt {
 
 func (t *Transaction) cvmName() string {
 	switch {
-	case t.tvr.Has(CVMNotSuccessful):
-		return "failure"
 	case len(t.cvmResults) != 3:
 		return "none"
+	case t.tvr.Has(CVMNotSuccessful), t.cvmResults[2] == resultFailed: // also when it was broken off halfway
+		return "failure"
 	}
 	switch t.cvmResults[0] &^ cvmNextRule {
 	case cvmSignature:

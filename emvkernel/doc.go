@@ -32,6 +32,12 @@
 // check it; the kernel finds the key, counts the tries and judges the card's status word. Without a pad
 // the terminal has no offline PIN, whatever its configuration says.
 //
+// No signature covers the answer to VERIFY, not even with DDA or CDA: a device between terminal and card
+// can answer that any PIN is right. Only the issuer notices, because the card tells it in '9F10' what it
+// was asked, in a layout of the issuer's own. The same device can clear the AIP's bit for cardholder
+// verification, where the card's '9F4A' leaves the AIP unsigned, and no PIN is asked for at all. A deferred
+// payment carries these risks until it is forwarded.
+//
 // Online PIN is not supported, neither online nor offline: there are no PIN blocks for an issuer yet. A
 // card that takes other methods uses those. One whose list leaves nothing else cannot be used in either
 // mode, and OnlinePINRequired tells the caller to refuse it as such rather than as declined.

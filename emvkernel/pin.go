@@ -50,7 +50,7 @@ const (
 // PINVerdict is what came of one try.
 type PINVerdict struct {
 	Entry PINEntry
-	SW    apdu.SW // the card's answer to VERIFY, when Entry is PINEntered
+	SW    apdu.SW // the card's answer to VERIFY, or to a GET CHALLENGE it refused, when Entry is PINEntered
 }
 
 // maxTries is more than a card can have: the status word '63Cx' has one digit for them.
@@ -62,7 +62,8 @@ const maxTries = 16
 //
 // Where a PIN can no longer come right (no tries left, or none was entered), later rules with an offline
 // PIN fail without asking. For a bypass Book 4, 6.3.4.3, allows that [unverified]. A pad that could not do
-// one kind of PIN may do the other.
+// one kind of PIN may do the other. A card that refuses VERIFY or GET CHALLENGE in another way ends the
+// transaction; for GET CHALLENGE EMV lets only the CVM fail [unverified].
 func (t *Transaction) verifyPIN(ctx context.Context, code byte) (right bool, err error) {
 	if t.pinOver {
 		return false, nil
@@ -95,7 +96,7 @@ func (t *Transaction) verifyPIN(ctx context.Context, code byte) (right bool, err
 	for {
 		verdict, err := t.params.PINPad.VerifyOffline(ctx, try)
 		switch {
-		case errors.Is(err, ErrPINPad):
+		case errors.Is(err, ErrPINPad) && ctx.Err() == nil:
 			t.log.WarnContext(ctx, "PIN pad not working", "error", err)
 			t.tvr.set(NoPINPad)
 			return false, nil
@@ -142,23 +143,36 @@ func (t *Transaction) verifyPIN(ctx context.Context, code byte) (right bool, err
 // pinKey recovers the key for an enciphered PIN: the card's PIN encipherment key where it has one, else
 // the key it signs with (EMV Book 2, 7.1 "Keys and Certificates" of PIN encipherment). One whose
 // certificate is wrong is not replaced by the other.
-func (t *Transaction) pinKey() (oda.PublicKey, error) {
-	certificate, own := t.card[0x9F2D]
-	if !own {
-		return t.iccPublicKey()
+func (t *Transaction) pinKey() (key oda.PublicKey, err error) {
+	if certificate, own := t.card[0x9F2D]; own {
+		var issuer oda.PublicKey
+		if issuer, err = t.issuerKey(); err != nil {
+			return oda.PublicKey{}, err
+		}
+		key, err = oda.RecoverPINKey(issuer, oda.Certificate{
+			Certificate: certificate, Remainder: t.card[0x9F2F], Exponent: t.card[0x9F2E],
+		}, t.card[0x5A], t.params.Time)
+	} else {
+		key, err = t.iccPublicKey()
 	}
-	issuer, err := t.issuerKey()
+	if err == nil && !carriesPIN(key.Modulus) {
+		err = &oda.Failure{What: "key for enciphered PINs", Reason: oda.BadKey}
+	}
 	if err != nil {
 		return oda.PublicKey{}, err
 	}
-	return oda.RecoverPINKey(issuer, oda.Certificate{
-		Certificate: certificate, Remainder: t.card[0x9F2F], Exponent: t.card[0x9F2E],
-	}, t.card[0x5A], t.params.Time)
+	return key, nil
 }
 
-// OnlinePINRequired reports that the cardholder could not be verified because the card's list leaves
-// nothing but an online PIN, which this kernel does not do. Then nobody was asked for anything and
-// nothing was wrong: it is a card for another terminal, or for another time, and no decline. It is known
+// carriesPIN: room for header, PIN block and challenge, and a modulus above any block that begins with the
+// header '7F'. Another key is the card's fault; a PIN pad that has to refuse it would look broken.
+func carriesPIN(modulus []byte) bool {
+	return len(modulus) >= 1+8+8 && modulus[0] >= 0x80 && modulus[len(modulus)-1]&1 == 1
+}
+
+// OnlinePINRequired reports that the cardholder could not be verified because, of what works here, the
+// card's list leaves nothing but an online PIN, which this kernel does not do. Then no PIN was wrong, left
+// out or blocked: it is a card for another terminal, or for another time, and no decline. It is known
 // after VerifyCardholder; the transaction itself goes on, with CVMNotSuccessful in its TVR.
 func (t *Transaction) OnlinePINRequired() bool {
 	return t.onlinePIN && !t.pinFailed && t.tvr.Has(CVMNotSuccessful)

@@ -99,6 +99,7 @@ func TestOfflinePIN(t *testing.T) {
 		{"canceled at the second try", "0100", padSign, "", append(entered(0x63C2), ended(emvkernel.PINCanceled)...), emvkernel.Canceled, "", 0, "", asked{"0", "2 again"}},
 		{"nobody there", "4100 1F00", padSign, "", ended(emvkernel.PINTimedOut), emvkernel.TimedOut, "", 0, "", asked{"0"}},
 
+		{"canceled after another rule failed", "4400 0100", padSign, "", ended(emvkernel.PINCanceled), emvkernel.Canceled, "", 0, "", asked{"0"}},
 		{"tries do not run down", "0100", padSign, "9F170102", entered(0x63C2), terminated, "", 0, "", asked{"2"}},
 		{"tries stand still", "0100", padSign, "", entered(0x63C2, 0x63C2), terminated, "", 0, "", asked{"0", "2 again"}},
 		{"unknown status word", "4100 1F00", padSign, "", entered(0x6A80), terminated, "", 0, "", asked{"0"}},
@@ -136,6 +137,9 @@ func TestOfflinePIN(t *testing.T) {
 				t.Errorf("%d tries were not used", len(p.verdicts))
 			}
 			if tt.want != online {
+				if got := tx.Receipt().CVM; got != "failure" {
+					t.Errorf("broken off, and the receipt says %q", got)
+				}
 				if n := len(s.asked(apdu.INSGenerateAC)); n != 0 {
 					t.Errorf("the card was asked for %d cryptograms", n)
 				}
@@ -253,6 +257,81 @@ func TestPINPadFails(t *testing.T) {
 	}
 }
 
+// A pad that fails because the payment was called off is not one to do without.
+func TestPINPadFailsAtTheEnd(t *testing.T) {
+	s := newStub()
+	s.aip[0] = aipCVM
+	s.data[0x8E] = unhex(t, "0000000000000000 4100 1F00")
+	ctx, cancel := context.WithCancel(t.Context())
+	cfg, p := terminal(), payment()
+	cfg.Terminal.Capabilities[1] = padSign
+	p.PINPad = quitter(cancel)
+	tx := begin(t, cfg, p, s, nil)
+	if out, err := tx.Collect(ctx); !errors.Is(err, emvkernel.ErrPINPad) || len(s.asked(apdu.INSGenerateAC)) != 0 {
+		t.Errorf("%v, %v", out, err)
+	}
+}
+
+type quitter func()
+
+func (q quitter) VerifyOffline(context.Context, emvkernel.OfflinePIN) (emvkernel.PINVerdict, error) {
+	q()
+	return emvkernel.PINVerdict{}, emvkernel.ErrPINPad
+}
+
+// A payment that is deferred after a PIN: what both commands say, byte for byte. The first one's data is
+// stored as it was sent, and the second is a refusal.
+func TestDeferralAfterPIN(t *testing.T) {
+	for name, c := range map[string]struct {
+		tries        []emvkernel.PINVerdict
+		tvr, results string
+		cvm          string
+	}{
+		"right at the second try": {entered(0x63C2, 0x9000), "8000000000", "010002", "offline_pin"},
+		"wrong to the end":        {entered(0x63C2, 0x63C0), "8000A00000", "010001", "failure"},
+		"bypassed":                {ended(emvkernel.PINBypassed), "8000880000", "010001", "failure"},
+	} {
+		s := newStub()
+		s.aip[0] = aipCVM
+		s.data[0x8E] = unhex(t, "0000000000000000 0100")
+		s.data[0x8D] = unhex(t, "8A02 9505 9B02 9F3403 910A")
+		tx, out := s.run(t, func(c2 *emvkernel.Config, p *emvkernel.Params) {
+			c2.Terminal.Capabilities[1] = padSign
+			p.PINPad = &pad{verdicts: c.tries}
+		})
+		if out.Kind != emvkernel.OnlineRequest {
+			t.Fatal(name, out)
+		}
+		stored := tx.ACData()
+		out, err := tx.Complete(t.Context(), emvkernel.Answer{Kind: emvkernel.UnableToGoOnline})
+		if err != nil || out.Kind != emvkernel.Declined || out.Reverse {
+			t.Errorf("%s: %v, %v", name, out, err)
+		}
+		sent := s.asked(apdu.INSGenerateAC)
+		if len(sent) != 2 || sent[0].P1 != apdu.RequestARQC || sent[1].P1 != apdu.RequestAAC {
+			t.Fatalf("%s: sent %v", name, sent)
+		}
+		if got, want := fmt.Sprintf("%X", sent[0].Data), "000000001250"+c.tvr+"4800"+"0000"+"01020304"+c.results; got != want {
+			t.Errorf("%s: CDOL1 data %s, want %s", name, got, want)
+		}
+		if got, want := fmt.Sprintf("%X", sent[1].Data), "5A33"+c.tvr+"6800"+c.results+"00000000000000000000"; got != want {
+			t.Errorf("%s: CDOL2 data %s, want %s", name, got, want)
+		}
+		list, err := tlv.Parse(stored)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for tag, want := range map[tlv.Tag]string{0x95: c.tvr, 0x9B: "4800", 0x9F34: c.results, 0x9F33: "20B8C8"} {
+			if e, _ := tlv.Find(list, tag); fmt.Sprintf("%X", e.Value) != want {
+				t.Errorf("%s: %v stored as %X, want %s", name, tag, e.Value, want)
+			}
+		}
+		if got := tx.Receipt(); got.CVM != c.cvm || fmt.Sprint(got.TVR, got.TSI) != c.tvr+" 6800" {
+			t.Errorf("%s: receipt %+v", name, got)
+		}
+	}
+}
+
 // The key a PIN is enciphered with: the card's own for PINs, else the one it signs with; never one with
 // a wrong certificate. What does not work out fails this CVM and nothing else.
 func TestPINKey(t *testing.T) {
@@ -287,6 +366,7 @@ func TestPINKey(t *testing.T) {
 		{"key for signatures, static data signed with it", mastercard + enciphered, 126, true},
 		{"PIN certificate forged", visa + enciphered + "pin-key own\nfault pin-certificate-signature\n", 0, true},
 		{"PIN certificate expired", visa + enciphered + "pin-key own\nfault pin-certificate-expired\n", 0, true},
+		{"PIN key too short for a PIN", visa + enciphered + "pin-key own\nfault pin-key-short\n", 0, true},
 		{"issuer certificate forged", visa + enciphered + "pin-key own\nfault issuer-certificate-signature\n", 0, false},
 		{"card certificate forged, PIN certificate good", visa + enciphered + "pin-key own\nfault icc-certificate-signature\n", 144, false},
 		{"card certificate forged, no other key", visa + enciphered + "fault icc-certificate-signature\n", 0, false},
@@ -317,6 +397,8 @@ func TestSharedAID(t *testing.T) {
 	for number, want := range map[string]string{
 		"6011111111111117": "discover", "3056930009020004": "diners", "36227206271667": "diners",
 		"38520000023237": "diners", "3095000000000000": "diners", "3060000000000000": "discover", "6500000000000000": "discover",
+		"3000000000000000": "diners", "3059990000000000": "diners", "3090000000000000": "discover", "3094990000000000": "discover",
+		"3096000000000000": "discover", "39000000000000": "diners", "37000000000000": "discover", "3500000000000000": "discover",
 	} {
 		s := newStub()
 		s.data[0x5A] = unhex(t, number)
@@ -369,8 +451,14 @@ func FuzzOfflinePIN(f *testing.F) {
 		if len(used) > 16+len(rules) {
 			t.Fatalf("%d tries", len(used))
 		}
-		if cvm := tx.Receipt().CVM; strings.HasPrefix(cvm, "offline_pin") && out.Kind == emvkernel.OnlineRequest && !right {
-			t.Fatalf("%s without a right PIN", cvm)
+		if cvm := tx.Receipt().CVM; strings.HasPrefix(cvm, "offline_pin") != right {
+			t.Fatalf("%v: %s, PIN right: %v", out.Kind, cvm, right)
+		}
+		if out.Kind == emvkernel.OnlineRequest {
+			// Whatever the rules and tries were, a payment without an issuer ends with a refusal.
+			if final, err := tx.Complete(t.Context(), emvkernel.Answer{}); err != nil || final.Kind != emvkernel.Declined {
+				t.Fatal(final, err)
+			}
 		}
 		if tx.OnlinePINRequired() && (right || !tx.TVR().Has(emvkernel.CVMNotSuccessful)) {
 			t.Fatal("online PIN required of a verified cardholder")

@@ -40,18 +40,26 @@ func (t *Transaction) BuildCandidates(ctx context.Context) (Outcome, error) {
 		if len(list) == 0 {
 			return decide(NotAccepted, "no application in common")
 		}
-		// Applications of equal priority keep the card's order.
-		slices.SortStableFunc(list, func(a, b candidate) int { return rank(a.priority) - rank(b.priority) })
+		// Applications of equal rank keep the card's order.
+		slices.SortStableFunc(list, func(a, b candidate) int { return a.rank() - b.rank() })
 		t.candidates = list
 		return nil
 	})
 }
 
-func rank(priority byte) int {
-	if priority == 0 {
-		return 16
+// rank orders candidates: by the card's priority, and eftpos Australia and Cartes Bancaires behind the
+// international scheme that shares their card. Only there a payment can be deferred, and whether this one
+// must be is not known yet. The choice is the merchant's where these cards are issued [unverified].
+// Interac keeps its place: at home its cards refuse the other application.
+func (c *candidate) rank() int {
+	rank := int(c.priority)
+	if rank == 0 {
+		rank = 16
 	}
-	return int(priority)
+	if c.app.Brand == "eftpos_au" || c.app.Brand == "cartes_bancaires" {
+		rank += 16
+	}
+	return rank
 }
 
 // readDirectory returns the applications of the card's directory that the terminal accepts. Anything

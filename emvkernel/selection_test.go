@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"smartreader/emvkernel"
+	"smartreader/emvkernel/emvtest"
 )
 
 // Frames the transcripts share.
@@ -256,6 +257,44 @@ func TestSelection(t *testing.T) {
 				t.Errorf("selected %X %q", card.AID, card.Label)
 			}
 		})
+	}
+}
+
+// A card of two schemes: the international one, whatever the card prefers, unless it is blocked or the
+// scheme at home must be used. With and without directory, and with names longer than the terminal's.
+func TestTwoSchemes(t *testing.T) {
+	const (
+		number  = "country 036\ncurrency 036\npan 4000050360000001\n"
+		eftpos  = "application eftpos_au\npriority 1\nsequence 02\n" + number
+		visaTwo = "application visa\npriority 2\n" + number
+		none    = "application eftpos_au\npriority 0\nsequence 02\n" + number + "application visa\npriority 0\n" + number
+		interac = "application interac\npriority 1\nsequence 02\npan 4000050360000001\n" + visaTwo
+	)
+	for _, c := range []struct{ name, profile, brand, aid string }{
+		{"eftpos first", eftpos + visaTwo, "visa", "A0000000031010"},
+		{"no priorities, eftpos first", none, "visa", "A0000000031010"},
+		{"longer names", eftpos + "aid A0000003841001\n" + visaTwo + "aid A000000003101001\n", "visa", "A000000003101001"},
+		{"the international one is blocked", eftpos + visaTwo + "application-blocked yes\n", "eftpos_au", "A00000038410"},
+		{"the international one needs consent", eftpos + visaTwo + "confirm yes\n", "eftpos_au", "A00000038410"},
+		{"eftpos alone, a longer name", eftpos + "aid A0000003842001\n", "eftpos_au", "A0000003842001"},
+		{"Interac first", interac, "interac", "A0000002771010"},
+	} {
+		for _, pse := range []string{"pse yes\n", "pse no\n"} {
+			cfg := emvtest.TerminalConfig()
+			tx := begin(t, &cfg, payment(), software(t, pse+c.profile), nil)
+			if out := collect(t, tx); out.Kind != emvkernel.OnlineRequest {
+				t.Fatal(c.name, out)
+			}
+			if got := tx.Card(); got.Brand != c.brand || !slices.Equal(got.AID, unhex(t, c.aid)) {
+				t.Errorf("%s, %s: %s %X", c.name, pse[:len(pse)-1], got.Brand, got.AID)
+			}
+		}
+	}
+	// Who can be asked is asked.
+	cfg, holder := emvtest.TerminalConfig(), &person{choose: 1}
+	tx := begin(t, &cfg, payment(), software(t, eftpos+visaTwo), holder)
+	if collect(t, tx); tx.Card().Brand != "eftpos_au" || len(holder.labels) != 2 {
+		t.Errorf("%s of %q", tx.Card().Brand, holder.labels)
 	}
 }
 

@@ -22,7 +22,8 @@ type Transceiver interface {
 // the kernel's caller wrapped. The labels are UTF-8 and printable.
 //
 // A terminal that cannot ask passes nil to NewTransaction: applications that insist on the
-// cardholder's consent are then not used, and of the others the one with the best priority is. An
+// cardholder's consent are then not used, and of the others the one with the best priority is, an
+// international scheme's before eftpos Australia or Cartes Bancaires (see candidate.rank). An
 // implementation that answers without asking would give consent in the cardholder's name.
 type Cardholder interface {
 	// ChooseApplication offers the applications, best first, and returns the index of the chosen one.

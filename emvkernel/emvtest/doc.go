@@ -26,7 +26,8 @@
 //
 // [Issuer] derives the same keys as the cards, recomputes a cryptogram over the terminal's data and
 // so notices any altered amount, date, unpredictable number, TVR or counter. It decides by card
-// number and amount like the well-known simulated cards do.
+// number and amount like the well-known simulated cards do. A terminal that claims an offline PIN of which
+// the card knows nothing is declined.
 //
 // # Sources
 //

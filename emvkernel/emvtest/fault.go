@@ -11,6 +11,7 @@ const (
 	faultPANInCertificate = "pan-in-certificate"
 	faultPINSignature     = "pin-certificate-signature"
 	faultPINExpired       = "pin-certificate-expired"
+	faultPINKeyShort      = "pin-key-short"
 	faultStaticData       = "static-data"
 	faultStaticSignature  = "static-signature"
 	faultSDADSignature    = "sdad-signature"
@@ -34,6 +35,7 @@ var faults = []struct{ name, effect string }{
 	{faultPANInCertificate, "the card's certificate is that of another card number"},
 	{faultPINSignature, "one bit of the certificate for enciphered PINs ('9F2D') is wrong; needs pin-key own"},
 	{faultPINExpired, "the certificate for enciphered PINs expired in December 2019; needs pin-key own"},
+	{faultPINKeyShort, "the certified key for enciphered PINs is too short to carry one; needs pin-key own"},
 	{faultStaticData, "a signed record was changed after signing"},
 	{faultStaticSignature, "one bit of the static signature ('93') is wrong"},
 	{faultSDADSignature, "one bit of every dynamic signature ('9F4B') is wrong"},

@@ -21,7 +21,7 @@ func TestEveryFaultShows(t *testing.T) {
 			text += "oda sda\n"
 		case faultCDACID, faultCDAHash:
 			text = mastercard
-		case faultPINSignature, faultPINExpired:
+		case faultPINSignature, faultPINExpired, faultPINKeyShort:
 			text += "pin-key own\n"
 		}
 		good, bad := transcript(t, text), transcript(t, text+"fault "+f.name+"\n")

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"smartreader/emvkernel/tlv"
@@ -68,7 +69,7 @@ type CheckResult struct {
 	Currency   uint16 // ISO 4217 numeric
 	// PIN: the card was given the right offline PIN. That is the card's own word, covered by the
 	// cryptogram and false unless Genuine. Where the CVM results ('9F34') claim a PIN and this does not,
-	// somebody between terminal and card answered VERIFY.
+	// somebody between terminal and card answered VERIFY, and Decision declines.
 	PIN      bool
 	Decision Decision
 }
@@ -152,6 +153,8 @@ func (i *Issuer) decide(p payment) Decision {
 		return decline("pin_try_exceeded") // cardholder not verified, no tries left
 	case p.tvr[2]&0x80 != 0:
 		return decline("online_or_offline_pin_required")
+	case p.claimsPIN && !pinInIAD(p.iad):
+		return decline("generic_decline") // somebody answered VERIFY in the card's place
 	}
 	return i.Decide(string(p.pan), p.amount, p.currency)
 }
@@ -180,6 +183,7 @@ type payment struct {
 	cryptogram [8]byte
 	aip        [2]byte
 	tvr        [5]byte
+	claimsPIN  bool // the terminal does, in '9F34'
 	iad        []byte
 	amount     int64
 	currency   uint16
@@ -246,6 +250,9 @@ func parsePayment(acData []byte) (p payment, err error) {
 	p.aip = [2]byte(take(0x82, 2))
 	p.tvr = [5]byte(take(0x95, 5))
 	p.iad = values[0x9F10]
+	if results := values[0x9F34]; len(results) == 3 {
+		p.claimsPIN = slices.Contains([]byte{0x01, 0x03, 0x04, 0x05}, results[0]&^orNextRule) && results[2] != 0x01
+	}
 	p.terminal = map[tlv.Tag][]byte{}
 	for _, item := range cryptogramTags {
 		p.terminal[item.Tag] = take(item.Tag, item.Length)

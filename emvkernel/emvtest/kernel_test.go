@@ -226,6 +226,7 @@ func TestKernelWithEveryFault(t *testing.T) {
 		faultPANInCertificate: {visa, emvkernel.OnlineRequest, emvkernel.DDAFailed},
 		faultPINSignature:     {visa + pinOnly, emvkernel.OnlineRequest, 0},
 		faultPINExpired:       {visa + pinOnly, emvkernel.OnlineRequest, 0},
+		faultPINKeyShort:      {visa + pinOnly, emvkernel.OnlineRequest, 0},
 		faultStaticData:       {mastercard, emvkernel.OnlineRequest, emvkernel.CDAFailed},
 		faultStaticSignature:  {visa + "oda sda\n", emvkernel.OnlineRequest, emvkernel.SDAFailed},
 		faultSDADSignature:    {visa, emvkernel.OnlineRequest, emvkernel.DDAFailed},

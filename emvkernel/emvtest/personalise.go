@@ -225,11 +225,15 @@ func (p *personalised) certifyPINKey(issuer *rsaKey) {
 	if p.has(faultPINExpired) {
 		term = expiredTerm
 	}
-	certificate, remainder := iccCertificate(issuer, p.pinKey, [10]byte(p.pan.compressed(10)), term, nil)
+	certified := p.pinKey
+	if p.has(faultPINKeyShort) {
+		certified = deriveKey(keySpec{"pin/short", keySize{128, 3}})
+	}
+	certificate, remainder := iccCertificate(issuer, certified, [10]byte(p.pan.compressed(10)), term, nil)
 	if p.has(faultPINSignature) {
 		spoil(certificate)
 	}
-	tail := tlv.Append(nil, 0x9F2E, p.pinKey.exponent()...)
+	tail := tlv.Append(nil, 0x9F2E, certified.exponent()...)
 	if len(remainder) > 0 {
 		tail = tlv.Append(tail, 0x9F2F, remainder...)
 	}

@@ -1,12 +1,15 @@
 package emvtest_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"smartreader/emvkernel"
@@ -313,36 +316,266 @@ func TestPINOverT0(t *testing.T) {
 }
 
 // yesCard sits between terminal and card and takes any PIN, as one knows from stolen cards.
-type yesCard struct{ *emvtest.Card }
+type yesCard struct {
+	*emvtest.Card
+	forge bool // has the card tell its issuer so
+}
 
 func (y yesCard) Transceive(ctx context.Context, command []byte) ([]byte, error) {
 	if command[1] == apdu.INSVerify {
 		return []byte{0x90, 0x00}, nil
 	}
-	return y.Card.Transceive(ctx, command)
+	answer, err := y.Card.Transceive(ctx, command)
+	if command[1] == apdu.INSGenerateAC && y.forge {
+		at := len(answer) - 3 // format 1: '9F10' is last
+		if answer[0] == 0x77 {
+			at = bytes.Index(answer, []byte{0x9F, 0x10, 0x07}) + 3 + 6
+		}
+		answer[at] |= 0x04
+	}
+	return answer, err
 }
 
 func (yesCard) Close() error { return nil }
 
-// Whoever answers VERIFY in the card's place deceives the terminal; the card's own word to its issuer does
-// not fit.
+// Whoever answers VERIFY in the card's place deceives the terminal, whatever else the card signs; the card's
+// own word to its issuer does not fit, and cannot be altered.
 func TestIssuerMissesThePIN(t *testing.T) {
-	b := board(t)
-	b.PINPad.EnterWrong(1)
-	between := yesCard{newCard(t, "offline-pin-cvm")}
-	config := emvtest.TerminalConfig()
-	tx, err := emvkernel.NewTransaction(&config, emvkernel.Params{
-		Amount: 1250, Currency: 840, Exponent: 2, Time: time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC),
-		PINPad: pinPad{b.HAL.PINPad, between},
-	}, between, nil, nil)
-	if err != nil {
-		t.Fatal(err)
+	const mastercard = "about CDA\napplication mastercard\npan 5555555555554444\n"
+	load := func(text string) *emvtest.Card {
+		p, err := emvtest.ParseProfile(strings.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return emvtest.NewCard(p, nil)
 	}
-	if out, err := tx.Collect(t.Context()); err != nil || out.Kind != emvkernel.OnlineRequest || tx.Receipt().CVM != "offline_pin" {
-		t.Fatalf("%v, %s, %v", out, tx.Receipt().CVM, err)
+	for name, c := range map[string]struct {
+		card    yesCard
+		collect emvkernel.OutcomeKind
+		verdict emvtest.Verdict
+	}{
+		"DDA":             {yesCard{newCard(t, "offline-pin-cvm"), false}, emvkernel.OnlineRequest, emvtest.Genuine},
+		"DDA, forged":     {yesCard{newCard(t, "offline-pin-cvm"), true}, emvkernel.OnlineRequest, emvtest.CryptogramMismatch},
+		"CDA":             {yesCard{load(mastercard + "cvm enciphered-pin always\n"), false}, emvkernel.OnlineRequest, emvtest.Genuine},
+		"CDA, plain":      {yesCard{load(mastercard + "cvm plain-pin always\n"), false}, emvkernel.OnlineRequest, emvtest.Genuine},
+		"CDA, signature":  {yesCard{load(mastercard + "cvm plain-pin-signature always\n"), false}, emvkernel.OnlineRequest, emvtest.Genuine},
+		"CDA, forged":     {yesCard{load(mastercard + "cvm plain-pin always\n"), true}, emvkernel.Declined, 0},
+		"no ODA, forged":  {yesCard{load(mastercard + "cvm plain-pin always\noda none\n"), true}, emvkernel.OnlineRequest, emvtest.CryptogramMismatch},
+		"no ODA, genuine": {yesCard{load(mastercard + "cvm plain-pin always\noda none\n"), false}, emvkernel.OnlineRequest, emvtest.Genuine},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := board(t)
+			b.PINPad.EnterWrong(1)
+			config := emvtest.TerminalConfig()
+			tx, err := emvkernel.NewTransaction(&config, emvkernel.Params{
+				Amount: 1250, Currency: 840, Exponent: 2, Time: time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC),
+				PINPad: pinPad{b.HAL.PINPad, c.card},
+			}, c.card, nil, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := tx.Collect(t.Context())
+			if err != nil || out.Kind != c.collect || !strings.HasPrefix(tx.Receipt().CVM, "offline_pin") {
+				t.Fatalf("%v, %s, %v", out, tx.Receipt().CVM, err)
+			}
+			if out.Kind == emvkernel.Declined {
+				if tx.ACData() != nil || tx.Authenticated() {
+					t.Error("something is left to send to the issuer")
+				}
+				return
+			}
+			issuer := emvtest.NewIssuer()
+			check, err := issuer.Check(tx.ACData())
+			if err != nil || check.Verdict != c.verdict || check.PIN || check.Decision.Approved {
+				t.Fatalf("%v, PIN %v, %+v, %v", check.Verdict, check.PIN, check.Decision, err)
+			}
+			response, err := issuer.Respond(tx.ACData(), check.Decision.ARC)
+			if err != nil {
+				t.Fatal(err)
+			}
+			final, err := tx.Complete(t.Context(), emvkernel.Answer{Kind: emvkernel.IssuerAnswered, ARC: check.Decision.ARC, IssuerAuthenticationData: response})
+			if err != nil || final.Kind != emvkernel.Declined || final.Reverse {
+				t.Errorf("%v, %v", final, err)
+			}
+		})
 	}
-	check, err := emvtest.NewIssuer().Check(tx.ACData())
-	if err != nil || check.Verdict != emvtest.Genuine || check.PIN {
-		t.Errorf("%v, PIN %v, %v", check.Verdict, check.PIN, err)
+}
+
+// mildCard clears "cardholder verification is supported" in the AIP on its way.
+type mildCard struct{ *emvtest.Card }
+
+func (m mildCard) Transceive(ctx context.Context, command []byte) ([]byte, error) {
+	answer, err := m.Card.Transceive(ctx, command)
+	if command[1] == apdu.INSGetProcessingOptions {
+		at := 2
+		if answer[0] == 0x77 {
+			at = bytes.Index(answer, []byte{0x82, 0x02}) + 2
+		}
+		answer[at] &^= 0x10
+	}
+	return answer, err
+}
+
+// Without the AIP's bit nobody is asked for a PIN. Where '9F4A' has the AIP signed the terminal notices;
+// the issuer does anyway.
+func TestIssuerMissesTheAIP(t *testing.T) {
+	for static, authenticated := range map[string]bool{"no": true, "yes": false} {
+		p, err := emvtest.ParseProfile(strings.NewReader("about PIN\napplication visa\npan 4242424242424242\ncvm plain-pin always\nstatic-tag-list " + static + "\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		config := emvtest.TerminalConfig()
+		tx, err := emvkernel.NewTransaction(&config, emvkernel.Params{
+			Amount: 1250, Currency: 840, Exponent: 2, Time: time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC),
+		}, mildCard{emvtest.NewCard(p, nil)}, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := tx.Collect(t.Context())
+		if err != nil || out.Kind != emvkernel.OnlineRequest || tx.Receipt().CVM != "none" || tx.Authenticated() != authenticated || tx.TVR().Has(emvkernel.DDAFailed) == authenticated {
+			t.Fatalf("AIP signed %s: %v, %v, %s, TVR %v", static, out, err, tx.Receipt().CVM, tx.TVR())
+		}
+		if check, err := emvtest.NewIssuer().Check(tx.ACData()); err != nil || check.Verdict != emvtest.CryptogramMismatch || check.Decision.Approved {
+			t.Errorf("AIP signed %s: %v, %+v, %v", static, check.Verdict, check.Decision, err)
+		}
+	}
+}
+
+// deafCard never answers VERIFY, and notes what it is asked.
+type deafCard struct {
+	hal.Card
+	asked *[]byte
+}
+
+func (d deafCard) Transceive(ctx context.Context, command []byte) ([]byte, error) {
+	*d.asked = append(*d.asked, command[1])
+	if command[1] == apdu.INSVerify {
+		<-ctx.Done()
+		return nil, fmt.Errorf("slot: %w", ctx.Err())
+	}
+	return d.Card.Transceive(ctx, command)
+}
+
+// A card that does not answer VERIFY, or a cardholder who does nothing, holds the payment as long as its
+// context lasts and no longer. Nothing follows, and nothing is owed.
+func TestPINEndsWithItsContext(t *testing.T) {
+	for name, hesitates := range map[string]bool{"card": false, "cardholder": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := board(t)
+				if hesitates {
+					b.PINPad.Hesitate()
+				}
+				if err := b.Tray.Insert("card", newCard(t, "offline-pin-cvm")); err != nil {
+					t.Fatal(err)
+				}
+				powered, err := b.HAL.Contact.Activate(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				var asked []byte
+				card := deafCard{powered, &asked}
+				config := emvtest.TerminalConfig()
+				tx, err := emvkernel.NewTransaction(&config, emvkernel.Params{
+					Amount: 1250, Currency: 840, Exponent: 2, Time: time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC),
+					PINPad: pinPad{b.HAL.PINPad, card},
+				}, card, nil, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+				defer cancel()
+				began := time.Now()
+				out, err := tx.Collect(ctx)
+				if !errors.Is(err, context.DeadlineExceeded) || out.Kind != emvkernel.Undecided || time.Since(began) != 90*time.Second {
+					t.Errorf("after %v: %v, %v", time.Since(began), out, err)
+				}
+				last := byte(apdu.INSVerify)
+				if hesitates {
+					last = apdu.INSGetData // the try counter
+				}
+				if asked[len(asked)-1] != last {
+					t.Errorf("asked last: %X", asked)
+				}
+				if _, err := tx.Complete(t.Context(), emvkernel.Answer{}); !errors.Is(err, emvkernel.ErrOrder) {
+					t.Errorf("could be completed: %v", err)
+				}
+				if got := tx.Receipt().CVM; got != "failure" {
+					t.Errorf("receipt says %q", got)
+				}
+			})
+		})
+	}
+}
+
+// tap notes the bytes between terminal and card.
+type tap struct {
+	hal.Card
+	verified *[]byte // the data of VERIFY
+}
+
+func (c tap) Transceive(ctx context.Context, command []byte) ([]byte, error) {
+	if command[1] == apdu.INSVerify {
+		*c.verified = bytes.Clone(command[5:])
+	}
+	return c.Card.Transceive(ctx, command)
+}
+
+// A PIN goes to the card and nowhere else: no log, no error, no printed transaction shows digits, PIN block
+// or account.
+func TestPINIsNotTold(t *testing.T) {
+	const pin = "97531864"
+	for _, method := range []string{"plain-pin", "enciphered-pin"} {
+		for _, wrong := range []int{0, 1, 3} {
+			b := board(t)
+			if err := b.PINPad.SetPIN(pin); err != nil {
+				t.Fatal(err)
+			}
+			b.PINPad.EnterWrong(wrong)
+			p, err := emvtest.ParseProfile(strings.NewReader("about secrets\napplication visa\npan 4242424242424242\npin " + pin + "\ncvm " + method + " always\n"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := b.Tray.Insert("card", emvtest.NewCard(p, nil)); err != nil {
+				t.Fatal(err)
+			}
+			powered, err := b.HAL.Contact.Activate(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			var sent []byte
+			card := tap{powered, &sent}
+			var told bytes.Buffer
+			log := slog.New(slog.NewJSONHandler(&told, &slog.HandlerOptions{Level: slog.LevelDebug}))
+			params := emvkernel.Params{
+				Amount: 1250, Currency: 840, Exponent: 2, Time: time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC),
+				PINPad: pinPad{b.HAL.PINPad, card},
+			}
+			config := emvtest.TerminalConfig()
+			tx, err := emvkernel.NewTransaction(&config, params, card, nil, log)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := tx.Collect(t.Context())
+			if err != nil || out.Kind != emvkernel.OnlineRequest || len(sent) < 8 || !strings.Contains(told.String(), "verify cardholder") {
+				t.Fatal(out, err, len(sent))
+			}
+			data := tx.ACData()
+			if bytes.Contains(data, sent[:8]) {
+				t.Errorf("%s: the PIN block is in the stored data", method)
+			}
+			log.Info("all", "tx", tx, "params", params, "out", out, "receipt", tx.Receipt(), "card", tx.Card(), "pad", b.PINPad)
+			fmt.Fprintf(&told, "%+v %#v %+v %v %+v %v", tx, tx, params, params, tx.Receipt(), b.PINPad.Prompts())
+			for _, leak := range []string{pin, "97531865", fmt.Sprintf("%x", sent[1:5]), fmt.Sprintf("%X", sent[1:5]), "42424242", fmt.Sprint(sent[1:5])} {
+				if strings.Contains(told.String(), leak) {
+					t.Errorf("%s, %d wrong: %q is told", method, wrong, leak)
+				}
+			}
+			account := tx.Card().PAN
+			tx.Wipe()
+			if len(bytes.Trim(account, "\x00")) != 0 || len(tx.ACData()) != 0 || len(tx.Card().PAN)+len(tx.Card().Track2) != 0 {
+				t.Errorf("%s: not wiped", method)
+			}
+		}
 	}
 }

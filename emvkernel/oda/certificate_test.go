@@ -169,8 +169,55 @@ func TestPINKeyCertificate(t *testing.T) {
 	if _, err := RecoverPINKey(c.issuer.PublicKey, good, testPAN, today.AddDate(2, 0, 0)); !errors.Is(err, Expired) {
 		t.Errorf("two years later: %v", err)
 	}
-	if _, err := RecoverPINKey(c.issuer.PublicKey, Certificate{}, testPAN, today); !errors.Is(err, Missing) {
-		t.Errorf("none: %v", err)
+	if _, err := RecoverPINKey(c.caKey.PublicKey, good, testPAN, today); !errors.Is(err, WrongLength) {
+		t.Errorf("another issuer's key: %v", err)
+	}
+	// Every field of it wrong. In the body: format 0, account number 1..10, expiry 11..12, serial 13..15,
+	// hash algorithm 16, key algorithm 17, key length 18, exponent length 19.
+	edited := func(edit func(body []byte)) Certificate {
+		return c.issuer.certify(t, formatICC, testPAN10, dec27, c.icc.PublicKey, nil, edit)
+	}
+	with := func(change func(*Certificate)) Certificate {
+		k := Certificate{bytes.Clone(good.Certificate), bytes.Clone(good.Remainder), bytes.Clone(good.Exponent)}
+		change(&k)
+		return k
+	}
+	for _, tt := range []struct {
+		name string
+		cert Certificate
+		want Reason
+	}{
+		{"none", Certificate{}, Missing},
+		{"no certificate", with(func(k *Certificate) { k.Certificate = nil }), Missing},
+		{"no exponent", with(func(k *Certificate) { k.Exponent = nil }), Missing},
+		{"no remainder", with(func(k *Certificate) { k.Remainder = nil }), Missing},
+		{"short remainder", with(func(k *Certificate) { k.Remainder = k.Remainder[1:] }), RemainderMismatch},
+		{"altered remainder", with(func(k *Certificate) { k.Remainder[0] ^= 1 }), HashMismatch},
+		{"another exponent", with(func(k *Certificate) { k.Exponent = []byte{0, 0, 3} }), HashMismatch},
+		{"short exponent", with(func(k *Certificate) { k.Exponent = []byte{3} }), BadKeyLength},
+		{"too short", with(func(k *Certificate) { k.Certificate = k.Certificate[1:] }), WrongLength},
+		{"altered", with(func(k *Certificate) { k.Certificate[50] ^= 1 }), BadHeader},
+		{"issuer's format", edited(func(b []byte) { b[0] = formatIssuer }), BadFormat},
+		{"another account", edited(func(b []byte) { b[8] ^= 1 }), PANMismatch},
+		{"digits behind the filler", edited(func(b []byte) { b[10] = 0xF1 }), PANMismatch},
+		{"last month", edited(func(b []byte) { b[11], b[12] = 0x10, 0x26 }), Expired},
+		{"month 0", edited(func(b []byte) { b[11] = 0 }), Expired},
+		{"hash algorithm 02", edited(func(b []byte) { b[16] = 2 }), BadAlgorithm},
+		{"key algorithm 10", edited(func(b []byte) { b[17] = 0x10 }), BadAlgorithm},
+		{"no key", edited(func(b []byte) { b[18] = 0 }), BadKeyLength},
+		{"longer than its signer", edited(func(b []byte) { b[18] = 113 }), BadKeyLength},
+		{"another length", edited(func(b []byte) { b[18]-- }), RemainderMismatch},
+		{"exponent length 1", edited(func(b []byte) { b[19] = 1 }), BadKeyLength},
+	} {
+		if _, err := RecoverPINKey(c.issuer.PublicKey, tt.cert, testPAN, today); !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
+		} else if f, ok := errors.AsType[*Failure](err); !ok || f.What != pinLayout.what {
+			t.Errorf("%s: not of that certificate: %v", tt.name, err)
+		}
+	}
+	even := c.issuer.certify(t, formatICC, testPAN10, dec27, PublicKey{c.icc.Modulus, []byte{2}}, nil, nil)
+	if _, err := RecoverPINKey(c.issuer.PublicKey, even, testPAN, today); !errors.Is(err, BadKey) {
+		t.Errorf("exponent 2: %v", err)
 	}
 }
 
