@@ -9,115 +9,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
-	"strings"
-	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"smartreader/store/disktest"
 )
-
-// inOwnMounts runs the rest of a test in a process with mounts of its own, which go
-// when it ends, however it ends. It returns false where the test is done.
-func inOwnMounts(t *testing.T) bool {
-	t.Helper()
-	const env = "STORE_TEST_OWN_MOUNTS"
-	if os.Getenv(env) != "" {
-		return true
-	}
-	if os.Getuid() != 0 {
-		t.Skip("needs root to mount a disk")
-	}
-	runtime.LockOSThread() // the child dies with this thread
-	defer runtime.UnlockOSThread()
-	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=2m")
-	child.Env = append(os.Environ(), env+"=1", "TMPDIR="+t.TempDir())
-	child.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
-	out, err := child.CombinedOutput()
-	switch {
-	case errors.Is(err, unix.EPERM):
-		t.Skipf("needs a mount namespace: %v", err)
-	case err != nil:
-		t.Fatalf("%v: %s", err, out)
-	case bytes.Contains(out, []byte("--- SKIP")):
-		t.Skipf("%s", out)
-	}
-	t.Logf("%s", out)
-	return false
-}
-
-// realDisk mounts an ext4 of its own, of so many MiB, that can be filled and
-// broken.
-func realDisk(t *testing.T, mib int) (image, mount string) {
-	t.Helper()
-	for _, tool := range []string{"mkfs.ext4", "mount", "umount"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("needs %s", tool)
-		}
-	}
-	if _, err := os.Stat("/dev/loop-control"); err != nil {
-		t.Skip("needs loop devices")
-	}
-	dir := t.TempDir()
-	image = filepath.Join(dir, "disk")
-	if err := os.WriteFile(image, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Truncate(image, int64(mib)<<20); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := exec.Command("mkfs.ext4", "-q", "-m", "0", image).CombinedOutput(); err != nil {
-		t.Fatalf("mkfs.ext4: %v: %s", err, out)
-	}
-	mount = filepath.Join(dir, "mount")
-	if err := os.Mkdir(mount, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	mountDisk(t, image, mount)
-	t.Cleanup(func() {
-		if out, err := exec.Command("umount", mount).CombinedOutput(); err != nil {
-			if out, err := exec.Command("umount", "-l", mount).CombinedOutput(); err != nil {
-				t.Errorf("umount: %v: %s", err, out)
-			}
-			t.Errorf("the disk was still in use: %v: %s", err, out)
-		}
-	})
-	return image, mount
-}
-
-// breakDisk has ext4 find an error in itself, upon which it turns read-only.
-func breakDisk(t *testing.T, mount string) {
-	t.Helper()
-	table, err := os.ReadFile("/proc/self/mounts")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(table)) {
-		device, rest, _ := strings.Cut(line, " ")
-		if !strings.HasPrefix(rest, mount+" ") {
-			continue
-		}
-		if err := os.WriteFile(filepath.Join("/sys/fs/ext4", filepath.Base(device), "trigger_fs_error"), []byte("1"), 0); err != nil {
-			t.Skipf("this kernel cannot break a disk: %v", err)
-		}
-		return
-	}
-	t.Fatal("the disk is not mounted")
-}
-
-func umount(t *testing.T, mount string) {
-	t.Helper()
-	if out, err := exec.Command("umount", mount).CombinedOutput(); err != nil {
-		t.Fatalf("umount: %v: %s", err, out)
-	}
-}
-
-func mountDisk(t *testing.T, image, mount string) {
-	t.Helper()
-	if out, err := exec.Command("mount", "-o", "loop,data=ordered,errors=remount-ro", image, mount).CombinedOutput(); err != nil {
-		t.Skipf("cannot mount a loop device here: %v: %s", err, out)
-	}
-}
 
 func freeOf(t *testing.T, path string) int64 {
 	t.Helper()
@@ -145,10 +42,10 @@ func TestSmallRealDiskFillsAndRecovers(t *testing.T) {
 	if testing.Short() {
 		t.Skip("writes 100 MB")
 	}
-	if !inOwnMounts(t) {
+	if !disktest.OwnMounts(t) {
 		return
 	}
-	_, mount := realDisk(t, 96)
+	_, mount := disktest.Disk(t, 96)
 	o := testOptions(filepath.Join(mount, "store"))
 	o.MinFreeBytes, o.ReserveBytes = 22<<20, 12<<20
 	s, err := Open(background, o)
@@ -247,10 +144,10 @@ func TestRealDiskTurnsReadOnly(t *testing.T) {
 		useBrokenDisk(t, dir, os.Getenv(mountEnv))
 		return
 	}
-	if !inOwnMounts(t) {
+	if !disktest.OwnMounts(t) {
 		return
 	}
-	image, mount := realDisk(t, 160)
+	image, mount := disktest.Disk(t, 160)
 	dir := filepath.Join(mount, "store")
 	child := exec.Command(os.Args[0], "-test.run=^TestRealDiskTurnsReadOnly$", "-test.v")
 	der, err := x509.MarshalECPrivateKey(deviceKey)
@@ -265,8 +162,8 @@ func TestRealDiskTurnsReadOnly(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	umount(t, mount)
-	mountDisk(t, image, mount)
+	disktest.Unmount(t, mount)
+	disktest.Mount(t, image, mount)
 	s, err := Open(background, brokenOptions(dir))
 	if err != nil {
 		t.Fatal(err)
@@ -300,7 +197,7 @@ func useBrokenDisk(t *testing.T, dir, mount string) {
 	for n := range 50 {
 		take(t, s, n)
 	}
-	breakDisk(t, mount)
+	disktest.Break(t, mount)
 	if _, err := tryWalk(s, newPayment(1000), Created); !errors.Is(err, ErrFailed) {
 		t.Errorf("a commit on a read-only disk: %v", err)
 	}

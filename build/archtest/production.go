@@ -7,7 +7,7 @@ import (
 
 // testOnly are packages that must not be in the production program: invariant
 // 9, "production contains no simulator and no test key".
-var testOnly = []string{"hal/sim", "hal/haltest/**", "emvkernel/emvtest/**", "build/**", "lan/pos"}
+var testOnly = []string{"hal/sim", "store/disktest", "hal/haltest/**", "emvkernel/emvtest/**", "build/**", "lan/pos"}
 
 // traces are strings that show in a program file what go list cannot see: code
 // behind a build tag, and test code whatever way it came in.

@@ -11,6 +11,7 @@ import (
 	"smartreader/firmware/platform"
 	"smartreader/lan"
 	"smartreader/lan/wire"
+	"smartreader/store"
 )
 
 // Connect lets a POS in: online with a one-shot token that the platform
@@ -69,7 +70,8 @@ func (s service) Connect(ctx context.Context, c *lan.Caller, p wire.ConnectReade
 	if result.Reader, err = s.Describe(ctx, c); err != nil {
 		return wire.ConnectReaderResult{}, err
 	}
-	if result.Cursor, err = r.store.Cursor(p.POSID); err != nil {
+	// A POS may look although the ledger failed: no event can be read then anyway.
+	if result.Cursor, err = r.store.Cursor(p.POSID); err != nil && !errors.Is(err, store.ErrFailed) {
 		return wire.ConnectReaderResult{}, err
 	}
 	result.NewestSeq, _ = r.store.Head()

@@ -17,7 +17,14 @@ const (
 
 // kick tells the watchdog that the reader works, as long as payments do. A
 // reader that is not ready for want of a platform works too.
-func (r *Reader) kick(ctx context.Context) error { return r.kickWhile(ctx, r.machine.Ping) }
+func (r *Reader) kick(ctx context.Context) error {
+	return r.kickWhile(ctx, func(ctx context.Context) error {
+		if r.standing.Load() {
+			return nil // it ends by itself
+		}
+		return r.machine.Ping(ctx)
+	})
+}
 
 func (r *Reader) kickWhile(ctx context.Context, ping func(context.Context) error) error {
 	for {

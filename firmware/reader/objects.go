@@ -249,6 +249,9 @@ func (r *Reader) wireError(err error) error {
 	if failed, ok := errors.AsType[*payment.Error](err); ok {
 		return r.failureOf(failed)
 	}
+	if errors.Is(err, store.ErrFailed) {
+		return diskFailure()
+	}
 	return err
 }
 

@@ -40,6 +40,9 @@ func (s service) Describe(_ context.Context, _ *lan.Caller) (wire.Reader, error)
 	case store.RefusedDisk:
 		d.Refusing = "there is too little space to store payments"
 	}
+	if health.Failed != nil {
+		d.Refusing = diskFailure().Message
+	}
 	d.Warnings = r.warnings()
 	for _, m := range r.board.Missing {
 		d.Warnings = append(d.Warnings, fmt.Sprintf("no %s: %v", m.Device, m.Err))

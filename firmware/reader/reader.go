@@ -9,6 +9,7 @@ import (
 	"net"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"smartreader/firmware/payment"
@@ -101,7 +102,8 @@ type Reader struct {
 	reread   chan struct{} // the platform has another configuration
 	pairing  sync.Mutex
 	requests requests
-	fetching sync.Mutex // held while the configuration is read
+	fetching sync.Mutex  // held while the configuration is read
+	standing atomic.Bool // the ledger failed; see standStill
 
 	tokenTrouble string // the last one told; of tokens alone
 
@@ -210,11 +212,11 @@ func (r *Reader) run(ctx context.Context) (err error) {
 			return group.end(fmt.Errorf("reader: listen for POS on %s: %w", r.opt.Listen, err))
 		}
 	}
-	group.run(work, "payments", r.machine.Run)
-	group.run(work, "forwarder", r.forward.Run)
+	group.run(work, "payments", r.untilDiskWorks(r.machine.Run))
+	group.run(work, "forwarder", r.untilDiskWorks(r.forward.Run))
 	group.run(work, "events", r.announce)
 	group.run(work, "tokens", r.tokens)
-	group.run(work, "housekeeping", r.housekeeping)
+	group.run(work, "housekeeping", r.untilDiskWorks(r.housekeeping))
 	group.run(work, "lan", func(ctx context.Context) error { return r.lan.Serve(ctx, listener) })
 	if r.board.Input != nil {
 		group.run(work, "keys", r.watchKeys)

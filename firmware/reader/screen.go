@@ -27,7 +27,8 @@ type screen struct {
 	started   bool   // a first face arrived; until then notice is shown
 	notice    string // why the reader is not ready
 	shop      string
-	slotFault error // of the chip card reader, nil: none
+	slotFault error  // of the chip card reader, nil: none
+	closed    string // why no payments are taken any more
 	revision  int
 
 	dark bool // the last picture could not be shown
@@ -55,6 +56,10 @@ func (s *screen) change(f func()) {
 func (s *screen) face(f payment.Face)  { s.change(func() { s.now, s.started = f, true }) }
 func (s *screen) merchant(name string) { s.change(func() { s.shop = name }) }
 func (s *screen) slot(fault error)     { s.change(func() { s.slotFault = fault }) }
+
+// outOfUse says that no payments are taken any more, once the outcome of the last
+// one has been seen.
+func (s *screen) outOfUse(why string) { s.change(func() { s.closed = why }) }
 
 // outOfOrder says that the reader could not start, and why in few words. What a
 // payment has shown since is left alone: it may be an outcome. Run must not be
@@ -156,6 +161,8 @@ func (s *screen) view(step int, remind bool) display.View {
 	case payment.FaceIdle, payment.FaceCanceled:
 		v.Kind = display.Idle
 		switch {
+		case s.closed != "":
+			v.Kind, v.Message = display.NotReady, s.closed
 		case errors.Is(s.slotFault, hal.ErrNotFound):
 			v.Kind, v.Message = display.NotReady, "Chip card reader not found. Plug it in."
 		case s.slotFault != nil:

@@ -221,6 +221,32 @@ func TestSalvagedFileVerifiesWithTheKey(t *testing.T) {
 	}
 }
 
+// A newcomer names the folder they know.
+func TestSalvageFindsTheStore(t *testing.T) {
+	s := newShop(t)
+	s.take(t, 1, "4242", nil)
+	data := t.TempDir()
+	if err := os.Mkdir(filepath.Join(data, "reader"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(s.dir, filepath.Join(data, "reader", "ledger")); err != nil {
+		t.Fatal(err)
+	}
+	var r runner
+	file := filepath.Join(t.TempDir(), "salvaged")
+	if code := r.run(t, "salvage", data, "-o", file); code != exitWrong || !strings.Contains(r.err.String(), "pos export") {
+		t.Errorf("of a reader that runs: exit %d: %s", code, &r.err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for n, dir := range []string{data, filepath.Join(data, "reader"), filepath.Join(data, "reader", "ledger")} {
+		if code := r.run(t, "salvage", dir, "-o", fmt.Sprint(file, n)); code != exitDone {
+			t.Errorf("%s: exit %d: %s", dir, code, &r.err)
+		}
+	}
+}
+
 func TestUsage(t *testing.T) {
 	file := write(t, "export", []byte("nonsense\n"))
 	var r runner

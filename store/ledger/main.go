@@ -154,7 +154,7 @@ func parse(flags *flag.FlagSet, args []string, what string) (string, error) {
 		found, args = append(found, args[0]), args[1:]
 	}
 	if len(found) != 1 {
-		return "", usage("name one %s, not %d", what, len(found))
+		return "", usage("name one %s, not %d of them", what, len(found))
 	}
 	return found[0], nil
 }
