@@ -93,7 +93,11 @@ func (c *Cards) Insert(name string, into Slot) error {
 	if err != nil {
 		return err
 	}
-	return into.Insert(profile, card)
+	err = into.Insert(profile, card)
+	if errors.Is(err, sim.ErrOccupied) {
+		err = fmt.Errorf("%w; take it out first: card remove", err)
+	}
+	return err
 }
 
 func noSuchCard(name string) error {

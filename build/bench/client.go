@@ -112,6 +112,18 @@ func (c Client) screenshot(ctx context.Context, file string) error {
 	return os.WriteFile(file, picture, 0o644)
 }
 
+// failure is the text of an answer's error: {"error": "..."}, or from below
+// platform/ {"error": {"message": "..."}}.
+func failure(data []byte) string {
+	var plain struct{ Error string }
+	if json.Unmarshal(data, &plain) == nil {
+		return plain.Error
+	}
+	var coded struct{ Error struct{ Message string } }
+	_ = json.Unmarshal(data, &coded) // not JSON: nothing is said
+	return coded.Error.Message
+}
+
 // Do sends one request. The answer goes into out: as it is for *[]byte, else
 // as JSON.
 func (c Client) Do(ctx context.Context, method, path string, in, out any) error {
@@ -146,12 +158,11 @@ func (c Client) Do(ctx context.Context, method, path string, in, out any) error 
 		return err
 	}
 	if response.StatusCode != http.StatusOK {
-		var failed struct{ Error any }
-		if json.Unmarshal(data, &failed) == nil && failed.Error != nil {
-			return fmt.Errorf("%v", failed.Error)
+		if said := failure(data); said != "" {
+			return errors.New(said)
 		}
 		if response.StatusCode == http.StatusNotFound || response.StatusCode == http.StatusMethodNotAllowed {
-			return fmt.Errorf("what runs at %s cannot do that; was it started with %s?", c.Base, c.Start)
+			return fmt.Errorf("what runs at %s cannot do that; was it started with %s, and not with -sandbox-only?", c.Base, c.Start)
 		}
 		return errors.New(response.Status)
 	}

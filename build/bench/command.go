@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 )
 
@@ -23,7 +24,8 @@ func (e UsageError) Unwrap() error { return e.Problem }
 // Usagef is a UsageError with a text.
 func Usagef(format string, args ...any) error { return UsageError{fmt.Errorf(format, args...)} }
 
-// Parse reads a command's flags and returns what follows them. The help is the
+// Parse reads a command's flags and returns what follows them. There, -help and
+// -control are still understood: people add them at the end. The help is the
 // usage text with the list of flags below. Wrong flags are a UsageError.
 func Parse(name, usage string, register func(*flag.FlagSet), args []string, stderr io.Writer) (rest []string, err error) {
 	set := flag.NewFlagSet(name, flag.ContinueOnError)
@@ -34,10 +36,38 @@ func Parse(name, usage string, register func(*flag.FlagSet), args []string, stde
 	}
 	register(set)
 	err = set.Parse(args)
+	if err == nil {
+		rest, err = late(set, set.Args())
+	}
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		err = UsageError{Problem: err}
 	}
-	return set.Args(), err
+	return rest, err
+}
+
+// late takes -help and -control out of what follows the flags.
+func late(set *flag.FlagSet, args []string) (rest []string, err error) {
+	for i := 0; i < len(args); i++ {
+		name, value, given := strings.Cut(strings.TrimPrefix(args[i], "-"), "=")
+		switch {
+		case args[i] == "-h", args[i] == "-help", args[i] == "--help":
+			set.Usage()
+			return nil, flag.ErrHelp
+		case strings.HasPrefix(args[i], "-") && strings.TrimPrefix(name, "-") == "control":
+			if !given {
+				if i++; i == len(args) {
+					return nil, errors.New("flag needs an argument: -control")
+				}
+				value = args[i]
+			}
+			if err := set.Set("control", value); err != nil {
+				return nil, err
+			}
+		default:
+			rest = append(rest, args[i])
+		}
+	}
+	return rest, nil
 }
 
 // Main runs a command until it ends or somebody asks it to stop, and returns

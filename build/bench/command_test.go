@@ -1,8 +1,10 @@
 package bench
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -296,4 +298,66 @@ func FuzzScript(f *testing.F) {
 			last = l.at
 		}
 	})
+}
+
+// People add -help and -control behind the command.
+func TestFlagsBehindTheCommand(t *testing.T) {
+	parse := func(args ...string) (control string, rest []string, help string, err error) {
+		var said bytes.Buffer
+		rest, err = Parse("x", "how to use it\n", func(f *flag.FlagSet) { f.StringVar(&control, "control", "here", "") }, args, &said)
+		return control, rest, said.String(), err
+	}
+	for _, args := range [][]string{
+		{"-control", "there", "card", "insert", "visa"}, {"card", "insert", "visa", "-control", "there"},
+		{"card", "insert", "--control=there", "visa"},
+	} {
+		if control, rest, _, err := parse(args...); err != nil || control != "there" || strings.Join(rest, " ") != "card insert visa" {
+			t.Errorf("%q: %s %q, %v", args, control, rest, err)
+		}
+	}
+	if _, _, help, err := parse("fault", "latency", "-help"); !errors.Is(err, flag.ErrHelp) || !strings.HasPrefix(help, "how to use it") {
+		t.Errorf("help: %q, %v", help, err)
+	}
+	if _, _, _, err := parse("status", "-control"); !errors.As(err, new(UsageError)) {
+		t.Errorf("without a value: %v", err)
+	}
+	if control, rest, _, err := parse("fault", "clock", "-24h"); err != nil || control != "here" || len(rest) != 3 {
+		t.Errorf("a negative value: %q, %v", rest, err)
+	}
+}
+
+func TestErrorsOfTheControlAPIAreSentences(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"error": "no card"}`: "no card",
+		`{"error": {"code": "invalid_request", "message": "no kind"}}`: "no kind",
+		`{}`: "",
+		`x`:  "",
+	} {
+		if got := failure([]byte(body)); got != want {
+			t.Errorf("%s: %q", body, got)
+		}
+	}
+}
+
+// The commands that are shown work as they are, wherever things run.
+func TestAnnounceNamesAddresses(t *testing.T) {
+	at := Endpoints{ReaderID: "tmr_1", POS: defaultPOS, Public: defaultPublic, Control: defaultControl}
+	said := func(e Endpoints) string {
+		var b strings.Builder
+		if err := e.Announce(&b, "Ready.", "simulator"); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	if s := said(at); !strings.Contains(s, "./lan/pos connect\n") || !strings.Contains(s, "  simulator card insert") || !strings.Contains(s, "simulator net cut") {
+		t.Errorf("at the default addresses:\n%s", s)
+	}
+	at = Endpoints{ReaderID: "tmr_1", POS: "wss://127.0.0.1:5/v1/terminal", Public: "http://127.0.0.1:6", Control: "http://127.0.0.1:7/control/"}
+	if s := said(at); !strings.Contains(s, "connect -reader wss://127.0.0.1:5/v1/terminal -backend http://127.0.0.1:6\n") ||
+		!strings.Contains(s, "simulator -control 127.0.0.1:7 card insert visa") {
+		t.Errorf("elsewhere:\n%s", s)
+	}
+	if s := said(Endpoints{Public: defaultPublic, Control: defaultControl}); !strings.HasPrefix(s, "Ready.\n") || strings.Contains(s, "lan/pos") {
+		t.Errorf("without a reader:\n%s", s)
+	}
 }

@@ -3,6 +3,9 @@ package bench
 import (
 	"fmt"
 	"io"
+	"strings"
+
+	"smartreader/lan/wire"
 )
 
 // Endpoints is what runs where; printed when all of it is ready.
@@ -16,8 +19,15 @@ type Endpoints struct {
 	Data     string `json:"data"` // folder of everything that is kept
 }
 
+// What the programs' flags are without being given.
+const (
+	defaultPOS     = "wss://127.0.0.1:4443" + wire.Path
+	defaultPublic  = "http://127.0.0.1:4480"
+	defaultControl = "http://127.0.0.1:4481/control/"
+)
+
 // Announce tells a person where everything is and what to try. The first line
-// is about the reader; start is how this program is run from a shell.
+// is what runs; start is how this program is run from a shell.
 func (e Endpoints) Announce(w io.Writer, first, start string) error {
 	var err error
 	p := func(format string, args ...any) {
@@ -25,8 +35,8 @@ func (e Endpoints) Announce(w io.Writer, first, start string) error {
 			_, err = fmt.Fprintf(w, format+"\n", args...)
 		}
 	}
+	p("%s", first)
 	if e.ReaderID != "" {
-		p("%s", first)
 		p("  POS connect at  %s", e.POS)
 	}
 	if e.Public != "" {
@@ -35,11 +45,23 @@ func (e Endpoints) Announce(w io.Writer, first, start string) error {
 	p("  control API     %s", e.Control)
 	p("  data            %s", e.Data)
 	if e.ReaderID != "" {
+		connect := "go run ./lan/pos connect"
+		if e.POS != defaultPOS {
+			connect += " -reader " + e.POS
+		}
+		if e.Public != defaultPublic && e.Public != "" {
+			connect += " -backend " + e.Public
+		}
+		if e.Control != defaultControl {
+			start += " -control " + strings.TrimSuffix(strings.TrimPrefix(e.Control, "http://"), "/control/")
+		}
 		p("Try, in another terminal:")
-		p("  go run ./lan/pos connect")
+		p("  %s", connect)
 		p("  %s card insert visa     # then pay; see: card list", start)
 		p("  go run ./lan/pos pay 12.50 usd")
-		p("  %s net cut              # and pay again", start)
+		if e.Public != "" {
+			p("  %s net cut              # and pay again", start)
+		}
 	}
 	p("Ctrl-C stops it; even kill -9 loses nothing.")
 	return err

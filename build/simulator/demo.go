@@ -39,6 +39,9 @@ func demoOutage(ctx context.Context, o options, stdout, stderr io.Writer) error 
 	if failed != nil {
 		return fmt.Errorf("the story did not hold: %w\nThe simulator's log:\n%s", failed, &log)
 	}
+	if err == nil && !o.json {
+		_, err = fmt.Fprintln(stdout, "\nAll of it held.")
+	}
 	return err
 }
 

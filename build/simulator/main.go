@@ -18,7 +18,7 @@ const usage = `Usage:
   simulator -sandbox-only [flags]       run the platform alone
   simulator -demo outage [-json]        play a payment through an outage, and check that all of it held
 
-  While it runs, from another terminal (with -control if it is not at the default address):
+  While it runs, from another terminal (with -control ADDRESS if it is not at the default one):
   simulator card list                   the cards there are, and what each is for
   simulator card insert NAME            put a card in (it stays until removed); a test card number does, too
   simulator card remove                 take the card out

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"smartreader/build/bench"
@@ -76,7 +77,7 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	}
 	at.Control = "http://" + listener.Addr().String() + "/control/"
 	parts.Serve(ctx, "control API", listener, control.Handler())
-	if err := announce(stdout, at, o); err != nil {
+	if err := announce(stdout, at, o, backend); err != nil {
 		parts.Stop(err)
 	}
 	if script != nil {
@@ -85,11 +86,26 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	return parts.Wait(ctx)
 }
 
-func announce(w io.Writer, at bench.Endpoints, o options) error {
+func announce(w io.Writer, at bench.Endpoints, o options, backend *sandbox.Sandbox) error {
 	if o.json {
 		return json.NewEncoder(w).Encode(at)
 	}
-	return at.Announce(w, fmt.Sprintf("Simulated reader %s is ready (test cards only).", at.ReaderID), startCommand)
+	first := fmt.Sprintf("Simulated reader %s is ready (test cards only).", at.ReaderID)
+	if o.sandboxOnly {
+		first = "The payments platform is ready, without a reader (test mode only)."
+	}
+	err := at.Announce(w, first, startCommand)
+	if err == nil && backend != nil && !o.sandboxOnly && !knows(backend, at.ReaderID) {
+		_, err = fmt.Fprintf(w, "NOTE: this platform does not know the reader: one of them was removed. To start anew, remove %s\n", o.dir)
+	}
+	if err == nil && backend != nil && backend.Status().Faults != (sandbox.Faults{}) {
+		_, err = fmt.Fprintln(w, "NOTE: faults of the last time are still on, or the internet is cut. To end them: fault clear")
+	}
+	return err
+}
+
+func knows(backend *sandbox.Sandbox, reader string) bool {
+	return slices.ContainsFunc(backend.Status().Readers, func(r platform.Reader) bool { return r.ID == reader })
 }
 
 func encode(picture image.Image) ([]byte, error) {

@@ -6,12 +6,15 @@ import (
 	"errors"
 	"flag"
 	"io"
+	"log/slog"
+	"net/http/httptest"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"smartreader/build/bench"
+	"smartreader/build/sandbox"
 	"smartreader/build/story"
 )
 
@@ -73,5 +76,33 @@ func TestUsage(t *testing.T) {
 	err := run(t.Context(), []string{"-control", "127.0.0.1:1", "status"}, io.Discard, io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "go run ./build/simulator") {
 		t.Errorf("no simulator running: got %v, want the remedy", err)
+	}
+}
+
+// What a newcomer has forgotten is said at the start.
+func TestStartSaysWhatIsOdd(t *testing.T) {
+	dir := t.TempDir()
+	backend, err := sandbox.New(sandbox.Options{Dir: dir, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer backend.Close()
+	said := func(reader string) string {
+		var b strings.Builder
+		if err := announce(&b, bench.Endpoints{ReaderID: reader}, options{dir: dir, sandboxOnly: reader == ""}, backend); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	if s := said(""); !strings.HasPrefix(s, "The payments platform is ready") || strings.Contains(s, "NOTE") {
+		t.Errorf("the platform alone:\n%s", s)
+	}
+	if s := said("tmr_of_another"); !strings.Contains(s, "does not know the reader") || !strings.Contains(s, dir) {
+		t.Errorf("a reader of another platform:\n%s", s)
+	}
+	cut := httptest.NewRequest("POST", "/control/platform/unreachable", strings.NewReader(`{"on":true}`))
+	backend.ControlHandler().ServeHTTP(httptest.NewRecorder(), cut)
+	if s := said(""); !strings.Contains(s, "fault clear") {
+		t.Errorf("with the internet cut:\n%s", s)
 	}
 }

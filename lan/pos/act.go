@@ -98,7 +98,7 @@ at the platform and, if that never saw it, sent again.`,
 			} else {
 				fmt.Fprintf(a.stdout, "Forwarded %d, declined by the bank %d, failed %d, still waiting %d.\n", r.Forwarded, r.Declined, r.Failed, r.Remaining)
 				if r.Error != nil {
-					fmt.Fprintf(a.stderr, "pos: %s: %s\n  what to do: %s\n", r.Error.Code, r.Error.Message, r.Error.Remedy)
+					fmt.Fprintf(a.stderr, "pos: %s: %s\n  what to do: %s\n", r.Error.Code, r.Error.Message, inCommands.Replace(r.Error.Remedy))
 				}
 			}
 			if r.Error != nil {

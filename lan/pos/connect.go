@@ -32,7 +32,7 @@ no internet, connect uses the kept credential.`,
 			fmt.Fprintf(a.stdout, " at %s", r.Location.DisplayName)
 		}
 		fmt.Fprintf(a.stdout, ", %s.\n", map[string]string{
-			wire.ConnectedOnline: "vouched for by the platform", wire.ConnectedOffline: "with the stored credential (no internet)",
+			wire.ConnectedOnline: "vouched for by the platform", wire.ConnectedOffline: "with the stored credential",
 		}[sess.result.Connection])
 		if sess.state.ExpiresAtMs > 0 {
 			fmt.Fprintf(a.stdout, "Without internet this POS can connect until %s.\n", date(sess.state.ExpiresAtMs))

@@ -95,6 +95,6 @@ func (a *app) tellPolicy(r wire.ExplainOfflinePolicyResult, what string) {
 	}
 	fmt.Fprintf(a.stdout, "%s would not be stored without internet.\n", what)
 	if e := r.Error; e != nil {
-		fmt.Fprintf(a.stdout, "%s: %s\n  what to do: %s\n", e.Code, e.Message, e.Remedy)
+		fmt.Fprintf(a.stdout, "%s: %s\n  what to do: %s\n", e.Code, e.Message, inCommands.Replace(e.Remedy))
 	}
 }

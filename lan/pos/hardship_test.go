@@ -155,6 +155,10 @@ func TestSameKeyIsPaidOnce(t *testing.T) {
 	if asked != 1 {
 		t.Errorf("a card was asked for %d times", asked)
 	}
+	code, stdout, stderr := run(t.Context(), "pay", "13", "usd", "-key", "order-17")
+	if code != exitRefused || !strings.Contains(stdout, "Not taken: 13.00 USD") {
+		t.Errorf("another amount under the key: %d %s%s", code, stdout, stderr)
+	}
 }
 
 // While one pay runs, a second one in the same state folder does not begin.

@@ -26,6 +26,7 @@ Exit codes:
   1  declined or refused: nothing was charged or changed
   2  wrong usage or setup
   3  the outcome is not known: ask again ("pos pay -resume", "pos retrieve")
+"go run" makes 1 of all but 0; for scripts: go build -o out/pos ./lan/pos
 `)
 	return b.String()
 }

@@ -38,7 +38,7 @@ back with "pos forward -payment PAYMENT".`,
 			return &usageError{"export", "name the file to write with -o"}
 		}
 		if _, err := os.Lstat(f.out); !errors.Is(err, fs.ErrNotExist) {
-			return &usageError{"export", f.out + " is there already; an export is never written over"}
+			return &usageError{"export", f.out + " is there already, and an export is never written over; name another file"}
 		}
 		return a.withReader(ctx, opening{}, func(_ context.Context, sess *session) error {
 			done, err := a.export(ctx, sess.Conn, f)

@@ -82,8 +82,8 @@ var listCommand = command{
 	name: "list", short: "list the payments the reader took offline",
 	long: `
 States: stored, sending, unknown (waiting); forwarded, declined, failed, expired,
-voided, rescued, interrupted (ended). #N is the reader's own number; a gap in it
-is a missing payment.`,
+voided, rescued, interrupted (ended). # is the reader's own number of a payment;
+those made online have one too, and are not listed here.`,
 	flags: func(fs *flag.FlagSet) any {
 		return fs.String("only", "", "only these `states`, separated by commas")
 	},

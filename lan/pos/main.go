@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"smartreader/lan/client"
@@ -38,6 +39,7 @@ func run() int {
 type app struct {
 	stdout, stderr io.Writer
 	common
+	over atomic.Bool // pay knows its outcome: no more progress
 }
 
 // usageError is wrong input: exit code 2, with the command to look at.
@@ -76,7 +78,7 @@ func (a *app) main(ctx context.Context, args []string) int {
 }
 
 func (a *app) help(args []string) int {
-	if len(args) == 0 {
+	if len(args) == 0 || args[0] == "help" || strings.HasPrefix(args[0], "-") {
 		fmt.Fprint(a.stdout, overview())
 		return exitDone
 	}
@@ -121,7 +123,7 @@ func (a *app) fail(err error) int {
 		return code
 	}
 	if answered {
-		fmt.Fprintf(a.stderr, "pos: %s: %s\n  what to do: %s\n", refused.Code, refused.Message, refused.Remedy)
+		fmt.Fprintf(a.stderr, "pos: %s: %s\n  what to do: %s\n", refused.Code, refused.Message, inCommands.Replace(refused.Remedy))
 	} else {
 		fmt.Fprintf(a.stderr, "pos: %v\n", err)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"smartreader/lan/wire"
 )
@@ -30,6 +31,8 @@ func judge(pi wire.PaymentIntent, err error, again bool) string {
 	switch {
 	case !answered:
 		return outcomeUnknown
+	case e.Code == wire.CodeIdempotencyMismatch && !again: // the -key is of another payment, whatever that came to
+		return outcomeRefused
 	case e.PaymentIntent != nil && paid(*e.PaymentIntent) != "": // whatever was refused, it is paid
 		return paid(*e.PaymentIntent)
 	case e.OutcomeUnknown(), again && e.PaymentIntent == nil:
@@ -142,13 +145,17 @@ func (a *app) tellNo(p *pending, pi wire.PaymentIntent, outcome string, err erro
 		fmt.Fprintf(a.stderr, "pos: %v\n", err)
 		return
 	}
-	reason := e.Message
-	if e.DeclineCode != "" {
+	reason := strings.TrimSuffix(e.Message, ".")
+	if e.DeclineCode != "" && !strings.Contains(reason, e.DeclineCode) {
 		reason += " (" + e.DeclineCode + ")"
 	}
 	word := map[string]string{outcomeDeclined: "Declined", outcomeRefused: "Not taken"}[outcome]
-	fmt.Fprintf(a.stdout, "%s: %s. Nothing was charged. %s: %s.\n", word, money(p.Create.Amount, p.Create.Currency), e.Code, reason)
-	fmt.Fprintf(a.stderr, "  what to do: %s\n", e.Remedy)
+	what := money(p.Create.Amount, p.Create.Currency)
+	if pi.LocalID != "" {
+		what = withTip(pi)
+	}
+	fmt.Fprintf(a.stdout, "%s: %s. Nothing was charged. %s: %s.\n", word, what, e.Code, reason)
+	fmt.Fprintf(a.stderr, "  what to do: %s\n", inCommands.Replace(e.Remedy))
 	if p.Settled {
 		fmt.Fprintln(a.stderr, "  again with the same payment: pos pay -resume")
 	}

@@ -49,7 +49,8 @@ decline it then.
 
 What is about to be sent is noted first. If pay is interrupted, or exits with 3,
 "pos pay -resume" asks the reader for the outcome of the same payment; it can
-not be charged twice. Ctrl-C cancels while the reader waits for a card.`,
+not be charged twice. Ctrl-C cancels while the reader waits for a card, and so
+does the end of -wait.`,
 	min: 0, max: 2,
 	flags: func(fs *flag.FlagSet) any {
 		f := &payFlags{metadata: pairs{}}
@@ -64,7 +65,7 @@ not be charged twice. Ctrl-C cancels while the reader waits for a card.`,
 		fs.BoolVar(&f.skipTipping, "skip-tipping", false, "do not ask for a tip")
 		fs.BoolVar(&f.resume, "resume", false, "learn the outcome of the payment that was interrupted, or try its card again")
 		fs.BoolVar(&f.abandon, "abandon", false, "begin a new payment although the outcome of the last is not known")
-		fs.DurationVar(&f.wait, "wait", 3*time.Minute, "how long to wait for the card and the outcome")
+		fs.DurationVar(&f.wait, "wait", 3*time.Minute, "how long to wait for the card and the outcome before it is canceled")
 		return f
 	},
 	run: func(a *app, ctx context.Context, args []string, flags any) error {
@@ -177,7 +178,8 @@ func (a *app) pay(ctx context.Context, p *pending, wait time.Duration) error {
 	again := p.unknown()
 	pi, err := a.payOn(ctx, sess, p, again, wait)
 	outcome := judge(pi, err, again)
-	if e, ok := wire.AsError(err); ok && e.PaymentIntent != nil {
+	// Under a -key that is taken there is another payment: not this one.
+	if e, ok := wire.AsError(err); ok && e.PaymentIntent != nil && (again || e.Code != wire.CodeIdempotencyMismatch) {
 		pi = *e.PaymentIntent
 	}
 	// The till is told first: a full disk must not keep the outcome from it.
@@ -221,9 +223,9 @@ func (e *unchargedError) Unwrap() error { return e.error }
 const cancelAgain = 100 * time.Millisecond
 
 func (a *app) payOn(ctx context.Context, sess *session, p *pending, again bool, wait time.Duration) (pi wire.PaymentIntent, err error) {
-	// Ctrl-C must not cut the calls: it cancels at the reader, and the answer
-	// is still waited for.
-	calls, stop := context.WithTimeout(context.WithoutCancel(ctx), wait)
+	// Neither Ctrl-C nor the end of the wait cut the calls: they cancel at the
+	// reader, and the answer is still waited for.
+	calls, stop := context.WithTimeout(context.WithoutCancel(ctx), wait+a.timeout)
 	defer stop()
 	if p.LocalID == "" {
 		if pi, err = a.create(calls, sess, p); err != nil || paid(pi) != "" { // paid: its -key was used before
@@ -240,20 +242,32 @@ func (a *app) payOn(ctx context.Context, sess *session, p *pending, again bool, 
 	if ctx.Err() != nil && !again {
 		return pi, wire.NewError(wire.CodeCanceled, "")
 	}
+	if !a.json {
+		what := "present the card at the reader (Ctrl-C cancels)"
+		if again {
+			what = "asking the reader what became of it; if it still waits, present the card (Ctrl-C cancels)"
+		}
+		fmt.Fprintf(a.stderr, "%s: %s.\n", money(p.Create.Amount, p.Create.Currency), what)
+	}
 	running, ended := context.WithCancel(calls)
 	var canceling sync.WaitGroup
 	defer canceling.Wait()
 	defer ended()
+	defer a.over.Store(true)
 	canceling.Go(func() {
+		patience := time.NewTimer(wait)
+		defer patience.Stop()
 		select {
 		case <-ctx.Done():
-			a.cancelRunning(running, sess)
+		case <-patience.C:
+			if !a.json {
+				fmt.Fprintf(a.stderr, "Waited for %v; canceling.\n", wait)
+			}
 		case <-running.Done():
+			return
 		}
+		a.cancelRunning(running, sess)
 	})
-	if !a.json {
-		fmt.Fprintf(a.stderr, "%s: present the card at the reader (Ctrl-C cancels).\n", money(p.Create.Amount, p.Create.Currency))
-	}
 	return sess.ProcessPaymentIntent(calls, wire.ProcessPaymentIntentParams{
 		RequestID: p.ProcessID, PaymentIntent: wire.IntentRef{LocalID: p.LocalID}, Options: p.Collect,
 	})
@@ -301,9 +315,10 @@ func (a *app) cancelRunning(ctx context.Context, sess *session) {
 	}
 }
 
-// progress shows what happens at the reader.
+// progress shows what happens at the reader, until the outcome is there: events
+// may come after the answer.
 func (a *app) progress(e wire.Event) error {
-	if a.json {
+	if a.json || a.over.Load() {
 		return nil
 	}
 	switch {
@@ -314,7 +329,7 @@ func (a *app) progress(e wire.Event) error {
 	case e.PaymentStatus == wire.PaymentProcessing:
 		fmt.Fprintln(a.stderr, "Processing.")
 	case e.Type == wire.EventConnectionLost && e.Reason == wire.LostTakenOver:
-		fmt.Fprintln(a.stderr, "Another POS has taken the reader; this payment goes on.")
+		fmt.Fprintln(a.stderr, "Another POS has taken the reader.")
 	case e.Type == wire.EventConnectionLost && e.Reason == wire.LostExpired:
 		fmt.Fprintln(a.stderr, "The session has expired; before the next payment: pos connect.")
 	}

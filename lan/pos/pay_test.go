@@ -118,6 +118,7 @@ func TestOutcomes(t *testing.T) {
 		"declined, again":           {err: declined.WithPaymentIntent(wire.PaymentIntent{Status: wire.StatusRequiresPaymentMethod}), again: true, want: outcomeDeclined},
 		"refused, for it is paid":   {err: wire.NewError(wire.CodeUnexpectedOperation, "").WithPaymentIntent(wire.PaymentIntent{Status: wire.StatusSucceeded}), want: outcomeApproved},
 		"refused, for it is stored": {err: wire.NewError(wire.CodeUnexpectedOperation, "").WithPaymentIntent(stored(wire.OfflineStored)), want: outcomeStored},
+		"key of another payment":    {err: wire.NewError(wire.CodeIdempotencyMismatch, "").WithPaymentIntent(wire.PaymentIntent{Status: wire.StatusSucceeded}), want: outcomeRefused},
 		"lost before it was sent":   {err: &unchargedError{client.ErrLost}, want: outcomeRefused},
 		"online":                    {pi: wire.PaymentIntent{Status: wire.StatusSucceeded}, want: outcomeApproved},
 		"manual":                    {pi: wire.PaymentIntent{Status: wire.StatusRequiresCapture}, want: outcomeApproved},
@@ -145,6 +146,60 @@ func TestOutcomes(t *testing.T) {
 	for _, state := range []string{wire.OfflineStored, wire.OfflineSending, wire.OfflineUnknown, wire.OfflineDeclined, wire.OfflineFailed, wire.OfflineInterrupted} {
 		if s := sentence(stored(state)); strings.Contains(s, "Approved") || strings.Contains(s, "accepted by the platform") {
 			t.Errorf("%s is told as %q", state, s)
+		}
+	}
+}
+
+// Nobody came with a card: the reader must not go on asking for one that nobody
+// would be told of.
+func TestWaitEndsWithACancel(t *testing.T) {
+	s, run := till(t)
+	code, stdout, stderr := run(t.Context(), "pay", "12.50", "usd", "-wait", "200ms")
+	if code != exitRefused || !strings.Contains(stdout, "Nothing was charged. CANCELED") || !strings.Contains(stderr, "Waited for 200ms; canceling.") {
+		t.Errorf("%d\n%s\n%s", code, stdout, stderr)
+	}
+	if n := s.Reader.Running(); n != 0 {
+		t.Errorf("%d payments still run", n)
+	}
+}
+
+// What happened before the outcome is not told after it.
+func TestProgressEndsWithTheOutcome(t *testing.T) {
+	var said bytes.Buffer
+	a := &app{stderr: &said}
+	inserted := wire.Event{Type: wire.EventReaderEvent, ReaderEvent: wire.ReaderCardInserted}
+	if err := a.progress(inserted); err != nil || said.String() != "Card inserted.\n" {
+		t.Errorf("%q, %v", &said, err)
+	}
+	a.over.Store(true)
+	if err := a.progress(inserted); err != nil || said.String() != "Card inserted.\n" {
+		t.Errorf("afterwards %q, %v", &said, err)
+	}
+}
+
+func TestRefusalsAreToldOnce(t *testing.T) {
+	tip := int64(150)
+	for want, test := range map[string]struct {
+		pi  wire.PaymentIntent
+		err *wire.Error
+	}{
+		"Declined: 10.00 USD. Nothing was charged. DECLINED_BY_STRIPE_API: The card was declined: lost_card.\n": {
+			err: &wire.Error{Code: wire.CodeDeclined, Message: "The card was declined: lost_card.", DeclineCode: "lost_card"}},
+		"Declined: 10.00 USD. Nothing was charged. DECLINED_BY_STRIPE_API: the issuer declined (lost_card).\n": {
+			err: &wire.Error{Code: wire.CodeDeclined, Message: "the issuer declined", DeclineCode: "lost_card"}},
+		"Declined: 12.50 USD with a tip of 2.50 USD. Nothing was charged. DECLINED_BY_STRIPE_API: no.\n": {
+			pi: wire.PaymentIntent{LocalID: "pl_1", Amount: 1250, Currency: "usd", OfflineDetails: &wire.OfflineDetails{
+				AmountDetails: &wire.AmountDetails{Tip: &wire.Tip{Amount: 250}}}},
+			err: &wire.Error{Code: wire.CodeDeclined, Message: "no"}},
+		"Declined: 11.50 USD with a tip of 1.50 USD. Nothing was charged. DECLINED_BY_STRIPE_API: no.\n": {
+			pi:  wire.PaymentIntent{LocalID: "pl_1", Amount: 1150, AmountTip: &tip, Currency: "usd"},
+			err: &wire.Error{Code: wire.CodeDeclined, Message: "no"}},
+	} {
+		var stdout, stderr bytes.Buffer
+		a := &app{stdout: &stdout, stderr: &stderr}
+		p := &pending{Create: wire.CreatePaymentIntentParams{Amount: 1000, Currency: "usd"}}
+		if err := a.tellOutcome(p, test.pi, outcomeDeclined, test.err); !errors.Is(err, errSaid(exitRefused)) || stdout.String() != want {
+			t.Errorf("%v\n%swant\n%s", err, &stdout, want)
 		}
 	}
 }

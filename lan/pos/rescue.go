@@ -21,7 +21,9 @@ FILE is the export of a reader that cannot send its payments itself any more:
 made with "pos export -rescue", or salvaged from its disk. Each payment is sent
 as the other reader would have sent it, so none is charged twice, whoever else
 sends it too. What became of each is written to FILE.outcomes at once: after an
-interruption run the same command again, and it goes on with what is left.`,
+interruption run the same command again, and it goes on with what is left.
+
+Name the reader that sends them with -reader; this POS stays with its own.`,
 	min: 1, max: 1,
 	run: func(a *app, ctx context.Context, args []string, _ any) error {
 		file, err := os.Open(args[0])
@@ -37,9 +39,9 @@ interruption run the same command again, and it goes on with what is left.`,
 		if err != nil {
 			return err
 		}
-		return a.withReader(ctx, opening{}, func(_ context.Context, sess *session) error {
+		return a.withReader(ctx, opening{visit: true}, func(_ context.Context, sess *session) error {
 			if id := sess.Reader().ID; id == all.reader {
-				return &usageError{"rescue", id + " made this export itself; take a payment back with: pos forward -payment PAYMENT"}
+				return &usageError{"rescue", id + " made this export itself; name another reader with -reader, or take a payment back with: pos forward -payment PAYMENT"}
 			}
 			// No -timeout: a long queue takes its time. Ctrl-C stops after the
 			// call that runs.

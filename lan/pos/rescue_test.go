@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -219,5 +220,26 @@ func TestRescueTellsTheTruth(t *testing.T) {
 	code, stdout, _ = run(t.Context(), "rescue", file)
 	if code != exitRefused || !strings.Contains(stdout, "declined as pi_r_pl_1: DECLINED_BY_STRIPE_API: the issuer declined (insufficient_funds)") || !strings.Contains(stdout, "Forwarded 19, declined by the bank 1,") {
 		t.Fatalf("%d %s", code, stdout)
+	}
+}
+
+// A POS that has another reader send a rescue goes on at its own reader.
+func TestRescueIsAVisit(t *testing.T) {
+	own, other := openShop(t, nil), openShop(t, nil)
+	dir := t.TempDir()
+	pos, file, ca := filepath.Join(dir, "pos"), filepath.Join(dir, "shop.ledger"), filepath.Join(dir, "ca.pem")
+	own.pos(t, pos)
+	export := strings.Join(exportOf("tmr_other", waiting(1)), "\n")
+	if err := errors.Join(os.WriteFile(file, []byte(export), 0o600), os.WriteFile(ca, other.CA.PEM(), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	var out, errs bytes.Buffer
+	a := &app{stdout: &out, stderr: &errs}
+	if code := a.main(t.Context(), []string{"rescue", file, "-state", pos, "-reader", other.URL, "-ca", ca, "-backend", other.backend.URL}); code != exitDone {
+		t.Fatalf("%d %s%s", code, &out, &errs)
+	}
+	s := new(state)
+	if _, err := a.load(stateFile, s); err != nil || s.Reader != own.URL {
+		t.Errorf("the POS is at %s, %v; it was at %s", s.Reader, err, own.URL)
 	}
 }

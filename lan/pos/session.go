@@ -20,6 +20,7 @@ type session struct {
 	*client.Conn
 	state  *state
 	look   bool // see opening
+	visit  bool
 	result wire.ConnectReaderResult
 	notes  []string // what the person should know about how it connected
 }
@@ -67,6 +68,7 @@ func (a *app) whoami() (*state, *ecdsa.PrivateKey, error) {
 type opening struct {
 	online  bool // with a new token first, the stored credential only if that fails
 	look    bool // the command only looks: the reader stays with the POS that holds it
+	visit   bool // the next command is to find the reader of the last one again
 	onEvent func(wire.Event) error
 	// provides: while this connection stands, the reader may ask it for
 	// connection tokens of the backend.
@@ -88,9 +90,9 @@ func (a *app) open(ctx context.Context, how opening) (*session, error) {
 	}
 	conn, err := client.Dial(ctx, opts)
 	if err != nil {
-		return nil, a.explain(err, s)
+		return nil, a.explain(err, s, how.online)
 	}
-	sess := &session{Conn: conn, state: s, look: how.look, notes: conn.Warnings()}
+	sess := &session{Conn: conn, state: s, look: how.look, visit: how.visit, notes: conn.Warnings()}
 	if err := a.connect(ctx, sess, how.online); err != nil {
 		conn.Close()
 		return nil, err
@@ -179,18 +181,22 @@ func (a *app) connectWith(ctx context.Context, sess *session, o client.ConnectOp
 func (a *app) connected(sess *session) error {
 	reader := sess.state.Reader
 	return a.keep(sess.state, func(s *state) {
-		s.Reader, s.ReaderID = reader, sess.Reader().ID
+		if !sess.visit || s.Reader == "" {
+			s.Reader, s.ReaderID = reader, sess.Reader().ID
+		}
 		if c := sess.result.Credential; c != nil {
 			s.Credential, s.ExpiresAtMs = c, sess.result.ExpiresAtMs
 		}
 	})
 }
 
-// explain adds what to do to errors of dialing.
-func (a *app) explain(err error, s *state) error {
+// explain adds what to do to errors of dialing; anew: with the backend's CA of now.
+func (a *app) explain(err error, s *state, anew bool) error {
 	switch {
 	case errors.Is(err, client.ErrUnreachable):
 		return fmt.Errorf("no reader at %s: %w\n  what to do: start it (go run ./build/simulator), or give its address with -reader", s.Reader, err)
+	case errors.Is(err, client.ErrIdentity) && anew && a.ca == "" && a.readerID == "":
+		return fmt.Errorf("%w\n  what to do: the reader at %s belongs to another platform than the backend %s: name its backend with -backend, or set the reader up anew (a simulator: remove its data folder)", err, s.Reader, a.backend)
 	case errors.Is(err, client.ErrIdentity):
 		return fmt.Errorf("%w\n  what to do: if the reader was set up anew, run: pos connect -reader %s", err, s.Reader)
 	}

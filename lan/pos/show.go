@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"smartreader/lan/wire"
 )
@@ -25,6 +26,13 @@ func (a *app) say(v any, text string) error {
 	return err
 }
 
+// inCommands puts what a remedy says in the words of the protocol into those of
+// this program.
+var inCommands = strings.NewReplacer(
+	"call connectReader", `run "pos connect"`, "call disconnectReader", `run "pos disconnect"`,
+	"cancelCollectPaymentMethod", `"pos cancel"`, "failIfInUse", "-fail-if-in-use",
+)
+
 func (a *app) notes(sess *session) {
 	for _, n := range sess.notes {
 		fmt.Fprintf(a.stderr, "note: %s\n", n)
@@ -36,6 +44,9 @@ func (a *app) showStatus(s wire.OfflineStatus) {
 		return
 	}
 	fmt.Fprintf(a.stdout, "Platform: %s as the reader sees it.\n", s.Reader.NetworkStatus)
+	if s.SDK.NetworkStatus == wire.NetworkOffline && s.Reader.NetworkStatus != wire.NetworkOffline {
+		fmt.Fprintln(a.stdout, "This POS's internet: offline.")
+	}
 	if s.Reader.OfflinePaymentsCount == 0 {
 		fmt.Fprintln(a.stdout, "No stored payments wait.")
 		return
@@ -47,8 +58,12 @@ func (a *app) showStatus(s wire.OfflineStatus) {
 // updateText is one sentence about newer software.
 func updateText(u wire.ReaderUpdate) string {
 	text := "new software " + u.DeviceSoftwareVersion + " for the reader"
-	if u.RequiredAtMs > 0 {
+	switch at := time.UnixMilli(u.RequiredAtMs); {
+	case u.RequiredAtMs == 0:
+	case at.After(time.Now()):
 		text += ", required from " + date(u.RequiredAtMs)
+	default:
+		text += ", required since " + date(u.RequiredAtMs)
 	}
 	if takes, ok := map[string]string{
 		wire.UpdateUnderOneMinute: "less than a minute", wire.Update1To2Minutes: "1 to 2 minutes",
@@ -110,9 +125,22 @@ func idOf(pi wire.PaymentIntent) string {
 	return pi.LocalID
 }
 
+// withTip is the amount, and what of it is a tip.
+func withTip(pi wire.PaymentIntent) string {
+	what := money(pi.Amount, pi.Currency)
+	tip := pi.AmountTip
+	if d := pi.OfflineDetails; tip == nil && d != nil && d.AmountDetails != nil && d.AmountDetails.Tip != nil {
+		tip = &d.AmountDetails.Tip.Amount
+	}
+	if tip != nil && *tip > 0 {
+		what += " with a tip of " + money(*tip, pi.Currency)
+	}
+	return what
+}
+
 // sentence tells the truth about a payment in one line.
 func sentence(pi wire.PaymentIntent) string {
-	what := money(pi.Amount, pi.Currency)
+	what := withTip(pi)
 	if c := card(pi); c != "" {
 		what += ", " + c
 	}
@@ -132,7 +160,14 @@ func sentence(pi wire.PaymentIntent) string {
 			return fmt.Sprintf("Forwarded: %s. Taken offline%s, accepted by the platform as %s.", what, number, idOf(pi))
 		case wire.OfflineDeclined:
 			return fmt.Sprintf("Declined by the bank after it was taken offline%s: %s.%s", number, what, because(pi))
-		case wire.OfflineFailed, wire.OfflineExpired, wire.OfflineVoided, wire.OfflineRescued, wire.OfflineInterrupted:
+		case wire.OfflineVoided:
+			return fmt.Sprintf("Voided: %s. Stored%s, taken back before it was charged.", what, number)
+		case wire.OfflineRescued:
+			if pi.ID != nil {
+				return fmt.Sprintf("Rescued: %s. Stored%s, submitted in this reader's place as %s.", what, number, *pi.ID)
+			}
+			return fmt.Sprintf("Handed over: %s. Stored%s, to be submitted in this reader's place; how it ended is not known yet.", what, number)
+		case wire.OfflineFailed, wire.OfflineExpired, wire.OfflineInterrupted:
 			return fmt.Sprintf("%s%s: %s.%s", strings.ToUpper(d.State[:1])+d.State[1:], number, what, because(pi))
 		}
 	}
@@ -144,7 +179,10 @@ func sentence(pi wire.PaymentIntent) string {
 	case wire.StatusCanceled:
 		return fmt.Sprintf("Canceled: %s. %s", what, idOf(pi))
 	case wire.StatusRequiresPaymentMethod:
-		return fmt.Sprintf("Not paid: %s. %s%s", what, idOf(pi), because(pi))
+		if pi.LastPaymentError == nil {
+			return fmt.Sprintf("Not paid: %s. %s", what, idOf(pi))
+		}
+		return fmt.Sprintf("Not paid: %s.%s %s", what, because(pi), idOf(pi))
 	}
 	return fmt.Sprintf("In progress (%s): %s. %s", pi.Status, what, idOf(pi))
 }

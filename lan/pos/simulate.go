@@ -17,8 +17,11 @@ var simulateCommand = command{
 	name: "simulate", short: "set how a simulated reader behaves",
 	long: `
 What is not named stays as it is; without flags it only shows. Real readers
-refuse it. The modes of -offline-mode and -sdk-mode are disabled,
-offlineImmediate, offlineTimeout and offlineIntermittent.`,
+refuse it. The modes of -offline-mode and -sdk-mode are disabled (the internet
+works), offlineImmediate, offlineTimeout and offlineIntermittent.
+
+With -update lowBattery no POS can connect any more, this one neither; it ends
+with: go run ./build/simulator simulate -update none`,
 	flags: func(fs *flag.FlagSet) any {
 		c := new(wire.SimulatorConfiguration)
 		mode := func() *wire.SimulatedOfflineMode {
@@ -26,6 +29,12 @@ offlineImmediate, offlineTimeout and offlineIntermittent.`,
 				c.SimulatedOfflineMode = new(wire.SimulatedOfflineMode)
 			}
 			return c.SimulatedOfflineMode
+		}
+		inputs := func() *wire.CollectInputsSimulation {
+			if c.SimulatedCollectInputsResult == nil {
+				c.SimulatedCollectInputsResult = &wire.CollectInputsSimulation{Result: wire.InputsSucceeded}
+			}
+			return c.SimulatedCollectInputsResult
 		}
 		fs.Func("card", "test card presented by itself: a `number` or a name such as visa; none for no card", func(s string) error {
 			c.SimulatedCard = simulatedCard(s)
@@ -46,7 +55,11 @@ offlineImmediate, offlineTimeout and offlineIntermittent.`,
 			return nil
 		})
 		fs.Func("inputs", "how collecting inputs ends: `result` succeeded or timeout", func(s string) error {
-			c.SimulatedCollectInputsResult = &wire.CollectInputsSimulation{Result: s}
+			inputs().Result = s
+			return nil
+		})
+		fs.Func("skip", "`what` the cardholder skips of inputs: none or all", func(s string) error {
+			inputs().Skip = s
 			return nil
 		})
 		fs.BoolFunc("offline-enabled", "whether the location allows offline payments; =false for not", func(s string) error {
@@ -105,11 +118,26 @@ func simulation(c wire.SimulatorConfiguration) string {
 	}
 	if c.SimulatedCollectInputsResult != nil {
 		inputs = c.SimulatedCollectInputsResult.Result
+		if c.SimulatedCollectInputsResult.Skip == wire.SkipAll {
+			inputs += ", what may be skipped is skipped"
+		}
 	}
 	update := wire.SimulatedUpdateNone
 	if c.AvailableReaderUpdate != nil {
 		update = *c.AvailableReaderUpdate
 	}
-	return fmt.Sprintf("Card: %s. Tip: %s. Update: %s. Inputs: %s.\nOffline payments: %s. Outage: of the reader %s, of the POS %s.\n",
-		card, tip, update, inputs, enabled, cmp.Or(mode.Reader, wire.SimulatedOnline), cmp.Or(mode.SDK, wire.SimulatedOnline))
+	text := fmt.Sprintf("Card: %s. Tip: %s. Update: %s. Inputs: %s.\nOffline payments: %s. Internet of the reader: %s, of the POS: %s.\n",
+		card, tip, update, inputs, enabled, internet(mode.Reader), internet(mode.SDK))
+	if update == wire.SimulatedUpdateLowBattery {
+		text += "No POS can connect now. To end it: go run ./build/simulator simulate -update none\n"
+	}
+	return text
+}
+
+// internet is a simulated offline mode in words: "disabled" sounds like an outage.
+func internet(mode string) string {
+	if mode == "" || mode == wire.SimulatedOnline {
+		return "works"
+	}
+	return mode
 }

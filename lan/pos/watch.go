@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -163,8 +164,17 @@ func (a *app) showEvent(e wire.Event) error {
 	if e.Seq > 0 {
 		number = fmt.Sprintf(" #%d", e.Seq)
 	}
-	_, err := fmt.Fprintf(a.stdout, "%s%s  %s\n", time.UnixMilli(e.AtMs).Format(time.TimeOnly), number, eventText(e))
+	_, err := fmt.Fprintf(a.stdout, "%s%s  %s\n", moment(time.UnixMilli(e.AtMs)), number, eventText(e))
 	return err
+}
+
+// moment is a time of day, with the day where it is not today: events wait for
+// weeks.
+func moment(at time.Time) string {
+	if now := time.Now(); now.Format(time.DateOnly) != at.Format(time.DateOnly) {
+		return at.Format(time.DateTime)
+	}
+	return at.Format(time.TimeOnly)
 }
 
 func eventText(e wire.Event) string {
@@ -174,22 +184,25 @@ func eventText(e wire.Event) string {
 		if e.State != "" {
 			text = e.State
 		}
-		if e.PaymentIntent != nil {
-			text += ": " + sentence(*e.PaymentIntent)
+		if pi := e.PaymentIntent; pi != nil {
+			if pi.Status == wire.StatusRequiresPaymentMethod && pi.LastPaymentError == nil { // "not paid" would sound like its end
+				return fmt.Sprintf("%s: %s. %s", text, money(pi.Amount, pi.Currency), idOf(*pi))
+			}
+			text += ": " + sentence(*pi)
 		}
 		return text
 	case wire.EventForwardingFailure:
 		switch {
 		case e.Error == nil:
-		case e.Seq == 0: // transient: of a token, which forwarding does not wait for
+		case e.Seq == 0, e.Error.Code == wire.CodeTokenErrorForwarding: // forwarding does not wait for a token
 			return "while forwarding: " + e.Error.Error()
 		default:
 			return "forwarding is stuck: " + e.Error.Error()
 		}
 	case wire.EventOfflineStatusChange:
 		if s := e.OfflineStatus; s != nil && s.Reader != nil {
-			return fmt.Sprintf("platform %s, %s waiting %s", s.Reader.NetworkStatus,
-				count(s.Reader.OfflinePaymentsCount, "payment"), sums(s.Reader.OfflinePaymentAmountsByCurrency))
+			return strings.TrimSpace(fmt.Sprintf("platform %s, %s waiting %s", s.Reader.NetworkStatus,
+				count(s.Reader.OfflinePaymentsCount, "payment"), sums(s.Reader.OfflinePaymentAmountsByCurrency)))
 		}
 	case wire.EventPaymentStatusChange:
 		return "payment " + e.PaymentStatus
