@@ -169,7 +169,7 @@ func (m *Machine) instead(ctx context.Context, s *session, u *Unreachable) (Phas
 	}
 	switch {
 	case failure == nil && u.Certificate:
-		failure = certificateFailure(u)
+		failure = certificateFailure()
 	case failure == nil:
 		return m.storePayment(ctx, s, u.Sent)
 	case failure.Code != RequireOnlineNotConnected:

@@ -131,7 +131,7 @@ func (m *Machine) objection(s *session) *Error {
 // the platform's place, unless the POS insists.
 func (m *Machine) impostor(offlineBehavior string) *Error {
 	if err := m.opt.Impostor(); err != nil && offlineBehavior != ForceOffline {
-		return certificateFailure(err)
+		return certificateFailure()
 	}
 	return nil
 }
@@ -211,7 +211,7 @@ func (m *Machine) storable(s *session) *Error {
 // inspectionOffline refuses to show a card that only the platform can describe.
 func inspectionOffline() *Error {
 	e := refuse(UnexpectedOperation, RetryNever, "updatePaymentIntent needs the platform, which cannot be reached",
-		"collect without it, or create the payment with require_online")
+		"collect without it, or wait for the internet")
 	e.Native = nativeInspectionOffline
 	return e
 }

@@ -159,7 +159,8 @@ func (m *Machine) register(ctx context.Context, p store.Payment, request store.R
 	case errors.As(err, &unreachable) && p.OfflineBehavior == RequireOnline:
 		failure = requireOnline()
 	case errors.As(err, &unreachable) && unreachable.Certificate:
-		failure = certificateFailure(unreachable)
+		failure = certificateFailure()
+		m.opt.Log.Warn("no intent", "payment", p.LocalID, "err", unreachable)
 	case errors.As(err, &unreachable):
 		// prefer_online goes on without an intent; the key ties them together later.
 	default:
@@ -191,8 +192,8 @@ func (m *Machine) register(ctx context.Context, p store.Payment, request store.R
 // without: at the till every second of it is felt.
 const registerTimeout = 5 * time.Second
 
-func certificateFailure(err error) *Error {
-	return refuse(CertificateError, RetrySame, "something answered in the platform's place: "+err.Error(),
+func certificateFailure() *Error {
+	return refuse(CertificateError, RetrySame, "something answers in the platform's place, without its certificate",
 		"this is no outage: check the network for a captive portal or an interception proxy; force_offline works meanwhile, within its limits")
 }
 

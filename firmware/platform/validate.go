@@ -46,6 +46,7 @@ func (c *Config) Validate() error {
 func (o *Offline) validate(v *validator) {
 	v.age("offline.configMaxAgeMs", o.ConfigMaxAgeMs)
 	v.age("offline.sessionMaxAgeMs", o.SessionMaxAgeMs)
+	v.that(o.SessionMaxAgeMs == 0 || o.SessionMaxAgeMs >= 60_000, "offline.sessionMaxAgeMs", "is less than a minute")
 	v.that(o.Inspection == "" || o.Inspection == InspectionRefuse || o.Inspection == InspectionOmit, "offline.inspection", "is neither refuse nor omit")
 	v.that(o.DeferAfterMs >= 0 && o.DeferAfterMs <= 120_000, "offline.deferAfterMs", "is not 0 to 120000")
 	v.that(o.ForwardInFlight >= 0 && o.ForwardInFlight <= 32, "offline.forwardInFlight", "is not 0 to 32")

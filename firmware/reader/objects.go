@@ -189,35 +189,61 @@ func forwardingEnded(p store.Payment) bool {
 	return false
 }
 
-// forwardingError is the error of a forwardingFailure: the note's own cause, or
-// what is wrong now.
+// forwardingError is the error of a forwardingFailure.
 func (r *Reader) forwardingError(body json.RawMessage) *wire.Error {
 	var note forward.FailureNote
-	if err := json.Unmarshal(body, &note); err == nil && note.Code != "" {
-		e := wire.NewError(wire.Code(note.Code), note.Message)
-		if note.Native != 0 {
-			e = e.WithNative(note.Native)
-		}
+	if err := json.Unmarshal(body, &note); err != nil || note.Code == "" {
+		return r.stuck()
+	}
+	if e := stuckBy(wire.Code(note.Code)); e != nil {
 		return e
 	}
-	return r.stuck()
+	e := wire.NewError(wire.Code(note.Code), note.Message)
+	if note.Native != 0 {
+		e = e.WithNative(note.Native)
+	}
+	return e
 }
 
 // stuck is why stored payments are not forwarded now, by the evidence of the
 // link.
 func (r *Reader) stuck() *wire.Error {
-	switch status := r.platform.Link().Status(); {
-	case status.Kind == platform.KindTLS:
-		return wire.NewError(wire.CodeCertificateError, "stored payments cannot be forwarded: something answers in the platform's place").
-			WithRemedy("nothing is lost: check the network for a captive portal or an interception proxy")
-	case status.Kind == platform.KindClock:
-		return wire.NewError(wire.CodeClockNotSet, "stored payments cannot be forwarded: the reader's clock is not set")
-	case status.State == platform.LinkOnline:
-		return wire.NewError(wire.CodePlatformError, "stored payments cannot be forwarded: the platform answers, but does not take them now").
-			WithRemedy("nothing is lost: the reader tries again by itself; if it stays so, ask the platform's support").WithRetry(wire.RetrySame)
+	status := r.platform.Link().Status()
+	if status.State == platform.LinkOnline && status.Kind != platform.KindTLS && status.Kind != platform.KindClock {
+		return stuckBy(wire.CodePlatformError)
 	}
-	return wire.NewError(wire.CodeNotConnectedToInternet, "stored payments cannot be forwarded now").
-		WithRemedy("nothing is lost: the reader tries again by itself; if it stays so, check the internet connection")
+	return stuckBy(stuckCode(status.Kind))
+}
+
+// stuckCode names why there was no answer.
+func stuckCode(kind platform.Kind) wire.Code {
+	switch kind {
+	case platform.KindTLS:
+		return wire.CodeCertificateError
+	case platform.KindClock:
+		return wire.CodeClockNotSet
+	}
+	return wire.CodeNotConnectedToInternet
+}
+
+// stuckBy says for a cause what it means for stored payments; nil for a cause
+// that speaks for itself.
+func stuckBy(code wire.Code) *wire.Error {
+	const stored = "stored payments cannot be forwarded"
+	switch code {
+	case wire.CodeCertificateError:
+		return wire.NewError(code, stored+": something answers in the platform's place").
+			WithRemedy("nothing is lost: check the network for a captive portal or an interception proxy")
+	case wire.CodeClockNotSet:
+		return wire.NewError(code, stored+": the reader's clock is not set")
+	case wire.CodePlatformError:
+		return wire.NewError(code, stored+": the platform answers, but does not take them now").
+			WithRemedy("nothing is lost: the reader tries again by itself; if it stays so, ask the platform's support").WithRetry(wire.RetrySame)
+	case wire.CodeNotConnectedToInternet:
+		return wire.NewError(code, stored+" now").
+			WithRemedy("nothing is lost: the reader tries again by itself; if it stays so, check the internet connection")
+	}
+	return nil
 }
 
 // forwardedError is why a stored payment did not come to a charge. The same

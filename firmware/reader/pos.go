@@ -55,6 +55,9 @@ func (r *Reader) warnings() (w []string) {
 	if leaf, err := leafOf(r.certificate()); err == nil && r.now().After(leaf.NotAfter) {
 		w = append(w, "the reader's certificate expired on "+leaf.NotAfter.Format(time.DateOnly)+"; it serves this shop, but not the platform, until it is renewed")
 	}
+	if r.impostor() != nil {
+		w = append(w, "something answers in the platform's place, without its certificate: check the network for a captive portal or an interception proxy")
+	}
 	r.mu.Lock()
 	fault := r.slotFault
 	r.mu.Unlock()

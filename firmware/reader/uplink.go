@@ -242,9 +242,9 @@ func unsettled(err error) error {
 	var refused *platform.Error
 	switch {
 	case errors.As(err, &unreachable):
-		return &forward.Temporary{RetryAfter: unreachable.RetryAfter, Sent: unreachable.Sent, Err: err}
+		return &forward.Temporary{Code: string(stuckCode(unreachable.Kind)), RetryAfter: unreachable.RetryAfter, Sent: unreachable.Sent, Err: err}
 	case errors.As(err, &refused):
-		return &forward.Temporary{RetryAfter: refused.RetryAfter, Sent: true, Err: err}
+		return &forward.Temporary{Code: string(wire.CodePlatformError), RetryAfter: refused.RetryAfter, Sent: true, Err: err}
 	}
 	return err
 }
@@ -274,17 +274,17 @@ func verdict(v *platform.Verdict, err error) (forward.Verdict, error) {
 	// A platform that cannot read an envelope may find its key again: that is
 	// its own trouble, and no reason to give the only copy up.
 	if err == nil && v.Code == platform.CodeEnvelopeUnreadable {
-		return forward.Verdict{}, &forward.Temporary{Sent: true, Err: errors.New("the platform cannot open the envelope: " + short(v.Message))}
+		return forward.Verdict{}, &forward.Temporary{Code: string(wire.CodePlatformError), Sent: true, Err: errors.New("the platform cannot open the envelope: " + short(v.Message))}
 	}
 	var unreachable *platform.Unreachable
 	var refused *platform.Error
 	switch {
 	case errors.As(err, &unreachable):
-		return forward.Verdict{}, &forward.Temporary{RetryAfter: unreachable.RetryAfter, Sent: unreachable.Sent, Err: err}
+		return forward.Verdict{}, &forward.Temporary{Code: string(stuckCode(unreachable.Kind)), RetryAfter: unreachable.RetryAfter, Sent: unreachable.Sent, Err: err}
 	case errors.As(err, &refused) && refused.Permanent() && refused.Code != platform.CodeEnvelopeUnreadable:
 		return forward.Verdict{Status: forward.Failed, Code: refused.Code, Message: short(refused.Message)}, nil
 	case errors.As(err, &refused):
-		return forward.Verdict{}, &forward.Temporary{RetryAfter: refused.RetryAfter, Sent: true, Err: err}
+		return forward.Verdict{}, &forward.Temporary{Code: string(wire.CodePlatformError), RetryAfter: refused.RetryAfter, Sent: true, Err: err}
 	case err != nil:
 		return forward.Verdict{}, err
 	}
@@ -307,6 +307,7 @@ func verdict(v *platform.Verdict, err error) (forward.Verdict, error) {
 		out.Status = forward.Forwarded
 	case platform.StatusDeclined:
 		out.Status = forward.Declined
+		out.Code = string(wire.CodeDeclined)
 	}
 	return out, nil
 }

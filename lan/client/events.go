@@ -30,11 +30,37 @@ func (c *Conn) deliver() {
 			// queue from being empty.
 			if c.opts.AutoAcknowledge && owed > 0 && (owed >= ackEvery || len(c.events) == 0) {
 				if !c.autoAcknowledge(last) {
+					c.deliverRest()
 					return
 				}
 				owed = 0
 			}
 		case <-c.ended:
+			c.deliverRest()
+			return
+		}
+	}
+}
+
+// deliverRest hands over what arrived before the connection ended: the last
+// events say why it did. Durable ones come again, as nobody acknowledged them.
+func (c *Conn) deliverRest() {
+	for {
+		c.mu.Lock()
+		closing := c.closing
+		c.mu.Unlock()
+		if closing {
+			return // who closed it has heard enough
+		}
+		select {
+		case e := <-c.events:
+			if e.Seq != 0 {
+				continue
+			}
+			if err := c.opts.OnEvent(e); err != nil {
+				return
+			}
+		default:
 			return
 		}
 	}

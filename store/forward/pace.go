@@ -145,7 +145,7 @@ func (f *Forwarder) failed(ctx context.Context, round uint64, p store.Payment, t
 	failures = f.pace.failed(round, p.Sequence, t, f.backoff)
 	f.o.Log.Warn("forwarding failed", "localId", p.LocalID, "sequence", p.Sequence, "sent", t.Sent, "failures", failures, "err", t.Err)
 	if failures == 1 {
-		f.note(ctx, FailureNote{LocalID: p.LocalID, Sent: t.Sent, Message: t.Err.Error(), RetryAfterMs: t.RetryAfter.Milliseconds()})
+		f.note(ctx, FailureNote{LocalID: p.LocalID, Sent: t.Sent, Code: t.Code, Message: t.Err.Error(), RetryAfterMs: t.RetryAfter.Milliseconds()})
 	}
 	return failures
 }
@@ -159,7 +159,7 @@ const KindFailure = "forwardingFailure"
 type FailureNote struct {
 	LocalID      string `json:"localId"` // the payment that was tried
 	Sent         bool   `json:"sent"`
-	Code         string `json:"code,omitempty"`   // of a Hold, or the hub's
+	Code         string `json:"code,omitempty"`   // of a Hold or a Temporary, or the hub's
 	Native       int    `json:"native,omitempty"` // the code's number, when it is not the usual one
 	Message      string `json:"message"`
 	RetryAfterMs int64  `json:"retryAfterMs,omitempty"`

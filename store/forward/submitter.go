@@ -71,6 +71,7 @@ var ErrNotFound = errors.New("forward: the platform does not know this payment")
 // Temporary is an error after which it is right to try again. Any other error
 // counts as Temporary with Sent true, the careful reading.
 type Temporary struct {
+	Code       string        // the cause in the caller's words, for FailureNote.Code; may be empty
 	Sent       bool          // false only if the request surely never reached the platform
 	RetryAfter time.Duration // the platform's wish, 0 if it has none; at most store.LongestWait is respected
 	Err        error
