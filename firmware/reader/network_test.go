@@ -4,11 +4,8 @@ package reader_test
 // is read again while the reader works.
 
 import (
-	"encoding/json"
-	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"testing"
 	"time"
 
@@ -18,26 +15,6 @@ import (
 	"smartreader/lan/client"
 	"smartreader/lan/wire"
 )
-
-// call is a call of the platform's public face.
-func (s *shop) call(method, path string, form url.Values) map[string]any {
-	s.Helper()
-	request, err := http.NewRequestWithContext(s.Context(), method, s.public+path, strings.NewReader(form.Encode()))
-	s.must(err)
-	request.SetBasicAuth(sandbox.APIKey, "")
-	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	response, err := http.DefaultClient.Do(request)
-	s.must(err)
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	s.must(err)
-	var answer map[string]any
-	s.must(json.Unmarshal(body, &answer))
-	if response.StatusCode != http.StatusOK {
-		s.Fatalf("%s %s: %s", method, path, body)
-	}
-	return answer
-}
 
 // setOffline sets offline[enabled] as a merchant does.
 func (s *shop) setOffline(enabled string) {

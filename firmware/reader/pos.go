@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -267,6 +268,9 @@ func (s service) ListStoredPayments(_ context.Context, _ *lan.Caller, p wire.Lis
 	states := make([]store.State, len(p.States))
 	for i, state := range p.States {
 		states[i] = store.State(state)
+	}
+	if slices.Contains(states, store.Voided) {
+		states = append(states, store.Reversing) // a stored payment is reversed only to void it; see offlineState
 	}
 	page, err := s.r.store.List(store.Filter{
 		States: states, StoredOnly: true, AfterSequence: p.After, BySequence: true,

@@ -160,7 +160,7 @@ func remember[T any](ctx context.Context, r *Reader, c *lan.Caller, method, id s
 	case err == nil:
 		return result, json.Unmarshal(before.Result, &result)
 	case !errors.Is(err, store.ErrNotFound):
-		return result, err
+		return result, r.wireError(err)
 	}
 	if result, err = carryOut(); err != nil {
 		return result, err
@@ -169,5 +169,5 @@ func remember[T any](ctx context.Context, r *Reader, c *lan.Caller, method, id s
 	if err != nil {
 		return result, err
 	}
-	return result, r.store.PutRequest(ctx, store.Request{POS: c.POSID, ID: id, Method: method, Done: true, Result: data})
+	return result, r.wireError(r.store.PutRequest(ctx, store.Request{POS: c.POSID, ID: id, Method: method, Done: true, Result: data}))
 }

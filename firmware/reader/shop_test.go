@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -172,7 +173,13 @@ func (s *shop) connect() wire.ConnectReaderResult {
 
 func (s *shop) token() string {
 	s.Helper()
-	request, err := http.NewRequestWithContext(s.Context(), http.MethodPost, s.public+"/v1/terminal/connection_tokens", strings.NewReader(""))
+	return s.call(http.MethodPost, "/v1/terminal/connection_tokens", nil)["secret"].(string)
+}
+
+// call is a call of the platform's public face.
+func (s *shop) call(method, path string, form url.Values) map[string]any {
+	s.Helper()
+	request, err := http.NewRequestWithContext(s.Context(), method, s.public+path, strings.NewReader(form.Encode()))
 	s.must(err)
 	request.SetBasicAuth(sandbox.APIKey, "")
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -181,9 +188,12 @@ func (s *shop) token() string {
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	s.must(err)
-	var token struct{ Secret string }
-	s.must(json.Unmarshal(body, &token))
-	return token.Secret
+	var answer map[string]any
+	s.must(json.Unmarshal(body, &answer))
+	if response.StatusCode != http.StatusOK {
+		s.Fatalf("%s %s: %s", method, path, body)
+	}
+	return answer
 }
 
 func (s *shop) hear(e wire.Event) error {

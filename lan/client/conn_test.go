@@ -71,17 +71,24 @@ func TestPayOnlineAndOffline(t *testing.T) {
 	}
 }
 
-// A long list comes in pages that fit in a message, and none is missing.
-func TestListPagesFit(t *testing.T) {
-	b := lantest.Start(t, lantest.NewReader("pst_1"), nil)
+// connected is a POS that holds the reader until the test ends.
+func connected(t *testing.T, b *lantest.Bench) *client.Conn {
+	t.Helper()
 	c, err := client.Dial(t.Context(), b.POS(t, "pos_1"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
+	t.Cleanup(func() { c.Close() })
 	if _, err := c.Connect(t.Context(), client.ConnectOptions{ConnectionToken: "pst_1"}); err != nil {
 		t.Fatal(err)
 	}
+	return c
+}
+
+// A long list comes in pages that fit in a message, and none is missing.
+func TestListPagesFit(t *testing.T) {
+	b := lantest.Start(t, lantest.NewReader("pst_1"), nil)
+	c := connected(t, b)
 	b.Reader.SetOffline(true)
 	metadata := make(map[string]string)
 	for i := range 15 {

@@ -58,14 +58,7 @@ func TestFollowRenewsTheSession(t *testing.T) {
 
 func TestExportPages(t *testing.T) {
 	b := lantest.Start(t, lantest.NewReader("pst_1"), nil)
-	c, err := client.Dial(t.Context(), b.POS(t, "pos_1"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	if _, err := c.Connect(t.Context(), client.ConnectOptions{ConnectionToken: "pst_1"}); err != nil {
-		t.Fatal(err)
-	}
+	c := connected(t, b)
 	b.Reader.SetOffline(true)
 	pi, err := c.CreatePaymentIntent(t.Context(), wire.CreatePaymentIntentParams{RequestID: "c", Amount: 1, Currency: "usd"})
 	if err != nil {
@@ -111,14 +104,7 @@ func (full) Write([]byte) (int, error) { return 0, errors.New("disk full") }
 // Every method reaches its counterpart.
 func TestOtherMethods(t *testing.T) {
 	b := lantest.Start(t, lantest.NewReader("pst_1"), nil)
-	c, err := client.Dial(t.Context(), b.POS(t, "pos_1"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	if _, err := c.Connect(t.Context(), client.ConnectOptions{ConnectionToken: "pst_1"}); err != nil {
-		t.Fatal(err)
-	}
+	c := connected(t, b)
 	if r, err := c.VerifyLedger(t.Context()); err != nil || !r.OK {
 		t.Errorf("%+v, %v", r, err)
 	}
