@@ -16,15 +16,19 @@ var ErrAnswer = errors.New("emvkernel: malformed issuer answer")
 type AnswerKind byte
 
 const (
-	// UnableToGoOnline: there is no answer and none is waited for, because the payment is deferred or
-	// given up. The card is asked for an AAC at once, with response code Z3, no issuer data and no
-	// scripts. For a deferral only the data of the first GENERATE AC counts (ACData); what the card says
-	// now does not matter. It is the zero value: the one answer that approves nothing.
-	UnableToGoOnline AnswerKind = iota
+	// Deferred: there is no answer and none is waited for, because the payment is stored or given up. The
+	// card is asked for an AAC at once, with response code Z3, no issuer data and no scripts. Only the
+	// data of the first GENERATE AC counts (ACData); what the card says now does not matter. It is the
+	// zero value: an answer that approves nothing.
+	Deferred AnswerKind = iota
 	// Cancel: the payment was called off; the card is asked for an AAC in the same way.
 	Cancel
 	// IssuerAnswered: ARC and perhaps more came from the issuer.
 	IssuerAnswered
+	// UnableToGoOnline: there is no answer, and card and terminal decide by the default action codes: a
+	// TC is asked for with response code Y3, or an AAC with Z3. It needs Application.OfflineApproval;
+	// without it the card is asked for an AAC.
+	UnableToGoOnline
 )
 
 // Answer is what the caller got for the online request.

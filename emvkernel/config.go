@@ -16,6 +16,12 @@ type Config struct {
 	Terminal     Terminal
 	Applications []Application
 	CAKeys       []oda.CAKey
+	// Test says that the terminal takes test cards. Live and test keys share their indexes and are never
+	// mixed: every one of CAKeys must say the same, and a live terminal has no key whose private half is
+	// public (oda.CAKey.Public).
+	Test bool
+	// Revoked lists the issuer certificates that are not good any more.
+	Revoked []oda.Revocation
 }
 
 // Terminal describes the terminal, the same for every application.
@@ -30,6 +36,9 @@ type Terminal struct {
 	MerchantName           string  // '9F4E'
 	MCC                    uint16  // '9F15': ISO 18245 merchant category code
 	AcquirerID             []byte  // '9F01': up to 6 bytes as coded
+	// Languages are what the terminal speaks, best first: ISO 639-1 codes. The cardholder is addressed in
+	// the first of the card's languages that is among them, else in the first of these.
+	Languages []string
 }
 
 // Application is one application the terminal accepts.
@@ -40,13 +49,28 @@ type Application struct {
 	// Terminal action codes. A zero code leaves the decision to the card's issuer action codes, but a
 	// card that was not authenticated is never asked to approve offline whatever the codes are.
 	TACDenial, TACOnline, TACDefault [5]byte
-	FloorLimit                       int64 // minor units of the transaction's currency; at or above it the terminal goes online
+	FloorLimit                       int64 // minor units; at or above it the terminal goes online
+	// FloorCurrency is the currency FloorLimit and RandomThreshold are in, ISO 4217 numeric. A payment in
+	// another one has a floor limit of zero. 0: whatever the payment is in.
+	FloorCurrency uint16
 	// Random selection of payments below the floor limit (Book 3, 10.6.2). All zero: none.
 	RandomThreshold             int64 // minor units, below FloorLimit
 	RandomTarget, RandomMaximum byte  // per cent, 0 to 99
 	// Used when the card has none. DefaultDDOL must ask for all of 9F37; empty, it means 9F37 alone.
 	DefaultDDOL, DefaultTDOL []byte
 	Brand                    string // "visa", "mastercard", "amex", ...
+
+	// What the terminal is for this application only; nil or 0: as in Terminal.
+	Capabilities           *[3]byte
+	AdditionalCapabilities *[5]byte
+	Country                uint16
+
+	// OfflineApproval lets the card approve without its issuer (TC): below the floor limit, and where the
+	// default action codes allow it after going online failed. It has its own liability rules. Without
+	// it no cryptogram but an ARQC or AAC is ever asked for before the issuer approved.
+	OfflineApproval bool
+	// PINBypass lets the cardholder go on without a PIN.
+	PINBypass bool
 }
 
 // maxAmount is what twelve digits hold.

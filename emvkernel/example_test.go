@@ -46,7 +46,7 @@ func Example() {
 		return
 	}
 
-	// tx.ACData() goes to the issuer. Without an answer: Complete with UnableToGoOnline.
+	// tx.ACData() goes to the issuer. Without an answer: Complete with Deferred.
 	arc := [2]byte{'0', '0'}
 	arpc, err := emvtest.NewIssuer().Respond(tx.ACData(), arc)
 	if err != nil {

@@ -71,6 +71,9 @@ type Outcome struct {
 	// Reverse is set when the issuer approved but the card did not complete: the host's approval must
 	// be reversed.
 	Reverse bool
+	// Referral is set when the issuer wants to be called. The kernel has declined; what was agreed on the
+	// telephone is another payment.
+	Referral bool
 }
 
 // ErrOrder is returned when a step is called that is not the next one.

@@ -25,11 +25,20 @@ type Params struct {
 	// changes no step: whatever card and terminal both support is always performed, and what the caller
 	// does when Authenticated is false is its own policy.
 	RequireODA bool
-	// NoOnlinePIN withdraws the online PIN from the terminal capabilities of this payment, because
-	// nobody could verify it. So far the kernel does no online PIN at all, and it changes nothing.
+	// NoOnlinePIN withdraws the online PIN from the terminal capabilities of this payment: nobody could
+	// verify it, or the PIN pad has no key for it.
 	NoOnlinePIN bool
-	// PINPad asks for offline PINs. Nil is a terminal without one: whatever its configuration says, its
-	// capabilities in this payment are then without offline PIN.
+	// NoOfflineApproval withdraws Application.OfflineApproval for this payment.
+	NoOfflineApproval bool
+	// ForceOnline is set when the merchant wants the issuer asked whatever the limits say.
+	ForceOnline bool
+	// SaleLog returns the amount, in minor units of Currency, of the last payment with this account that
+	// the terminal remembers, 0 if none: a sale split in two counts as one for the floor limit. Nil: no log.
+	SaleLog func(pan Secret, sequence string) int64
+	// ExceptionFile reports whether the account is on the terminal's exception file. Nil: there is none.
+	ExceptionFile func(pan Secret, sequence string) bool
+	// PINPad asks for PINs. Nil is a terminal without one: whatever its configuration says, its
+	// capabilities in this payment are then without PIN.
 	PINPad PINPad
 }
 

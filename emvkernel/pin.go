@@ -20,16 +20,27 @@ type PINPad interface {
 	// the transaction. One that wraps ErrPINPad does not: nothing was sent to the card, and the kernel
 	// goes on as a terminal whose PIN pad does not work.
 	VerifyOffline(ctx context.Context, pin OfflinePIN) (PINVerdict, error)
+	// EnterOnline asks for a PIN and keeps it, as an encrypted block, for the authorization: the block
+	// does not come this way either. Errors are those of VerifyOffline.
+	EnterOnline(ctx context.Context, pin OnlinePIN) (PINEntry, error)
+}
+
+// OnlinePIN is a PIN for the issuer.
+type OnlinePIN struct {
+	PAN       Secret // digits: every block format binds the account
+	Languages string // the card's, as in CardData
+	Bypass    bool   // the cardholder may go on without
 }
 
 // ErrPINPad is what a PINPad wraps when it does not work, or does not do what was asked.
 var ErrPINPad = errors.New("emvkernel: PIN pad not working")
 
-// OfflinePIN is one try at an offline PIN. Going on without a PIN (bypass) is never offered.
+// OfflinePIN is one try at an offline PIN.
 type OfflinePIN struct {
 	TriesLeft int    // as the card says: 1 is the last; 0 means that it does not say
 	Again     bool   // the try before was wrong: say so
 	Languages string // the card's, as in CardData
+	Bypass    bool   // the cardholder may go on without
 	// Enciphered asks for an enciphered PIN (VERIFY with P2 '88') under the key below, which was
 	// recovered and checked; else the PIN goes in clear (P2 '80').
 	Enciphered        bool

@@ -20,6 +20,10 @@ type pad struct {
 	asked    []emvkernel.OfflinePIN
 }
 
+func (p *pad) EnterOnline(context.Context, emvkernel.OnlinePIN) (emvkernel.PINEntry, error) {
+	return 0, emvkernel.ErrPINPad
+}
+
 func (p *pad) VerifyOffline(_ context.Context, pin emvkernel.OfflinePIN) (emvkernel.PINVerdict, error) {
 	p.asked = append(p.asked, pin)
 	if len(p.verdicts) == 0 {
@@ -274,6 +278,10 @@ func TestPINPadFailsAtTheEnd(t *testing.T) {
 
 type quitter func()
 
+func (q quitter) EnterOnline(context.Context, emvkernel.OnlinePIN) (emvkernel.PINEntry, error) {
+	return 0, emvkernel.ErrPINPad
+}
+
 func (q quitter) VerifyOffline(context.Context, emvkernel.OfflinePIN) (emvkernel.PINVerdict, error) {
 	q()
 	return emvkernel.PINVerdict{}, emvkernel.ErrPINPad
@@ -303,7 +311,7 @@ func TestDeferralAfterPIN(t *testing.T) {
 			t.Fatal(name, out)
 		}
 		stored := tx.ACData()
-		out, err := tx.Complete(t.Context(), emvkernel.Answer{Kind: emvkernel.UnableToGoOnline})
+		out, err := tx.Complete(t.Context(), emvkernel.Answer{Kind: emvkernel.Deferred})
 		if err != nil || out.Kind != emvkernel.Declined || out.Reverse {
 			t.Errorf("%s: %v, %v", name, out, err)
 		}

@@ -11,7 +11,7 @@ func CAKeys() []oda.CAKey {
 		key := oda.CAKey{
 			RID: b.rid, Index: b.key(),
 			Modulus: k.modulus(), Exponent: k.exponent(),
-			Expiry: "2049-12",
+			Expiry: "2049-12", Test: true,
 		}
 		sum := key.Sum()
 		key.Checksum = sum[:]

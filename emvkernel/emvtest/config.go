@@ -64,6 +64,7 @@ func TerminalConfig() emvkernel.Config {
 		},
 		Applications: Applications(),
 		CAKeys:       CAKeys(),
+		Test:         true,
 	}
 }
 

@@ -150,7 +150,7 @@ func TestKernelDeferral(t *testing.T) {
 		card := NewCard(load(t, name), nil)
 		tx, _ := collect(t, card, TerminalConfig(), 1250)
 		sealed := append([]byte(nil), tx.ACData()...)
-		out, err := tx.Complete(context.Background(), emvkernel.Answer{Kind: emvkernel.UnableToGoOnline})
+		out, err := tx.Complete(context.Background(), emvkernel.Answer{Kind: emvkernel.Deferred})
 		if err != nil || out.Kind != emvkernel.Declined || out.Reverse {
 			t.Errorf("%s: %v %v", name, out, err)
 		}

@@ -67,6 +67,10 @@ type pinPad struct {
 	card hal.Card
 }
 
+func (p pinPad) EnterOnline(context.Context, emvkernel.OnlinePIN) (emvkernel.PINEntry, error) {
+	return 0, emvkernel.ErrPINPad
+}
+
 func (p pinPad) VerifyOffline(ctx context.Context, pin emvkernel.OfflinePIN) (emvkernel.PINVerdict, error) {
 	req := hal.OfflinePIN{
 		Prompt: hal.PINPrompt{
@@ -179,7 +183,7 @@ func TestSimulatedCards(t *testing.T) {
 				if asked := len(b.PINPad.Prompts()); asked != 0 != (c.cvm == "offline_pin") {
 					t.Errorf("offline %v: asked for a PIN %d times", offline, asked)
 				}
-				answer := emvkernel.Answer{Kind: emvkernel.UnableToGoOnline}
+				answer := emvkernel.Answer{Kind: emvkernel.Deferred}
 				want := emvkernel.Declined // a deferred payment takes leave of the card so
 				check, err := issuer.Check(tx.ACData())
 				if err != nil || check.Verdict != emvtest.Genuine || check.Decision.DeclineCode != c.decline || check.Brand != c.brand || check.PIN != (c.cvm == "offline_pin") {

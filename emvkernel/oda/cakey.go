@@ -21,6 +21,16 @@ type CAKey struct {
 	Expiry string
 	// Checksum is SHA-1 over RID, index, modulus and exponent, as the payment system publishes it.
 	Checksum []byte
+	// Test says that it is a key for test cards.
+	Test bool
+}
+
+// Revocation names an issuer certificate that its payment system has revoked (EMV Book 2, "Certificate
+// Revocation List").
+type Revocation struct {
+	RID    [5]byte
+	Index  byte    // of the certification authority key that signed it
+	Serial [3]byte // the certificate's
 }
 
 // Check verifies the key's form and its checksum (EMV Book 2, "Certification Authority Public Key

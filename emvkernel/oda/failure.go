@@ -23,6 +23,7 @@ const (
 	IssuerMismatch                      // issuer identifier is not the beginning of the account number
 	PANMismatch                         // the certificate is for another account number
 	Expired                             // certificate expired before the transaction date
+	Revoked                             // the certificate is on the revocation list
 	BadStaticData                       // static data to be authenticated is not usable
 	NoUnpredictable                     // the list of data to be signed leaves out the unpredictable number
 	BadDynamicData                      // ICC dynamic data is malformed
@@ -63,6 +64,8 @@ func (r Reason) Error() string {
 		return "account number does not match"
 	case Expired:
 		return "certificate expired"
+	case Revoked:
+		return "certificate revoked"
 	case BadStaticData:
 		return "static data not usable"
 	case NoUnpredictable:

@@ -197,7 +197,7 @@ func (m *Machine) withdraw(ctx context.Context, s *session, failure *Error) (Pha
 func (m *Machine) storePayment(ctx context.Context, s *session, sent bool) (Phase, error) {
 	end, cancel := context.WithTimeout(ctx, m.opt.CardEndTimeout)
 	defer cancel()
-	if _, err := s.complete(end, emvkernel.Answer{Kind: emvkernel.UnableToGoOnline}); err != nil {
+	if _, err := s.complete(end, emvkernel.Answer{Kind: emvkernel.Deferred}); err != nil {
 		failure := cardRemoved()
 		if !errors.Is(err, hal.ErrCardRemoved) {
 			failure = refuse(CardInsertNotRead, RetryCollectAgain, "the card stopped answering", "collect again, or try another card")

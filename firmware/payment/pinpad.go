@@ -20,6 +20,11 @@ type pad struct {
 	until   time.Time // all tries together end then
 }
 
+// EnterOnline implements emvkernel.PINPad.
+func (p pad) EnterOnline(context.Context, emvkernel.OnlinePIN) (emvkernel.PINEntry, error) {
+	return 0, fmt.Errorf("%w: no key for online PINs", emvkernel.ErrPINPad)
+}
+
 // VerifyOffline implements emvkernel.PINPad.
 func (p pad) VerifyOffline(ctx context.Context, pin emvkernel.OfflinePIN) (emvkernel.PINVerdict, error) {
 	request := hal.OfflinePIN{
