@@ -331,9 +331,13 @@ func (m *Machine) transact(ctx context.Context, s *session) cardRead {
 	if _, err := io.ReadFull(m.opt.Random, params.UnpredictableNumber[:]); err != nil {
 		return cardRead{failure: readerFailure(err)}
 	}
-	// Nobody can be asked to choose or confirm: the reader has no keys. The
-	// kernel then takes the card's first choice that needs no consent.
-	t, err := emvkernel.NewTransaction(s.settings.Kernel, params, s.card, nil, m.opt.Log)
+	// Where nobody can be asked, the kernel takes the card's first choice that
+	// needs no consent.
+	var holder emvkernel.Cardholder
+	if m.opt.Choose != nil {
+		holder = chooser{m.opt.Choose, s}
+	}
+	t, err := emvkernel.NewTransaction(s.settings.Kernel, params, s.card, holder, m.opt.Log)
 	if err != nil {
 		return cardRead{failure: readerFailure(err)}
 	}
@@ -346,12 +350,20 @@ func (m *Machine) transact(ctx context.Context, s *session) cardRead {
 		return cardRead{outcome: outcome}
 	case ctx.Err() != nil:
 		return cardRead{failure: refuse(Canceled, RetryCollectAgain, "collecting was canceled", "collect again when ready")}
+	case errors.Is(err, ErrCanceled):
+		return cardRead{failure: cardholderCanceled()}
+	case errors.Is(err, ErrTimedOut):
+		return cardRead{failure: refuse(CardReadTimedOut, RetryCollectAgain, "the cardholder did not answer in time", "collect again when the cardholder is ready")}
 	case errors.Is(err, hal.ErrCardRemoved):
 		return cardRead{failure: cardRemoved()}
 	case errors.Is(err, hal.ErrMute):
 		return cardRead{failure: refuse(CardInsertNotRead, RetryCollectAgain, "the card stopped answering", "insert the card again, or try another")}
 	}
 	return cardRead{failure: readerFailure(err)}
+}
+
+func cardholderCanceled() *Error {
+	return refuse(Canceled, RetryCollectAgain, "the cardholder canceled", "collect again when ready")
 }
 
 func cardRemoved() *Error {
@@ -381,7 +393,7 @@ func (m *Machine) judge(s *session, o emvkernel.Outcome) *Error {
 	case emvkernel.NotAccepted, emvkernel.CardBlocked:
 		return refuse(CardNotSupported, RetryCollectAgain, "the card is not accepted: "+o.Reason, "ask for another card")
 	case emvkernel.Canceled:
-		return refuse(Canceled, RetryCollectAgain, "the cardholder canceled", "collect again when ready")
+		return cardholderCanceled()
 	case emvkernel.TimedOut:
 		return refuse(CardReadTimedOut, RetryCollectAgain, "no PIN was entered in time", "collect again when the cardholder is ready")
 	case emvkernel.TryAgain:

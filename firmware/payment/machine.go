@@ -52,6 +52,11 @@ type Options struct {
 	// what of the payment a tip is for; nil: no tipping. Unlike the others it may wait for people, until ctx ends.
 	Tip func(ctx context.Context, p store.Payment) int64
 
+	// Choose asks the cardholder which of the card's applications to pay with, or
+	// whether the one there is may be used; nil: nobody can be asked. Like Tip it
+	// may wait for people. ErrCanceled and ErrTimedOut are their answers too.
+	Choose func(ctx context.Context, c Choice) (int, error)
+
 	Face func(Face) // what the cardholder is to see
 	Step func(Step) // what the POS may want to follow; nothing of it is durable
 
