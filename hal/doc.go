@@ -33,5 +33,7 @@
 // # Secrets
 //
 // Card data passes through here as [Secret] and [Tracks], which cannot be
-// printed, logged or marshalled. PIN digits never pass at all: see [PINPad].
+// printed, logged or marshalled. PIN digits pass through no call but the keys of
+// [Input], and these only to a PIN pad made of software: no interface hands out a
+// PIN, see [PINPad].
 package hal

@@ -33,11 +33,11 @@ var (
 
 // Errors of a key store.
 var (
-	// ErrNoKey is returned by Key when there is no key of that name.
+	// ErrNoKey is returned by Key and Secret when there is none of that name.
 	ErrNoKey = errors.New("hal: no such key")
 	// ErrKeyExists is returned by Create when there is a key of that name.
 	ErrKeyExists = errors.New("hal: key exists already")
-	// ErrErased is returned by Key and Create after the tamper response erased
+	// ErrErased is returned by every call but Erase after the tamper response erased
 	// the store. The reader must be inspected before it may get a new identity.
 	ErrErased = errors.New("hal: keys were erased by the tamper response")
 )

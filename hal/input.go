@@ -6,9 +6,12 @@ import (
 )
 
 // Input is what the cardholder or the shop's staff can press: a keypad, a
-// touch screen, or both. A PIN never comes this way: see [PINPad].
+// touch screen, or both. The PIN for a secure PIN pad never comes this way: see
+// [PINPad]. Only on a board whose PIN pad is made of software (hal/softpad) do
+// its digits come from here, one key at a time, to the pad and nobody else.
 type Input interface {
-	// Next waits for the next key or touch. Input is not queued: what was
+	// Next waits for the next key or touch. One goroutine at a time may wait:
+	// who wants the input hands it over whole. Input is not queued: what was
 	// pressed while nobody waited is lost, so that an old touch never answers a
 	// new question. Errors match ErrNotFound (nothing to press is plugged in;
 	// the call waits for one instead where it can), ErrHalted or the context's

@@ -27,3 +27,24 @@ type KeyStore interface {
 	// out before may go on working until the process ends.
 	Erase(ctx context.Context) error
 }
+
+// SecretKeeper is what a KeyStore implements besides if it can keep symmetric
+// secrets. It is there for the software PIN pad (hal/softpad), whose DUKPT keys
+// change with every PIN; a secure PIN pad keeps its own keys, and needs none.
+//
+// A name is as in KeyStore; a key and a secret of one name do not touch each
+// other. Erase destroys secrets too. It may be used from several goroutines.
+type SecretKeeper interface {
+	// Secret returns the secret of that name, in memory of its own, for the
+	// caller to wipe: ErrNoKey when there is none, ErrErased after Erase. Any
+	// other error means that it may exist and could not be read: never make a
+	// new one in its place.
+	Secret(ctx context.Context, name string) (Secret, error)
+
+	// SetSecret puts s, a few kilobytes at most, in the place of the secret of
+	// that name. When it returns nil, s is there to stay, whatever happens to
+	// the power. When it fails, either the old secret or the new one is there,
+	// whole. An empty s deletes. It neither keeps nor wipes s. It fails with
+	// ErrErased after Erase.
+	SetSecret(ctx context.Context, name string, s Secret) error
+}

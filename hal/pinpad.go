@@ -7,13 +7,22 @@ import "context"
 // so a secure PIN pad with its own keys, screen and firmware fits, and the
 // reader's own code has nothing to leak.
 //
+// A secure PIN pad needs nothing else of the board. The software PIN pad
+// (hal/softpad) is for development boards and the simulated reader: its digits
+// are in this processor's memory, for as long as the call runs.
+//
 // While a call runs the pad owns keypad and screen (or its part of the screen)
 // and shows the prompt by itself. Not entering a PIN is an outcome, not an
-// error: see [PINEntry].
+// error: see [PINEntry]. Where the pad's keys are those of the board's [Input],
+// nobody else may be in Input.Next meanwhile, not even to notice the cancel
+// key: two readers would take each other's keys.
 type PINPad interface {
 	// OnlineBlock asks for a PIN and returns it as an encrypted PIN block for
-	// the issuer. ErrUnsupported means that the pad has no such key or does
-	// not do the format.
+	// the issuer. ErrUnsupported means that the pad has no such key, that its
+	// key is at its end, that it does not do the format or not with this key,
+	// or that the format cannot bind this PAN; the cardholder was not asked
+	// then. With DUKPT no key makes two blocks, also when the power fails
+	// between them: a block that cannot be handed out for sure is lost.
 	OnlineBlock(ctx context.Context, req OnlinePIN) (PINBlock, error)
 
 	// VerifyOffline asks for a PIN and lets the card check it: the pad sends
@@ -69,7 +78,7 @@ type PINBlock struct {
 	Entry         PINEntry
 	Format        PINBlockFormat
 	Ciphertext    []byte // set when Entry is PINEntered
-	KeySerial     []byte // DUKPT key serial number of this block, empty for a fixed key
+	KeySerial     []byte // DUKPT key serial number of this block: 12 bytes under AES, 10 under TDES; empty for a fixed key
 	KeyIdentifier string // the Key that was asked for
 }
 
@@ -99,4 +108,7 @@ type OfflineVerdict struct {
 	// PINEntered: 9000 = right, 63Cx = wrong with x tries left, 6983/6984 =
 	// blocked. The kernel judges it.
 	SW uint16
+	// Challenge says that SW is no answer to VERIFY: the card refused GET
+	// CHALLENGE with it, so the PIN was not sent and no try was used up.
+	Challenge bool
 }

@@ -56,7 +56,7 @@ func goodBoard(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	for _, want := range []string{
-		"\npass    screen", "\npass    keys", "\nskipped contact", "\nskipped pinpad", "there is no suite for PIN pads",
+		"\npass    screen", "\npass    keys", "\nskipped contact", "\nskipped pinpad", "nobody is there",
 		"\npass    board        closing ends calls", "serial number SIM-0001",
 	} {
 		if !strings.Contains(out.String(), want) {

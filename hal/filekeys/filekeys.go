@@ -28,12 +28,14 @@ var (
 )
 
 const (
-	suffix    = ".pem"
-	temporary = "_new-"  // prefix of a key not yet under its name; no key name holds a "_"
-	marker    = "erased" // the tamper response began
+	suffix       = ".pem"
+	secretSuffix = ".secret"
+	temporary    = "_new-"  // prefix of what is not yet, or no longer, under its name; no key name holds a "_"
+	marker       = "erased" // the tamper response began
 )
 
-// Store is a hal.KeyStore in one folder. It is safe for concurrent use.
+// Store is a hal.KeyStore and hal.SecretKeeper in one folder. It is safe for
+// concurrent use; one process at a time uses the folder.
 type Store struct {
 	dir string
 	mu  sync.Mutex
@@ -42,8 +44,8 @@ type Store struct {
 var _ hal.KeyStore = (*Store)(nil)
 
 // Open opens the folder, which it creates when needed. It removes what an
-// interrupted Create left and finishes an interrupted Erase. It does not
-// complain about an erased store: Key and Create do.
+// interrupted Create or SetSecret left and finishes an interrupted Erase. It does
+// not complain about an erased store: the calls that want a key do.
 func Open(dir string) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("filekeys: %w", err)
@@ -53,12 +55,12 @@ func Open(dir string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	pattern := temporary + "*"
+	tidy := s.sweep
 	if erased {
-		pattern = "*"
+		tidy = s.shred
 	}
-	if err := s.shred(pattern); err != nil {
-		return nil, err
+	if err := tidy(); err != nil {
+		return nil, fmt.Errorf("filekeys: %w", err)
 	}
 	return s, nil
 }
@@ -71,19 +73,12 @@ func (s *Store) Key(ctx context.Context, name string) (crypto.Signer, error) {
 		return nil, err
 	}
 	path := s.path(name)
-	info, err := os.Stat(path)
+	b, err := read(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("filekeys: key %q: %w", name, hal.ErrNoKey)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("filekeys: %w", err)
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("%w: chmod 600 %s", ErrExposed, path)
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("filekeys: %w", err)
+		return nil, err
 	}
 	defer clear(b)
 	key, err := decode(b)
@@ -128,7 +123,7 @@ func (s *Store) Erase(context.Context) error {
 		err = errors.Join(f.Sync(), f.Close(), s.syncDir())
 	}
 	// A full or broken disk must not save the keys: shred in any case.
-	if err = errors.Join(err, s.shred("*")); err != nil {
+	if err = errors.Join(err, s.shred()); err != nil {
 		return fmt.Errorf("filekeys: erase: %w", err)
 	}
 	return nil
@@ -163,7 +158,8 @@ func (s *Store) erased() (bool, error) {
 	return true, nil
 }
 
-func (s *Store) path(name string) string { return filepath.Join(s.dir, name+suffix) }
+func (s *Store) path(name string) string       { return filepath.Join(s.dir, name+suffix) }
+func (s *Store) secretPath(name string) string { return filepath.Join(s.dir, name+secretSuffix) }
 
 func validName(name string) bool {
 	const allowed = "abcdefghijklmnopqrstuvwxyz0123456789-"

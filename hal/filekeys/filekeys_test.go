@@ -2,6 +2,7 @@ package filekeys_test
 
 import (
 	"bytes"
+	"crypto/ecdsa"
 	"errors"
 	"fmt"
 	"os"
@@ -121,6 +122,26 @@ func TestOpenRemovesHalfMadeKeys(t *testing.T) {
 	}
 	if _, err := os.Stat(kept); err != nil {
 		t.Errorf("a key was removed: %v", err)
+	}
+}
+
+// A power cut between the link of a new key and the end of its draft leaves one
+// file with two names. Tidying up must not overwrite the key.
+func TestOpenKeepsAKeyWithADraft(t *testing.T) {
+	dir := t.TempDir()
+	key, err := open(t, dir).Create(t.Context(), "identity")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Link(filepath.Join(dir, "identity.pem"), filepath.Join(dir, "_new-123")); err != nil {
+		t.Fatal(err)
+	}
+	again, err := open(t, dir).Key(t.Context(), "identity")
+	if err != nil || !key.Public().(*ecdsa.PublicKey).Equal(again.Public()) {
+		t.Errorf("after tidying up: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "_new-123")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the draft is still there: %v", err)
 	}
 }
 

@@ -12,8 +12,9 @@ import (
 	"smartreader/hal"
 )
 
-// KeyStore checks a key store, which must be empty. Reopen opens the same store
-// as after a restart. The store is erased at the end.
+// KeyStore checks a key store, which must be empty, and if it is a
+// [hal.SecretKeeper] its secrets. Reopen opens the same store as after a restart.
+// The store is erased at the end.
 func KeyStore(t T, reopen func() hal.KeyStore) {
 	t.Helper()
 	ctx := t.Context()
@@ -56,6 +57,10 @@ func KeyStore(t T, reopen func() hal.KeyStore) {
 	}
 	signs(t, again, key)
 
+	if _, ok := s.(hal.SecretKeeper); ok {
+		secrets(t, func() hal.SecretKeeper { return reopen().(hal.SecretKeeper) })
+	}
+
 	check(t, "erasing is final", "the tamper response is not called off, and remembered")
 	if err := s.Erase(cancelled); err != nil {
 		t.Fatalf("Erase must not be called off: %v", err)
@@ -66,6 +71,9 @@ func KeyStore(t T, reopen func() hal.KeyStore) {
 		}
 		if _, err := s.Create(ctx, "new"); !errors.Is(err, hal.ErrErased) {
 			t.Errorf("Create in an erased store: got %v, want hal.ErrErased", err)
+		}
+		if keeper, ok := s.(hal.SecretKeeper); ok {
+			erasedSecrets(t, keeper)
 		}
 		if err := s.Erase(ctx); err != nil {
 			t.Errorf("Erase of an erased store: %v", err)

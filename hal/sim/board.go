@@ -58,7 +58,7 @@ func Open(o Options) (*Board, error) {
 		Field:    newField(),
 		Head:     newHead(),
 		Keys:     newKeys(),
-		PINPad:   newPINPad(),
+		PINPad:   newPINPad(keys),
 		Screen:   newScreen(o.ScreenSize),
 		Signals:  &Signals{},
 		Tamper:   newTamper(),

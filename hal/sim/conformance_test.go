@@ -1,13 +1,17 @@
 package sim_test
 
 import (
+	"bytes"
 	"image"
 	"testing"
 	"testing/synctest"
 
 	"smartreader/hal"
+	"smartreader/hal/dukpt"
 	"smartreader/hal/haltest"
+	"smartreader/hal/pinblock"
 	"smartreader/hal/sim"
+	"smartreader/hal/softpad"
 )
 
 // The whole simulated reader passes every suite. Time is that of synctest, so
@@ -35,6 +39,10 @@ func TestConforms(t *testing.T) {
 			haltest.Tamper(t, b.HAL.Tamper, func() { b.Tamper.Trigger("case open") })
 		},
 		"watchdog": func(t *testing.T, b *sim.Board) { haltest.Watchdog(t, b.HAL.Watchdog) },
+		"pinpad":   func(t *testing.T, b *sim.Board) { haltest.PINPad(t, b.HAL.PINPad, pinHand{t, b.PINPad}, nil) },
+		"pinpad online, AES": func(t *testing.T, b *sim.Board) {
+			haltest.PINPad(t, b.HAL.PINPad, pinHand{t, b.PINPad}, loadAES(t, b))
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { suite(t, open(t)) })
@@ -69,6 +77,41 @@ func (h tapper) Remove() {
 	if err := h.field.Take(); err != nil {
 		h.t.Fatal(err)
 	}
+}
+
+type pinHand struct {
+	t   *testing.T
+	pad *sim.PINPad
+}
+
+func (h pinHand) Enter(pin string) {
+	if err := h.pad.SetPIN(pin); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func (h pinHand) Cancel() { h.pad.Cancel() }
+func (h pinHand) Bypass() { h.pad.Bypass() }
+func (h pinHand) Leave()  { h.pad.Hesitate() }
+
+// loadAES loads a key into the simulated reader, and is its host.
+func loadAES(t *testing.T, b *sim.Board) *haltest.OnlineKey {
+	t.Helper()
+	initial := []byte("an initial key!!")
+	err := softpad.Load(t.Context(), b.HAL.Keys.(hal.SecretKeeper), softpad.Injection{
+		Name: "pin", Kind: softpad.AESDUKPT, InitialKey: hal.NewSecret(bytes.Clone(initial)), Serial: []byte("SIM-0001"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &haltest.OnlineKey{Name: "pin", Format: hal.ISOFormat4, Other: hal.ISOFormat0, Open: func(b hal.PINBlock, pan string) (string, error) {
+		key, err := dukpt.AESPINKey(initial, b.KeySerial)
+		if err != nil {
+			return "", err
+		}
+		pin, err := pinblock.Decipher4(key, b.Ciphertext, []byte(pan))
+		return string(pin), err
+	}}
 }
 
 type swiper struct {

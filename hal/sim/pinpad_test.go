@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"smartreader/hal"
 	"smartreader/hal/sim"
@@ -55,6 +56,7 @@ func plain() hal.OfflinePIN {
 	return hal.OfflinePIN{Method: hal.PlainPIN, Prompt: hal.PINPrompt{Amount: 1250, Currency: "eur", TriesLeft: 3, MinDigits: 4, MaxDigits: 12}}
 }
 
+// EMV fact 23: a plain PIN is VERIFY with P2 80 and the block 24 12 34 FF...
 func TestPlainPIN(t *testing.T) {
 	for pin, want := range map[string]string{
 		"":             "00200080082412" + "34FFFFFFFFFF",
@@ -80,6 +82,8 @@ func TestPlainPIN(t *testing.T) {
 	}
 }
 
+// EMV fact 23: an enciphered PIN is VERIFY with P2 88 and 7F, PIN block, the answer to a fresh GET
+// CHALLENGE and random bytes up to the modulus's length, under the card's key.
 func TestEncipheredPIN(t *testing.T) {
 	key, err := rsa.GenerateKey(rand.Reader, 1024)
 	if err != nil {
@@ -109,7 +113,7 @@ func TestEncipheredPIN(t *testing.T) {
 	}
 
 	card := &pinCard{challenge: []byte{0x6D, 0x00}}
-	if v, err := open(t).PINPad.VerifyOffline(t.Context(), card, req); err != nil || v.SW != 0x6D00 || len(card.commands) != 1 {
+	if v, err := open(t).PINPad.VerifyOffline(t.Context(), card, req); err != nil || v != (hal.OfflineVerdict{Entry: hal.PINEntered, SW: 0x6D00, Challenge: true}) || len(card.commands) != 1 {
 		t.Errorf("no challenge: %+v, %v, %d commands", v, err, len(card.commands))
 	}
 	for _, challenge := range [][]byte{{1, 2, 3, 0x90, 0x00}, {0x90}, {}} {
@@ -151,10 +155,30 @@ func TestPINScript(t *testing.T) {
 	if v, err := p.VerifyOffline(t.Context(), card, plain()); err != nil || v.SW != 0x9000 {
 		t.Errorf("forgotten: %+v, %v", v, err)
 	}
+	bypass := plain()
+	p.Bypass()
+	if v, err := p.VerifyOffline(t.Context(), card, bypass); err != nil || v.Entry != hal.PINTimedOut {
+		t.Errorf("bypassed where that is not allowed: %+v, %v", v, err)
+	}
+	bypass.Prompt.AllowBypass = true
+	p.Bypass()
+	if v, err := p.VerifyOffline(t.Context(), card, bypass); err != nil || v.Entry != hal.PINBypassed {
+		t.Errorf("bypassed: %+v, %v", v, err)
+	}
 	short := plain()
 	short.Prompt.MinDigits = 6
 	if v, err := p.VerifyOffline(t.Context(), card, short); err != nil || v.Entry != hal.PINTimedOut {
 		t.Errorf("four digits where six are wanted: %+v, %v", v, err)
+	}
+	if err := p.SetPIN("1234567"); err != nil {
+		t.Fatal(err)
+	}
+	short.Prompt.MaxDigits = 6
+	if v, err := p.VerifyOffline(t.Context(), card, short); err != nil || v.Entry != hal.PINTimedOut {
+		t.Errorf("seven digits where six are taken: %+v, %v", v, err)
+	}
+	if len(card.commands) != 4 {
+		t.Errorf("%d commands", len(card.commands))
 	}
 	for range 100 {
 		p.TimeOut()
@@ -206,6 +230,12 @@ func TestPINPadHesitates(t *testing.T) {
 		cancel()
 		if err := <-done; !errors.Is(err, context.Canceled) {
 			t.Errorf("cancelled: %v", err)
+		}
+		patient, end := context.WithTimeout(t.Context(), time.Hour)
+		defer end()
+		wait(patient)
+		if err := <-done; !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("an hour: %v", err)
 		}
 		wait(t.Context())
 		if err := b.HAL.Close(); err != nil {

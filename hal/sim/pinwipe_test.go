@@ -21,15 +21,15 @@ func (*keeper) Close() error { return nil }
 
 // Digits are gone when another PIN is set, when a command was sent, and when the board is closed.
 func TestPINIsWiped(t *testing.T) {
-	p, k := newPINPad(), &keeper{}
-	first := p.digits.Bytes()
+	p, k := newPINPad(nil), &keeper{}
+	first := p.holder.digits.Bytes()
 	if err := p.SetPIN("987654"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := p.VerifyOffline(t.Context(), k, hal.OfflinePIN{Method: hal.PlainPIN}); err != nil {
 		t.Fatal(err)
 	}
-	second := p.digits.Bytes()
+	second := p.holder.digits.Bytes()
 	if string(second) != "987654" {
 		t.Fatal("an entry changed the PIN")
 	}

@@ -18,7 +18,8 @@ type Hands struct {
 	Contactless haltest.Hand // holds an EMV contactless card, or two: haltest.TwoCards
 	Swiper      haltest.Swiper
 	Finger      *haltest.Finger // its Area is set to the board's screen
-	OpenCase    func()          // leaves the reader tampered with
+	PINPad      haltest.PINHand
+	OpenCase    func() // leaves the reader tampered with
 	// Look announces what only a person can judge; it may be nil.
 	Look func(what string)
 }
@@ -32,6 +33,7 @@ func Person(out io.Writer, keys ...hal.Key) Hands {
 		Contact:     mover{ask, "insert the chip card", "remove the chip card"},
 		Contactless: mover{ask, "hold the contactless card to the reader", "take the contactless card away"},
 		Swiper:      swiper{ask},
+		PINPad:      pinHand{ask},
 		Look:        func(what string) { fmt.Fprintf(out, "LOOK: %s\n", what) },
 	}
 	if len(keys) > 0 {
@@ -76,6 +78,14 @@ func (h twoCards) InsertBoth() { h.both() }
 type swiper struct{ ask func(string) }
 
 func (s swiper) Swipe() { s.ask("swipe the card") }
+
+// pinHand is told what to do before the prompt is there.
+type pinHand struct{ ask func(string) }
+
+func (h pinHand) Enter(pin string) { h.ask("when the PIN pad asks, enter " + pin + " and press enter") }
+func (h pinHand) Cancel()          { h.ask("when the PIN pad asks, press cancel") }
+func (h pinHand) Bypass()          { h.ask("when the PIN pad asks, press enter without digits") }
+func (h pinHand) Leave()           { h.ask("when the PIN pad asks, press nothing") }
 
 // settled is how long an empty slot may take to be known as empty before the
 // hand is asked to empty it.

@@ -56,6 +56,16 @@ func (r *robot) Write(p []byte) (int, error) {
 		b.Keys.Press(hal.Key5) // before anybody waits, too
 	case "HAND: press key cancel":
 		b.Keys.Press(hal.KeyCancel)
+	case "HAND: when the PIN pad asks, enter 1234 and press enter":
+		r.pin("1234")
+	case "HAND: when the PIN pad asks, enter 975310 and press enter":
+		r.pin("975310")
+	case "HAND: when the PIN pad asks, press cancel":
+		b.PINPad.Cancel()
+	case "HAND: when the PIN pad asks, press enter without digits":
+		b.PINPad.Bypass()
+	case "HAND: when the PIN pad asks, press nothing":
+		b.PINPad.Hesitate()
 	case "HAND: open the case":
 		b.Tamper.Trigger("case open")
 	default:
@@ -70,6 +80,12 @@ func (r *robot) Write(p []byte) (int, error) {
 		r.t.Errorf("%q: nobody understood, or %v", line, err)
 	}
 	return len(p), nil
+}
+
+func (r *robot) pin(digits string) {
+	if err := r.board.PINPad.SetPIN(digits); err != nil {
+		r.t.Error(err)
+	}
 }
 
 // setup makes a simulated reader, a robot and what it needs.
@@ -142,6 +158,36 @@ func TestGoodBoardPasses(t *testing.T) {
 			t.Error("the watchdog was not kicked")
 		}
 	})
+}
+
+func TestPINPadIsChecked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, robot, opt := setup(t)
+		b.HAL.PINPad, b.HAL.Missing = b.PINPad, nil
+		opt.Only, opt.Close = []string{"pinpad"}, false
+		got, err := report.Run(t.Context(), b.HAL, opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if verdicts(got)["pinpad"] != report.Pass || len(got.Checks) < 8 || len(robot.said) < 8 {
+			var out strings.Builder
+			got.WriteSummary(&out)
+			t.Errorf("%d checks, %d prompts\n%s", len(got.Checks), len(robot.said), &out)
+		}
+		b.HAL.PINPad = forgetful{b.PINPad}
+		if got, err = report.Run(t.Context(), b.HAL, opt); err != nil || verdicts(got)["pinpad"] != report.Fail {
+			t.Errorf("a pad that tells nothing of a refused challenge: %v, %v", verdicts(got), err)
+		}
+	})
+}
+
+// forgetful is a PIN pad that does not tell a refused challenge from a wrong PIN.
+type forgetful struct{ *sim.PINPad }
+
+func (f forgetful) VerifyOffline(ctx context.Context, card hal.Card, req hal.OfflinePIN) (hal.OfflineVerdict, error) {
+	v, err := f.PINPad.VerifyOffline(ctx, card, req)
+	v.Challenge = false
+	return v, err
 }
 
 func TestClosingIsTheLast(t *testing.T) {
