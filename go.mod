@@ -14,6 +14,7 @@ require (
 	github.com/vishvananda/netlink v1.3.1 // a device's network: addresses and routes
 	golang.org/x/image v0.47.0 // OpenType rendering and the embedded Go fonts for the reader's screen
 	golang.org/x/sys v0.49.0 // statfs, fallocate, fdatasync and flock: disk reserve, head slots, one process per folder
+	golang.org/x/text v0.43.0 // ISO 8859 alphabets of application names, which EMV cards use
 	periph.io/x/conn/v3 v3.7.2 // the owner's choice of hardware contracts (I2C, SPI, GPIO)
 	periph.io/x/devices/v3 v3.7.4 // the SSD1306 display driver of the same project, behind hal/ssd1306
 	periph.io/x/host/v3 v3.8.5 // the owner's choice of board support; imported by hal/board only
@@ -40,7 +41,6 @@ require (
 	go.opentelemetry.io/otel/trace v1.41.0 // indirect
 	golang.org/x/net v0.59.0 // indirect
 	golang.org/x/sync v0.24.0 // indirect
-	golang.org/x/text v0.43.0 // indirect
 	golang.org/x/tools v0.51.0 // indirect
 	google.golang.org/protobuf v1.36.7 // indirect
 	kernel.org/pub/linux/libs/security/libcap/psx v1.2.77 // indirect

@@ -50,9 +50,10 @@ func (s *Sandbox) build(st *state, rd reader, set Settings) ([]byte, error) {
 		SoftwareNotAfterMs: set.softwareNotAfterMs(rd),
 		RevokedPOS:         revoked,
 		SigningKeys:        [][]byte{signingKey},
-		Terminal:           terminalData(s.opts.Terminal.Terminal),
-		Applications:       applications(s.opts.Terminal.Applications),
+		Terminal:           terminalData(s.opts.Terminal.Terminal, set),
+		Applications:       applications(s.opts.Terminal.Applications, l, set),
 		CAKeys:             s.caKeys(),
+		Revoked:            s.revoked(),
 		SealKeys:           []platform.SealKey{{ID: s.keys.seal.ID(), Key: s.keys.seal.Public().Bytes()}},
 	}
 	if err := c.Validate(); err != nil {
@@ -71,12 +72,21 @@ func (s *Sandbox) caKeys() []platform.CAKey {
 			Exponent: upper(k.Exponent),
 			Expiry:   k.Expiry,
 			Checksum: upper(k.Checksum),
+			Mode:     "test",
 		})
 	}
 	return out
 }
 
-func terminalData(t emvkernel.Terminal) platform.Terminal {
+func (s *Sandbox) revoked() []platform.Revocation {
+	var out []platform.Revocation
+	for _, r := range s.opts.Terminal.Revoked {
+		out = append(out, platform.Revocation{RID: upper(r.RID[:]), Index: upper([]byte{r.Index}), Serial: upper(r.Serial[:])})
+	}
+	return out
+}
+
+func terminalData(t emvkernel.Terminal, set Settings) platform.Terminal {
 	return platform.Terminal{
 		SerialNumber:           t.SerialNumber,
 		Type:                   upper([]byte{t.Type}),
@@ -88,13 +98,15 @@ func terminalData(t emvkernel.Terminal) platform.Terminal {
 		MerchantID:             t.MerchantID,
 		MerchantName:           t.MerchantName,
 		TerminalID:             t.TerminalID,
+		Languages:              t.Languages,
+		PIN:                    pinSettings(set),
 	}
 }
 
-func applications(list []emvkernel.Application) []platform.Application {
+func applications(list []emvkernel.Application, l location, set Settings) []platform.Application {
 	out := []platform.Application{}
 	for _, a := range list {
-		out = append(out, platform.Application{
+		app := platform.Application{
 			AID:             upper(a.AID),
 			Brand:           a.Brand,
 			PartialMatch:    a.PartialMatch,
@@ -108,7 +120,20 @@ func applications(list []emvkernel.Application) []platform.Application {
 			RandomMaximum:   int(a.RandomMaximum),
 			DefaultDDOL:     upper(a.DefaultDDOL),
 			DefaultTDOL:     upper(a.DefaultTDOL),
-		})
+			OfflineApproval: a.OfflineApproval || known(set.OfflineApproval),
+			PINBypass:       a.PINBypass || known(set.PINBypass),
+			Country:         int(a.Country),
+		}
+		if a.Capabilities != nil {
+			app.Capabilities = upper(a.Capabilities[:])
+		}
+		if a.AdditionalCapabilities != nil {
+			app.AdditionalCapabilities = upper(a.AdditionalCapabilities[:])
+		}
+		if set.FloorLimit != nil {
+			app.FloorLimit, app.FloorCurrency = *set.FloorLimit, l.Currency
+		}
+		out = append(out, app)
 	}
 	return out
 }

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -74,6 +75,9 @@ func (s *Sandbox) judge(t *tx, p *opened) (v platform.Verdict, chargeID string, 
 	if checked.Amount != h.Amount || !sameCurrency(h.Currency, checked.Currency) {
 		return failed(platform.CodeAmountMismatch, "the card signed another amount or currency than the payment's"), "", nil
 	}
+	if checked.Verdict == emvtest.CardApproved && !p.offline {
+		return failed(platform.CodeInvalidRequest, "the card has approved: there is nothing to authorize"), "", nil
+	}
 	d.amount -= h.Tip // the intent was created without one
 	o, bad := t.intentOf(h, d)
 	if bad != nil {
@@ -91,8 +95,37 @@ func (s *Sandbox) judge(t *tx, p *opened) (v platform.Verdict, chargeID string, 
 	case emvtest.CryptogramMismatch, emvtest.NotOnline:
 		return failed(platform.CodeCryptogramInvalid, "%s: %s", checked.Verdict, checked.Reason), "", nil
 	}
+	if checked, err = s.checkPIN(t, p, card, checked); err != nil {
+		return failed(platform.CodePINInvalid, "%v", err), "", nil
+	}
 	t.put(used)
 	return s.charge(t, p, card, checked, o)
+}
+
+// checkPIN holds the issuer's decision against the online PIN, when the terminal
+// says that there was one.
+func (s *Sandbox) checkPIN(t *tx, p *opened, card cardData, checked emvtest.CheckResult) (emvtest.CheckResult, error) {
+	tvr := card.values[0x95] // which the cryptogram covers
+	entered := len(tvr) == 5 && tvr[2]&0x04 != 0
+	switch {
+	case !entered && p.pin == nil:
+		return checked, nil
+	case p.offline:
+		return checked, errors.New("an online PIN, in a payment that was stored")
+	case p.pin == nil:
+		return checked, errors.New("the terminal says that an online PIN was entered, and there is none")
+	case !entered:
+		return checked, errors.New("an online PIN, and the terminal says that none was entered")
+	}
+	digits, err := s.openPIN(t, p.pin, card.number())
+	if err != nil {
+		return checked, fmt.Errorf("the PIN block cannot be read: %w", err)
+	}
+	defer clear(digits)
+	if checked.Verdict == emvtest.Genuine && checked.Decision.Approved && !s.issuer.RightPIN(card.number(), digits) {
+		checked.Decision = declined("incorrect_pin", "55")
+	}
+	return checked, nil
 }
 
 // charge books the issuer's decision.

@@ -21,6 +21,7 @@ import (
 	"smartreader/emvkernel/emvtest"
 	"smartreader/emvkernel/tlv"
 	"smartreader/firmware/platform"
+	"smartreader/hal/dukpt"
 	"smartreader/store/seal"
 )
 
@@ -37,6 +38,7 @@ type shop struct {
 	client     *platform.Client
 	sequence   uint64
 	cards      map[string]*emvtest.Card
+	pads       map[string]dukpt.Device // by format
 }
 
 func openShop(t *testing.T, change ...func(*Options)) *shop {
@@ -156,6 +158,32 @@ type payment struct {
 // pay presents a test card for amount (minor units, usd) under a new sequence.
 func (p *shop) pay(profile string, amount int64) *payment {
 	p.t.Helper()
+	return p.payWith(profile, amount, nil)
+}
+
+// payOnlinePIN presents the card that wants an online PIN; one was entered.
+func (p *shop) payOnlinePIN() *payment {
+	p.t.Helper()
+	return p.payWith("online-pin-cvm", 1200, entered{})
+}
+
+// entered is a PIN pad at which a PIN is entered.
+type entered struct{ emvkernel.PINPad }
+
+func (entered) EnterOnline(context.Context, emvkernel.OnlinePIN) (emvkernel.PINEntry, error) {
+	return emvkernel.PINEntered, nil
+}
+
+func (p *shop) payWith(profile string, amount int64, pad emvkernel.PINPad) *payment {
+	p.t.Helper()
+	config := emvtest.TerminalConfig()
+	y, _ := p.collect(profile, emvkernel.Params{Amount: amount, PINPad: pad}, &config, emvkernel.OnlineRequest)
+	return y
+}
+
+// collect runs the card up to its first cryptogram, which must come to want.
+func (p *shop) collect(profile string, params emvkernel.Params, config *emvkernel.Config, want emvkernel.OutcomeKind) (*payment, *emvkernel.Transaction) {
+	p.t.Helper()
 	card := p.cards[profile]
 	if card == nil {
 		loaded, err := emvtest.Load(profile)
@@ -166,19 +194,23 @@ func (p *shop) pay(profile string, amount int64) *payment {
 		p.cards[profile] = card
 	}
 	card.Reset()
-	config := emvtest.TerminalConfig()
-	params := emvkernel.Params{Amount: amount, Currency: 840, Exponent: 2, Time: time.Now()}
+	params.Currency, params.Exponent, params.Time = 840, 2, time.Now()
 	rand.Read(params.UnpredictableNumber[:])
-	transaction, err := emvkernel.NewTransaction(&config, params, card, nil, nil)
+	transaction, err := emvkernel.NewTransaction(config, params, card, nil, nil)
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	outcome, err := transaction.Collect(p.t.Context())
-	if err != nil || outcome.Kind != emvkernel.OnlineRequest {
+	if err != nil || outcome.Kind != want {
 		p.t.Fatalf("%s: %+v, %v", profile, outcome, err)
 	}
 	p.sequence++
-	data := []byte(transaction.ACData())
+	return p.submissionOf(transaction.ACData(), params.Amount), transaction
+}
+
+// submissionOf makes a payment of card data.
+func (p *shop) submissionOf(data []byte, amount int64) *payment {
+	p.t.Helper()
 	local := "pl_" + hex.EncodeToString([]byte(rand.Text())[:16])
 	return &payment{shop: p, data: data, header: seal.Header{
 		Version: seal.HeaderVersion, ReaderID: p.activation.Reader.ID, LocalID: local, Key: local,

@@ -25,7 +25,7 @@ import (
 // cryptogram does not cover it.
 func decision(h seal.Header, card cardData, checked emvtest.CheckResult) emvtest.Decision {
 	digits, ok := currency.GetDigits(upperASCII(h.Currency))
-	if !checked.Decision.Approved || !ok || digits != 2 {
+	if !checked.Decision.Approved || checked.Verdict == emvtest.CardApproved || !ok || digits != 2 {
 		return checked.Decision
 	}
 	cvm := verificationMethod(card.values[0x9F34])

@@ -251,6 +251,8 @@ func decodeObject(kind string, value []byte) (object, error) {
 		return decodeAs[authorization](value)
 	case "cryptogram":
 		return decodeAs[usedCryptogram](value)
+	case "pinCounter":
+		return decodeAs[pinCounter](value)
 	case "replay":
 		return decodeAs[replay](value)
 	case "faults":

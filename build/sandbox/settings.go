@@ -24,9 +24,18 @@ type Settings struct {
 	AnyNetwork      *bool                   `json:"anyNetwork,omitempty"`
 	Inspection      *string                 `json:"inspection,omitempty"`
 	ContactlessSCA  *bool                   `json:"contactlessSca,omitempty"`
+	WithoutIssuer   *string                 `json:"withoutIssuer,omitempty"`
 	DeferAfterMs    *int64                  `json:"deferAfterMs,omitempty"`
 	ForwardInFlight *int                    `json:"forwardInFlight,omitempty"`
 	ReceiptDays     *int                    `json:"receiptDays,omitempty"`
+
+	// FloorLimit, in minor units of the Location's currency, and OfflineApproval
+	// go into every application: below the limit a card may then approve by itself.
+	FloorLimit      *int64 `json:"floorLimit,omitempty"`
+	OfflineApproval *bool  `json:"offlineApproval,omitempty"`
+	PINBypass       *bool  `json:"pinBypass,omitempty"`
+	// PINFormat of online PINs: platform.PINFormat4 unless set.
+	PINFormat *string `json:"pinFormat,omitempty"`
 
 	Link *platform.LinkSettings `json:"link,omitempty"`
 
@@ -64,6 +73,11 @@ func (s Settings) over(base Settings) Settings {
 	s.AnyNetwork = cmp.Or(s.AnyNetwork, base.AnyNetwork)
 	s.Inspection = cmp.Or(s.Inspection, base.Inspection)
 	s.ContactlessSCA = cmp.Or(s.ContactlessSCA, base.ContactlessSCA)
+	s.WithoutIssuer = cmp.Or(s.WithoutIssuer, base.WithoutIssuer)
+	s.FloorLimit = cmp.Or(s.FloorLimit, base.FloorLimit)
+	s.OfflineApproval = cmp.Or(s.OfflineApproval, base.OfflineApproval)
+	s.PINBypass = cmp.Or(s.PINBypass, base.PINBypass)
+	s.PINFormat = cmp.Or(s.PINFormat, base.PINFormat)
 	s.DeferAfterMs = cmp.Or(s.DeferAfterMs, base.DeferAfterMs)
 	s.ForwardInFlight = cmp.Or(s.ForwardInFlight, base.ForwardInFlight)
 	s.ReceiptDays = cmp.Or(s.ReceiptDays, base.ReceiptDays)
@@ -88,7 +102,7 @@ func (s Settings) offline(l location, enabled bool) platform.Offline {
 		Enabled: enabled, Limits: s.Limits, Equivalents: s.Equivalents,
 		ConfigMaxAgeMs: configMaxAgeMs, SessionMaxAgeMs: known(s.SessionMaxAgeMs),
 		RequirePaired: known(s.RequirePaired), AnyNetwork: known(s.AnyNetwork),
-		Inspection: known(s.Inspection), ContactlessSCA: known(s.ContactlessSCA),
+		Inspection: known(s.Inspection), ContactlessSCA: known(s.ContactlessSCA), WithoutIssuer: known(s.WithoutIssuer),
 		DeferAfterMs: known(s.DeferAfterMs), ForwardInFlight: known(s.ForwardInFlight), ReceiptDays: known(s.ReceiptDays),
 	}
 	if s.ConfigMaxAgeMs != nil {

@@ -46,7 +46,7 @@ const fullSettings = `{
  "limits":[{"currency":"usd","maxAmount":50000,"maxCount":9,"maxStored":90000,"maxAgeMs":86400000,"maxPerCard":2,"maxStoredPerCard":7000,"cardWindowMs":3600000},
            {"currency":"usd","brand":"visa","entryMode":"contactless_emv","cvm":"none","maxAmount":5000}],
  "equivalents":{"asOf":"2026-11-01","amounts":{"usd":1000000,"eur":900000}},
- "configMaxAgeMs":86400000,"sessionMaxAgeMs":43200000,"requirePaired":true,"anyNetwork":true,"inspection":"omit","contactlessSca":true,
+ "configMaxAgeMs":86400000,"sessionMaxAgeMs":43200000,"requirePaired":true,"anyNetwork":true,"inspection":"omit","contactlessSca":true,"withoutIssuer":"card",
  "deferAfterMs":8000,"forwardInFlight":2,"receiptDays":30,
  "link":{"failedAttempts":3,"probeTimeoutMs":2000,"onlineIntervalMs":30000,"retryMinMs":500,"retryMaxMs":60000},
  "softwareVersion":"2.0.0","softwareNotAfterMs":1900000000000}`
@@ -251,5 +251,29 @@ func TestCredentialKeepsTheNetwork(t *testing.T) {
 	c, err := platform.OpenCredential(&p.s.keys.signing.PublicKey, answer.Credential)
 	if err != nil || c.Network != "home" || c.ExpiresAtMs-c.IssuedAtMs != 30*dayMs {
 		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+// What goes into applications and terminal data arrives there.
+func TestSettingsOfTheKernel(t *testing.T) {
+	p := openShop(t)
+	before := configOf(t, p)
+	if a := before.Applications[0]; a.OfflineApproval || a.PINBypass || a.FloorLimit != 0 || a.FloorCurrency != "" || before.Terminal.PIN.Format != platform.PINFormat4 {
+		t.Errorf("shipped: %+v, %+v", a, before.Terminal.PIN)
+	}
+	if status, body := p.putSettings(`{"floorLimit":2500,"offlineApproval":true,"pinBypass":true,"pinFormat":"iso0"}`); status != http.StatusOK {
+		t.Fatalf("%d %s", status, body)
+	}
+	got := configOf(t, p)
+	for _, a := range got.Applications {
+		if !a.OfflineApproval || !a.PINBypass || a.FloorLimit != 2500 || a.FloorCurrency != "usd" {
+			t.Errorf("%+v", a)
+		}
+	}
+	if *got.Terminal.PIN != (platform.PIN{Format: platform.PINFormat0, Key: pinKeyTDES}) {
+		t.Errorf("%+v", got.Terminal.PIN)
+	}
+	if status, _ := p.putSettings(`{"pinFormat":"iso2"}`); status == http.StatusOK {
+		t.Error("a PIN block format that does not exist was taken")
 	}
 }

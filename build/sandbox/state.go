@@ -63,6 +63,7 @@ type state struct {
 	charges        table[charge]
 	authorizations table[authorization]
 	cryptograms    table[usedCryptogram]
+	pins           table[pinCounter]
 	replays        table[replay]
 	refunds        table[refund]
 	faults         faults
@@ -119,6 +120,8 @@ func (s *state) set(o object) {
 		s.authorizations.set(o)
 	case usedCryptogram:
 		s.cryptograms.set(o)
+	case pinCounter:
+		s.pins.set(o)
 	case replay:
 		s.replays.set(o)
 	case refund:

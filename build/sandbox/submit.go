@@ -86,6 +86,7 @@ type opened struct {
 	offline    bool
 	storedAtMs int64
 	rescuedBy  string // as in authorization
+	pin        *platform.PINBlock
 }
 
 // unseal opens the envelope and checks who sealed it for what; prove checks the
@@ -121,7 +122,7 @@ func (s *Sandbox) unseal(c caller, q platform.Submission, prove func(seal.Header
 	}
 	return &opened{
 		caller: c, key: key, naturalKey: q.NaturalKey, header: header, plaintext: plaintext, facts: facts,
-		offline: q.Offline, storedAtMs: q.StoredAtMs,
+		offline: q.Offline, storedAtMs: q.StoredAtMs, pin: q.PIN,
 	}, nil
 }
 

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 
+	"smartreader/emvkernel"
+	"smartreader/emvkernel/emvtest"
 	"smartreader/firmware/platform"
 	"smartreader/store/seal"
 )
@@ -468,4 +470,46 @@ func wantError(t *testing.T, err error, status int, code string) *platform.Error
 		t.Fatalf("got %d %s (%s), want %d %s", e.Status, e.Code, e.Message, status, code)
 	}
 	return e
+}
+
+// A card that approved by itself has decided in its issuer's place: its payment is booked when it is
+// forwarded, whatever the issuer would say, and there is nothing to authorize. The card's second TC counts
+// as much as its first; an altered one counts for nothing.
+func TestCardApprovedOffline(t *testing.T) {
+	config := emvtest.TerminalConfig()
+	for i := range config.Applications {
+		config.Applications[i].OfflineApproval, config.Applications[i].FloorLimit = true, 5000
+	}
+	p := openShop(t)
+	first := func(amount int64) *payment {
+		y, _ := p.collect("offline-approves", emvkernel.Params{Amount: amount}, &config, emvkernel.Approved)
+		return y
+	}
+	second := func() *payment {
+		_, tx := p.collect("visa", emvkernel.Params{Amount: 1205}, &config, emvkernel.OnlineRequest)
+		if out, err := tx.Complete(t.Context(), emvkernel.Answer{Kind: emvkernel.UnableToGoOnline}); err != nil || out.Kind != emvkernel.Approved {
+			t.Fatal(out, err)
+		}
+		return p.submissionOf(tx.ClearingData(), 1205)
+	}
+	for name, c := range map[string]struct {
+		y    *payment
+		code string // of the response
+	}{"at once": {first(1205), "Y1"}, "without its issuer": {second(), "Y3"}} { // an amount the issuer declines
+		if v := c.y.forward(); v.Status != platform.StatusApproved || v.ChargeID == "" {
+			t.Errorf("%s: %+v", name, v)
+		} else {
+			p.s.view(func(st *state) {
+				if o, _ := st.charges.get(v.ChargeID); o.Card.Receipt.AuthorizationResponseCode != c.code {
+					t.Errorf("%s: booked with response code %q", name, o.Card.Receipt.AuthorizationResponseCode)
+				}
+			})
+		}
+	}
+	if v := first(1200).authorize(); v.Status != platform.StatusFailed || v.Code != platform.CodeInvalidRequest {
+		t.Errorf("authorized: %+v", v)
+	}
+	if v := first(1200).with(0x9F02, []byte{0, 0, 0, 0, 0x11, 0x99}).forward(); v.Status != platform.StatusFailed {
+		t.Errorf("altered: %+v", v)
+	}
 }

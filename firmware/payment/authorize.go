@@ -46,7 +46,8 @@ func (m *Machine) authorize(ctx context.Context, s *session) (Phase, error) {
 	}
 	ask, cancel := context.WithTimeout(ctx, m.authorizeTimeout(s))
 	begun := time.Now()
-	answer, err := m.opt.Platform.Authorize(ask, s.payment, envelope)
+	answer, err := m.opt.Platform.Authorize(ask, s.payment, envelope, s.pin)
+	s.pin = nil
 	s.clock.add(&s.clock.platform, begun)
 	late := ask.Err() != nil
 	cancel()
@@ -189,23 +190,16 @@ func (m *Machine) withdraw(ctx context.Context, s *session, failure *Error) (Pha
 	return m.giveUp(ctx, s, failure)
 }
 
-// storePayment defers the payment: the card is brought to its end at once
-// (8A = Z3, AAC), and only the first GENERATE AC's data is stored. What the
-// card says to that is not the outcome: the issuer will decide on the first
-// cryptogram (EMV Book 4, "Unable to go online" [unverified]). That it was there
-// to the end is: who pulls a card early believes the payment was canceled.
+// storePayment stores the payment, with the issuer unasked.
 func (m *Machine) storePayment(ctx context.Context, s *session, sent bool) (Phase, error) {
-	end, cancel := context.WithTimeout(ctx, m.opt.CardEndTimeout)
-	defer cancel()
-	if _, err := s.complete(end, emvkernel.Answer{Kind: emvkernel.Deferred}); err != nil {
-		failure := cardRemoved()
-		if !errors.Is(err, hal.ErrCardRemoved) {
-			failure = refuse(CardInsertNotRead, RetryCollectAgain, "the card stopped answering", "collect again, or try another card")
-		}
+	if failure := m.endCard(ctx, s); failure != nil {
 		return m.withdraw(ctx, s, failure)
 	}
 	killpoint.Hit("payment.card-ended")
 	p := s.payment
+	if s.cardApproved {
+		p.ResponseCode, p.Receipt = s.responseCode(), receiptOf(s.transaction)
+	}
 	change := store.Change{Reason: "stored, to be forwarded"}
 	if p.State != store.Authorizing { // else it was sealed, and numbered, for the attempt
 		sealed, err := m.sealer(s)
@@ -227,6 +221,48 @@ func (m *Machine) storePayment(ctx context.Context, s *session, sent bool) (Phas
 	return Removing, nil
 }
 
+// endCard brings the card to its end without its issuer. A deferral ends it at
+// once (8A = Z3, AAC), and only the first GENERATE AC's data is stored. What the
+// card says to that is not the outcome: the issuer will decide on the first
+// cryptogram (EMV Book 4, "Unable to go online" [unverified]). That it was there
+// to the end is: who pulls a card early believes the payment was canceled.
+//
+// Where the configuration lets cards decide, the card is asked instead; but never
+// once its first cryptogram was sealed for an attempt: that one may be charged.
+func (m *Machine) endCard(ctx context.Context, s *session) *Error {
+	if s.cardApproved {
+		return nil // the first GENERATE AC was its last
+	}
+	kind := emvkernel.Deferred
+	if s.settings.CardDecides && s.mayApprove && s.payment.State != store.Authorizing {
+		kind = emvkernel.UnableToGoOnline
+	}
+	end, cancel := context.WithTimeout(ctx, m.opt.CardEndTimeout)
+	defer cancel()
+	outcome, err := s.complete(end, emvkernel.Answer{Kind: kind})
+	switch {
+	case errors.Is(err, hal.ErrCardRemoved):
+		return cardRemoved()
+	case err != nil:
+		return refuse(CardInsertNotRead, RetryCollectAgain, "the card stopped answering", "collect again, or try another card")
+	case kind == emvkernel.Deferred:
+		return nil
+	case outcome.Kind != emvkernel.Approved:
+		return refuse(DeclinedByReader, RetryCollectAgain, "the card declined without its issuer: "+outcome.Reason, "ask for another card, or wait for the internet")
+	}
+	s.cardApproved, s.afterARQC = true, true
+	return nil
+}
+
+// responseCode is what the terminal answered the card in the issuer's place, when
+// the card approved (EMV Book 4, Annex A6).
+func (s *session) responseCode() string {
+	if s.afterARQC {
+		return "Y3" // unable to go online, approved
+	}
+	return "Y1" // approved offline
+}
+
 // sealer encrypts the card's data to the platform, bound to a header that says
 // what it pays. The function returned runs within the commit, because only
 // that knows the sequence, and may run again with another one.
@@ -239,7 +275,7 @@ func (m *Machine) sealer(s *session) (func(uint64) ([]byte, string, error), erro
 			return nil, err
 		}
 	}
-	p, t, settings, offline := s.payment, s.transaction, s.settings, s.offline
+	p, t, settings, offline, approved := s.payment, s.transaction, s.settings, s.offline, s.cardApproved
 	return func(sequence uint64) ([]byte, string, error) {
 		r := t.Receipt()
 		h := seal.Header{
@@ -254,6 +290,9 @@ func (m *Machine) sealer(s *session) (func(uint64) ([]byte, string, error), erro
 			return nil, "", err
 		}
 		data := t.ACData()
+		if approved {
+			data = t.ClearingData()
+		}
 		defer data.Wipe()
 		if sender == nil { // called again, with another sequence
 			envelope, err := settings.SealKey.Seal(header, data)

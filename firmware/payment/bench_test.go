@@ -14,6 +14,7 @@ import (
 
 	"smartreader/emvkernel/emvtest"
 	"smartreader/firmware/payment"
+	"smartreader/hal"
 	"smartreader/hal/sim"
 	"smartreader/store"
 	"smartreader/store/seal"
@@ -27,6 +28,7 @@ type bench struct {
 	machine  *payment.Machine
 	store    *store.Store
 	pad      *sim.PINPad
+	keys     hal.SecretKeeper
 	head     *head // nil but for benchWithHead
 	tray     *sim.Tray
 	platform *issuer
@@ -53,6 +55,7 @@ func newBench(t *testing.T, options ...option) *bench {
 	board, err := sim.Open(sim.Options{Dir: t.TempDir()})
 	b.must(err)
 	b.tray, b.pad = board.Tray, board.PINPad
+	b.keys = board.HAL.Keys.(hal.SecretKeeper)
 	sealKey, err := seal.NewKey("test")
 	b.must(err)
 	kernel := emvtest.TerminalConfig()
@@ -231,6 +234,7 @@ type issuer struct {
 	before            func() error         // called before an authorization is answered
 	charged           string               // a charge from another attempt
 	envelopes         [][]byte
+	pins              []*payment.PINBlock
 	created, canceled int
 }
 
@@ -251,9 +255,9 @@ func (i *issuer) CancelIntent(context.Context, store.Payment) error {
 	return nil
 }
 
-func (i *issuer) Authorize(_ context.Context, p store.Payment, envelope []byte) (payment.Answer, error) {
+func (i *issuer) Authorize(_ context.Context, p store.Payment, envelope []byte, pin *payment.PINBlock) (payment.Answer, error) {
 	i.mu.Lock()
-	i.envelopes = append(i.envelopes, envelope)
+	i.envelopes, i.pins = append(i.envelopes, envelope), append(i.pins, pin)
 	before, unreachable := i.before, i.unreachable
 	i.mu.Unlock()
 	if unreachable != nil {

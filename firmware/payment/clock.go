@@ -2,6 +2,7 @@ package payment
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -46,5 +47,9 @@ func (c clocked) Transceive(ctx context.Context, command []byte) ([]byte, error)
 // complete has the kernel end the transaction with the card.
 func (s *session) complete(ctx context.Context, answer emvkernel.Answer) (emvkernel.Outcome, error) {
 	defer s.clock.add(&s.clock.kernel, time.Now())
-	return s.transaction.Complete(ctx, answer)
+	outcome, err := s.transaction.Complete(ctx, answer)
+	if !errors.Is(err, emvkernel.ErrOrder) { // nothing was owed to the card
+		s.recording.note(&answer, outcome, err)
+	}
+	return outcome, err
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"smartreader/emvkernel"
+	"smartreader/emvkernel/transcript"
 	"smartreader/hal"
 	"smartreader/store"
 	"smartreader/store/killpoint"
@@ -323,8 +324,13 @@ func (m *Machine) transact(ctx context.Context, s *session) cardRead {
 	params := emvkernel.Params{
 		Amount: s.payment.Amount, Currency: iso.numeric, Exponent: iso.exponent,
 		Time: m.opt.Store.Now(), Counter: uint32(s.payment.Index),
-		RequireODA: s.offline, NoOnlinePIN: s.offline,
+		RequireODA: s.offline, NoOnlinePIN: s.offline || s.settings.PINKey == "",
+		NoOfflineApproval: s.notStorable != nil,
+		SaleLog: func(pan emvkernel.Secret, _ string) int64 {
+			return m.velocity.latest(m.velocity.fingerprint(pan), s.payment.Currency)
+		},
 	}
+	s.mayApprove = s.notStorable == nil
 	if m.opt.PINPad != nil {
 		params.PINPad = pad{m.opt.PINPad, s.card, s, time.Now().Add(m.opt.PINTimeout)}
 	}
@@ -337,7 +343,12 @@ func (m *Machine) transact(ctx context.Context, s *session) cardRead {
 	if m.opt.Choose != nil {
 		holder = chooser{m.opt.Choose, s}
 	}
-	t, err := emvkernel.NewTransaction(s.settings.Kernel, params, s.card, holder, m.opt.Log)
+	var link emvkernel.Transceiver = s.card
+	if m.opt.Record != nil {
+		s.recording = &recording{Recorder: transcript.NewRecorder(s.card, s.card.ATR())}
+		link, params, holder = s.recording, s.recording.Params(params), s.recording.Cardholder(holder)
+	}
+	t, err := emvkernel.NewTransaction(s.settings.Kernel, params, link, holder, m.opt.Log)
 	if err != nil {
 		return cardRead{failure: readerFailure(err)}
 	}
@@ -345,6 +356,7 @@ func (m *Machine) transact(ctx context.Context, s *session) cardRead {
 	begun := time.Now()
 	outcome, err := t.Collect(ctx)
 	s.clock.add(&s.clock.kernel, begun)
+	s.recording.note(nil, outcome, err)
 	switch {
 	case err == nil:
 		return cardRead{outcome: outcome}
@@ -381,10 +393,13 @@ func (m *Machine) judge(s *session, o emvkernel.Outcome) *Error {
 	case emvkernel.OnlineRequest:
 		return m.rightMode(s)
 	case emvkernel.Approved:
-		// The card approved without its issuer. That is offline EMV approval, a
-		// mode of its own (EMV Book 3, Terminal Action Analysis) with its own
-		// liability; with a floor limit of zero no card may answer so.
-		return refuse(DeclinedByReader, RetryCollectAgain, "the card approved offline, which this reader is not configured for", "ask for another card")
+		// Offline EMV approval, a mode of its own with its own liability: the kernel
+		// asks for it only where the application is configured for it.
+		if !s.mayApprove {
+			return refuse(DeclinedByReader, RetryCollectAgain, "the card approved offline, which this payment does not allow", "ask for another card")
+		}
+		s.cardApproved = true
+		return m.rightMode(s)
 	case emvkernel.Declined:
 		if failure := m.cardRefusedOffline(s); failure != nil {
 			return failure

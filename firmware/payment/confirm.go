@@ -113,7 +113,7 @@ func (m *Machine) confirming(ctx context.Context, s *session) (Phase, error) {
 }
 
 func (m *Machine) decide(ctx context.Context, s *session) (Phase, error) {
-	if !s.offline {
+	if !s.offline && !s.cardApproved {
 		return m.authorize(ctx, s)
 	}
 	if failure := m.storable(s); failure != nil { // others may have been stored since collect, or the card has expired

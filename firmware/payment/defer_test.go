@@ -20,11 +20,11 @@ type slow struct {
 	plain    bool // the error is not an Unreachable
 }
 
-func (s *slow) Authorize(ctx context.Context, p store.Payment, envelope []byte) (payment.Answer, error) {
+func (s *slow) Authorize(ctx context.Context, p store.Payment, envelope []byte, pin *payment.PINBlock) (payment.Answer, error) {
 	if at, ok := ctx.Deadline(); ok {
 		s.deadline = time.Until(at)
 	}
-	answer, err := s.issuer.Authorize(ctx, p, envelope)
+	answer, err := s.issuer.Authorize(ctx, p, envelope, pin)
 	if err != nil || answer.Verdict != payment.Approved {
 		s.t.Errorf("the platform says %+v, %v", answer, err)
 	}

@@ -78,8 +78,8 @@ func TestWrongCertificateOnADeadLinkIsNoOutage(t *testing.T) {
 // otherIntent answers with an intent that is not the payment's.
 type otherIntent struct{ *issuer }
 
-func (o otherIntent) Authorize(ctx context.Context, p store.Payment, envelope []byte) (payment.Answer, error) {
-	a, err := o.issuer.Authorize(ctx, p, envelope)
+func (o otherIntent) Authorize(ctx context.Context, p store.Payment, envelope []byte, pin *payment.PINBlock) (payment.Answer, error) {
+	a, err := o.issuer.Authorize(ctx, p, envelope, pin)
 	a.Intent = payment.Intent{ID: "pi_other", ClientSecret: "x"}
 	return a, err
 }

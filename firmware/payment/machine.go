@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"smartreader/emvkernel"
+	"smartreader/emvkernel/transcript"
 	"smartreader/hal"
 	"smartreader/store"
 	"smartreader/store/seal"
@@ -33,6 +34,13 @@ type Settings struct {
 	// DeferAfter is how long an authorization may take before the payment is
 	// stored, or reversed where it may not be; 0: Options.AuthorizeTimeout.
 	DeferAfter time.Duration
+	// CardDecides lets a card that asked for its issuer approve without it while
+	// the reader is offline, at applications with offline approval. Otherwise the
+	// payment is deferred.
+	CardDecides bool
+
+	PINKey    string // the PIN pad's key for online PINs; empty: none is asked for
+	PINFormat hal.PINBlockFormat
 }
 
 // Options are what a Machine works with. All functions must be safe for
@@ -56,6 +64,10 @@ type Options struct {
 	// whether the one there is may be used; nil: nobody can be asked. Like Tip it
 	// may wait for people. ErrCanceled and ErrTimedOut are their answers too.
 	Choose func(ctx context.Context, c Choice) (int, error)
+
+	// Record is given what passed between kernel and card, in clear, when a
+	// transaction is over; it wipes it. nil: nothing is recorded.
+	Record func(localID string, t *transcript.Transcript)
 
 	Face func(Face) // what the cardholder is to see
 	Step func(Step) // what the POS may want to follow; nothing of it is durable

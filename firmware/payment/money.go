@@ -37,3 +37,9 @@ func written(amount int64, code string) string {
 	}
 	return a.String()
 }
+
+// CurrencyNumber returns the ISO 4217 numeric code of a lower-case currency code.
+func CurrencyNumber(code string) (uint16, error) {
+	iso, err := lookUpCurrency(code)
+	return iso.numeric, err
+}

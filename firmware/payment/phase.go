@@ -53,7 +53,7 @@ func (m *Machine) Run(ctx context.Context) error {
 		return err
 	}
 	s := &session{}
-	defer s.closeCard()
+	defer m.closeCard(s)
 	// A card left in over a restart is the last customer's, not the next one's.
 	phase := Removing
 	m.looping.Store(true)

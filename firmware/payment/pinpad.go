@@ -1,6 +1,7 @@
 package payment
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -20,45 +21,79 @@ type pad struct {
 	until   time.Time // all tries together end then
 }
 
-// EnterOnline implements emvkernel.PINPad.
-func (p pad) EnterOnline(context.Context, emvkernel.OnlinePIN) (emvkernel.PINEntry, error) {
-	return 0, fmt.Errorf("%w: no key for online PINs", emvkernel.ErrPINPad)
+// PINBlock is an encrypted PIN block on its way to the issuer. It tells nothing
+// without the key, and is neither stored nor logged all the same.
+type PINBlock struct {
+	Format     hal.PINBlockFormat
+	Key        string // the PIN pad's key
+	KeySerial  []byte // DUKPT key serial number, may be empty
+	Ciphertext []byte
+}
+
+// EnterOnline implements emvkernel.PINPad. The block stays with the session until
+// the issuer is asked.
+func (p pad) EnterOnline(ctx context.Context, pin emvkernel.OnlinePIN) (emvkernel.PINEntry, error) {
+	account := hal.NewSecret(bytes.Clone(pin.PAN))
+	defer account.Wipe()
+	request := hal.OnlinePIN{Prompt: p.prompt(pin.Bypass), PAN: account, Format: p.session.settings.PINFormat, Key: p.session.settings.PINKey}
+	entry, stop := context.WithDeadline(ctx, p.until)
+	defer stop()
+	block, err := p.OnlineBlock(entry, request)
+	how, err := ended(ctx, entry, block.Entry, err)
+	if err != nil || how != emvkernel.PINEntered {
+		return how, err
+	}
+	if block.Format != request.Format || len(block.Ciphertext) == 0 {
+		return 0, fmt.Errorf("%w: another block than was asked for", emvkernel.ErrPINPad)
+	}
+	p.session.pin = &PINBlock{Format: block.Format, Key: request.Key, KeySerial: block.KeySerial, Ciphertext: block.Ciphertext}
+	return how, nil
+}
+
+func (p pad) prompt(bypass bool) hal.PINPrompt {
+	prompt := hal.PINPrompt{
+		Amount: p.session.payment.Amount, Currency: p.session.payment.Currency, MinDigits: 4, MaxDigits: 12, AllowBypass: bypass,
+	}
+	if t := p.session.transaction; t != nil {
+		prompt.Language, _ = t.Language()
+	}
+	return prompt
+}
+
+// ended says in the kernel's words how an entry ended. err is what the pad
+// returned; entry is the time the cardholder had.
+func ended(ctx, entry context.Context, how hal.PINEntry, err error) (emvkernel.PINEntry, error) {
+	switch {
+	case err != nil && entry.Err() != nil && ctx.Err() == nil: // somebody walked away from the pad
+		return emvkernel.PINTimedOut, nil
+	case errors.Is(err, hal.ErrUnsupported), errors.Is(err, hal.ErrNotFound), errors.Is(err, hal.ErrHalted): // nobody was asked
+		return 0, fmt.Errorf("%w: %w", emvkernel.ErrPINPad, err)
+	case err != nil:
+		return 0, err
+	}
+	switch how {
+	case hal.PINEntered:
+		return emvkernel.PINEntered, nil
+	case hal.PINBypassed:
+		return emvkernel.PINBypassed, nil
+	case hal.PINCancelled:
+		return emvkernel.PINCanceled, nil
+	case hal.PINTimedOut:
+		return emvkernel.PINTimedOut, nil
+	}
+	return 0, fmt.Errorf("payment: the PIN pad ended in a way that does not exist: %d", how)
 }
 
 // VerifyOffline implements emvkernel.PINPad.
 func (p pad) VerifyOffline(ctx context.Context, pin emvkernel.OfflinePIN) (emvkernel.PINVerdict, error) {
-	request := hal.OfflinePIN{
-		Method: hal.PlainPIN, Modulus: pin.Modulus, Exponent: pin.Exponent,
-		Prompt: hal.PINPrompt{
-			Amount: p.session.payment.Amount, Currency: p.session.payment.Currency,
-			TriesLeft: pin.TriesLeft, WrongPINLast: pin.Again, MinDigits: 4, MaxDigits: 12,
-		},
-	}
-	if t := p.session.transaction; t != nil {
-		if languages := t.Card().Languages; len(languages) >= 2 {
-			request.Prompt.Language = languages[:2]
-		}
-	}
+	request := hal.OfflinePIN{Method: hal.PlainPIN, Modulus: pin.Modulus, Exponent: pin.Exponent, Prompt: p.prompt(pin.Bypass)}
+	request.Prompt.TriesLeft, request.Prompt.WrongPINLast = pin.TriesLeft, pin.Again
 	if pin.Enciphered {
 		request.Method = hal.EncipheredPIN
 	}
 	entry, stop := context.WithDeadline(ctx, p.until)
 	defer stop()
 	verdict, err := p.PINPad.VerifyOffline(entry, p.card, request)
-	switch {
-	case err != nil && entry.Err() != nil && ctx.Err() == nil: // somebody walked away from the pad
-		return emvkernel.PINVerdict{Entry: emvkernel.PINTimedOut}, nil
-	case errors.Is(err, hal.ErrUnsupported), errors.Is(err, hal.ErrNotFound), errors.Is(err, hal.ErrHalted): // the card was not asked
-		return emvkernel.PINVerdict{}, fmt.Errorf("%w: %w", emvkernel.ErrPINPad, err)
-	case err != nil:
-		return emvkernel.PINVerdict{}, err
-	}
-	how, known := map[hal.PINEntry]emvkernel.PINEntry{
-		hal.PINEntered: emvkernel.PINEntered, hal.PINBypassed: emvkernel.PINBypassed,
-		hal.PINCancelled: emvkernel.PINCanceled, hal.PINTimedOut: emvkernel.PINTimedOut,
-	}[verdict.Entry]
-	if !known {
-		return emvkernel.PINVerdict{}, fmt.Errorf("payment: the PIN pad ended in a way that does not exist: %d", verdict.Entry)
-	}
-	return emvkernel.PINVerdict{Entry: how, SW: apdu.SW(verdict.SW)}, nil
+	how, err := ended(ctx, entry, verdict.Entry, err)
+	return emvkernel.PINVerdict{Entry: how, SW: apdu.SW(verdict.SW), Challenge: verdict.Challenge}, err
 }

@@ -14,9 +14,10 @@ type Platform interface {
 	CreateIntent(ctx context.Context, p store.Payment) (Intent, error)
 	// CancelIntent withdraws an intent that was not paid.
 	CancelIntent(ctx context.Context, p store.Payment) error
-	// Authorize asks the issuer. envelope is the sealed card data. An answer is
-	// an Answer, also when it is no; *Unreachable means there was none.
-	Authorize(ctx context.Context, p store.Payment, envelope []byte) (Answer, error)
+	// Authorize asks the issuer. envelope is the sealed card data; pin is nil
+	// unless an online PIN was entered. An answer is an Answer, also when it is no;
+	// *Unreachable means there was none.
+	Authorize(ctx context.Context, p store.Payment, envelope []byte, pin *PINBlock) (Answer, error)
 }
 
 // Intent is the platform's name for a payment.

@@ -171,7 +171,7 @@ func (m *Machine) factsOf(t *emvkernel.Transaction) CardFacts {
 	card := t.Card()
 	cvm := t.Receipt().CVM
 	return CardFacts{
-		Read: true, Brand: card.Brand, ReadMethod: contactEMV, CVM: cvm, OnlinePIN: t.OnlinePINRequired(),
+		Read: true, Brand: card.Brand, ReadMethod: contactEMV, CVM: cvm, OnlinePIN: t.OnlinePINRequired() || t.OnlinePINEntered(),
 		Authenticated: t.Authenticated(), ExpiryYear: card.ExpiryYear, ExpiryMonth: card.ExpiryMonth,
 		fingerprint: m.velocity.fingerprint(card.PAN),
 	}

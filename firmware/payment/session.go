@@ -20,8 +20,14 @@ type session struct {
 	payment  store.Payment
 	limits   Limit // by the POS
 
+	pin          *PINBlock // an online PIN was entered; gone when the issuer was asked
+	mayApprove   bool      // the card may approve without its issuer, if the application lets it
+	cardApproved bool      // it did (TC)
+	afterARQC    bool      // only when its issuer could not be asked
+
 	card        hal.Card
 	transaction *emvkernel.Transaction
+	recording   *recording // nil: not recorded
 	face        Face
 	// notStorable is why this payment may not be stored, decided at collect;
 	// nil when it may.
@@ -50,15 +56,17 @@ func (s *session) deliver() {
 	}
 }
 
-func (s *session) closeCard() {
+func (m *Machine) closeCard(s *session) {
 	if s.card != nil {
 		_ = s.card.Close() // the card may be gone already; there is nothing to do about it
 		s.card = nil
 	}
 	if s.transaction != nil {
+		m.saveRecording(s)
 		s.transaction.Wipe()
 		s.transaction = nil
 	}
+	s.pin = nil
 }
 
 // show puts a face on the screen, with the card still to be taken if there is
@@ -166,7 +174,7 @@ func storeFailure(err error) *Error {
 // removing waits until the cardholder has taken the card.
 func (m *Machine) removing(ctx context.Context, s *session) (Phase, error) {
 	present := s.card != nil
-	s.closeCard()
+	m.closeCard(s)
 	s.clock.log(m.opt.Log, s.payment.LocalID)
 	s.clock = clock{}
 	if !present && m.opt.Contact != nil {

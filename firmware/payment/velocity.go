@@ -82,6 +82,19 @@ func (v *velocity) within(window time.Duration, card fingerprint, r Rule) (count
 	return count, sum
 }
 
+// latest returns the amount of the card's last payment in the currency that the
+// issuer has not seen yet: a sale split in two is one for the floor limit.
+func (v *velocity) latest(card fingerprint, currency string) int64 {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, p := range slices.Backward(v.stored) {
+		if p.card == card && p.currency == currency {
+			return p.amount
+		}
+	}
+	return 0
+}
+
 // countStored remembers that the session's card had a payment stored. One that
 // was voided in the meantime is not counted.
 func (m *Machine) countStored(s *session) {

@@ -44,6 +44,7 @@ const (
 	CodeIntentCanceled    = "payment_intent_canceled"
 	CodeTooOld            = "payment_too_old"  // the platform no longer takes a payment stored so long ago
 	CodeAccountMismatch   = "account_mismatch" // the payment belongs to another account
+	CodePINInvalid        = "pin_invalid"      // the online PIN is missing, or its block cannot be read
 )
 
 // ErrorBody is what a refusal looks like on the wire: {"error": {...}}.
@@ -167,6 +168,18 @@ type Submission struct {
 	Offline    bool   `json:"offline"`
 	StoredAtMs int64  `json:"storedAtMs,omitempty"` // when it was accepted offline
 	Proof      *Proof `json:"proof,omitempty"`
+
+	// PIN is the cardholder's online PIN; authorize only. It is in no envelope,
+	// because an envelope is written to disk and a PIN block never is.
+	PIN *PINBlock `json:"pin,omitempty"`
+}
+
+// PINBlock is an encrypted PIN block.
+type PINBlock struct {
+	Format     string `json:"format"`        // as in PIN
+	Key        string `json:"key"`           // as in PIN
+	KSN        string `json:"ksn,omitempty"` // DUKPT key serial number, hex
+	Ciphertext string `json:"ciphertext"`    // hex
 }
 
 // Proof is the signed journal entry that recorded the payment on the reader.

@@ -32,6 +32,7 @@ type Config struct {
 	Terminal     Terminal      `json:"terminal"`
 	Applications []Application `json:"applications"`
 	CAKeys       []CAKey       `json:"caKeys"`
+	Revoked      []Revocation  `json:"revoked,omitempty"`
 	SealKeys     []SealKey     `json:"sealKeys"` // the first one is used; the others are being phased in or out
 }
 
@@ -67,6 +68,11 @@ type Offline struct {
 	// authentication.
 	ContactlessSCA bool `json:"contactlessSca,omitempty"`
 
+	// WithoutIssuer says what becomes of a payment whose card asked for its issuer,
+	// at an application with offlineApproval, when the reader is offline:
+	// WithoutIssuerDefer (default) or WithoutIssuerCard.
+	WithoutIssuer string `json:"withoutIssuer,omitempty"`
+
 	// DeferAfterMs is how long an online authorization may take until the payment
 	// is stored instead (0: the reader's own time).
 	DeferAfterMs int64 `json:"deferAfterMs,omitempty"`
@@ -82,6 +88,12 @@ type Offline struct {
 const (
 	InspectionRefuse = "refuse"
 	InspectionOmit   = "omit"
+)
+
+// Values of Offline.WithoutIssuer.
+const (
+	WithoutIssuerDefer = "defer" // the issuer decides later, on the card's first cryptogram
+	WithoutIssuerCard  = "card"  // the card decides, by the default action codes (EMV Book 3, 10.7)
 )
 
 // OfflineLimit tightens the reader's own limits; 0 leaves the reader's own in
@@ -132,7 +144,22 @@ type Terminal struct {
 	MerchantID             string `json:"merchantId"`             // 9F16, 15 characters
 	MerchantName           string `json:"merchantName"`           // 9F4E
 	TerminalID             string `json:"terminalId"`             // 9F1C, 8 characters
+
+	Languages []string `json:"languages,omitempty"` // ISO 639-1, best first
+	PIN       *PIN     `json:"pin,omitempty"`       // for online PINs; absent: none is asked for
 }
+
+// PIN says how an online PIN is encrypted.
+type PIN struct {
+	Format string `json:"format"` // PINFormat4 or PINFormat0
+	Key    string `json:"key"`    // which of the PIN pad's keys, by the name it was loaded under
+}
+
+// Formats of ISO 9564-1.
+const (
+	PINFormat4 = "iso4" // under AES DUKPT (ANSI X9.24-3)
+	PINFormat0 = "iso0" // under TDES DUKPT (ANSI X9.24-1)
+)
 
 // Application is one AID with its risk parameters.
 type Application struct {
@@ -151,6 +178,19 @@ type Application struct {
 
 	DefaultDDOL string `json:"defaultDdol"` // may be empty
 	DefaultTDOL string `json:"defaultTdol"` // may be empty
+
+	// FloorCurrency is the currency of floorLimit and randomThreshold; a payment in
+	// another one has a floor limit of zero. Empty: whatever the payment is in.
+	FloorCurrency string `json:"floorCurrency,omitempty"`
+	// OfflineApproval lets the card approve below the floor limit. The payment is
+	// stored and forwarded like others; its cryptogram is a TC.
+	OfflineApproval bool `json:"offlineApproval,omitempty"`
+	PINBypass       bool `json:"pinBypass,omitempty"` // the cardholder may go on without a PIN
+
+	// Instead of the terminal's, for this application; empty or 0: the terminal's.
+	Capabilities           string `json:"capabilities,omitempty"`
+	AdditionalCapabilities string `json:"additionalCapabilities,omitempty"`
+	Country                int    `json:"country,omitempty"`
 }
 
 // CAKey is a payment scheme's public key.
@@ -161,6 +201,16 @@ type CAKey struct {
 	Exponent string `json:"exponent"`
 	Expiry   string `json:"expiry"`   // last month of use, as 2031-12; empty: not known
 	Checksum string `json:"checksum"` // SHA-1 over RID, index, modulus, exponent; 20 bytes
+	// Mode is "live" or "test": live and test keys share their indexes, and a
+	// configuration of the other mode is refused. Empty: the configuration's.
+	Mode string `json:"mode,omitempty"`
+}
+
+// Revocation names an issuer certificate that is not good any more.
+type Revocation struct {
+	RID    string `json:"rid"`    // 5 bytes
+	Index  string `json:"index"`  // of the certification authority key, 1 byte
+	Serial string `json:"serial"` // the certificate's, 3 bytes
 }
 
 // SealKey is a public key that card data is sealed to.

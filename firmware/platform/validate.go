@@ -32,6 +32,12 @@ func (c *Config) Validate() error {
 	for i, k := range c.CAKeys {
 		k.validate(v, fmt.Sprintf("caKeys[%d].", i))
 	}
+	for i, r := range c.Revoked {
+		field := fmt.Sprintf("revoked[%d].", i)
+		v.hex(field+"rid", r.RID, 5, 5)
+		v.hex(field+"index", r.Index, 1, 1)
+		v.hex(field+"serial", r.Serial, 3, 3)
+	}
 	v.that(len(c.SealKeys) > 0, "sealKeys", "is empty")
 	seen := make(map[string]bool)
 	for i, k := range c.SealKeys {
@@ -48,6 +54,7 @@ func (o *Offline) validate(v *validator) {
 	v.age("offline.sessionMaxAgeMs", o.SessionMaxAgeMs)
 	v.that(o.SessionMaxAgeMs == 0 || o.SessionMaxAgeMs >= 60_000, "offline.sessionMaxAgeMs", "is less than a minute")
 	v.that(o.Inspection == "" || o.Inspection == InspectionRefuse || o.Inspection == InspectionOmit, "offline.inspection", "is neither refuse nor omit")
+	v.that(o.WithoutIssuer == "" || o.WithoutIssuer == WithoutIssuerDefer || o.WithoutIssuer == WithoutIssuerCard, "offline.withoutIssuer", "is neither defer nor card")
 	v.that(o.DeferAfterMs >= 0 && o.DeferAfterMs <= 120_000, "offline.deferAfterMs", "is not 0 to 120000")
 	v.that(o.ForwardInFlight >= 0 && o.ForwardInFlight <= 32, "offline.forwardInFlight", "is not 0 to 32")
 	v.that(o.ReceiptDays >= 0 && o.ReceiptDays <= 36_500, "offline.receiptDays", "is not 0 to 36500")
@@ -97,6 +104,10 @@ func (t *Terminal) validate(v *validator) {
 	v.hex("terminal.acquirerId", t.AcquirerID, 0, 6)
 	v.that(len(t.MerchantID) <= 15, "terminal.merchantId", "is longer than 15 characters")
 	v.that(len(t.TerminalID) <= 8, "terminal.terminalId", "is longer than 8 characters")
+	if p := t.PIN; p != nil {
+		v.that(p.Format == PINFormat4 || p.Format == PINFormat0, "terminal.pin.format", "is neither iso4 nor iso0")
+		v.that(p.Key != "", "terminal.pin.key", "is empty")
+	}
 }
 
 func (a *Application) validate(v *validator, field string) {
@@ -111,6 +122,16 @@ func (a *Application) validate(v *validator, field string) {
 	v.that(a.RandomMaximum <= 99, field+"randomMaximum", "is more than 99")
 	v.hex(field+"defaultDdol", a.DefaultDDOL, 0, 252)
 	v.hex(field+"defaultTdol", a.DefaultTDOL, 0, 252)
+	if a.FloorCurrency != "" {
+		v.currency(field+"floorCurrency", a.FloorCurrency)
+	}
+	if a.Capabilities != "" {
+		v.hex(field+"capabilities", a.Capabilities, 3, 3)
+	}
+	if a.AdditionalCapabilities != "" {
+		v.hex(field+"additionalCapabilities", a.AdditionalCapabilities, 5, 5)
+	}
+	v.that(a.Country >= 0 && a.Country <= 999, field+"country", "is not a numeric country code")
 }
 
 func (k *CAKey) validate(v *validator, field string) {
@@ -119,6 +140,7 @@ func (k *CAKey) validate(v *validator, field string) {
 	v.hex(field+"modulus", k.Modulus, 64, 248)
 	v.hex(field+"exponent", k.Exponent, 1, 3)
 	v.hex(field+"checksum", k.Checksum, 20, 20)
+	v.that(k.Mode == "" || k.Mode == "live" || k.Mode == "test", field+"mode", "is neither live nor test")
 	_, err := time.Parse("2006-01", k.Expiry)
 	v.that(k.Expiry == "" || err == nil, field+"expiry", "is not a month as 2031-12")
 }

@@ -1,0 +1,141 @@
+package payment_test
+
+import (
+	"testing"
+
+	"smartreader/emvkernel/tlv"
+	"smartreader/firmware/payment"
+	"smartreader/store"
+)
+
+// letCardsApprove configures offline approval below 50 dollars.
+func letCardsApprove(b *bench, _ *payment.Options) {
+	for i := range b.settings.Kernel.Applications {
+		app := &b.settings.Kernel.Applications[i]
+		app.OfflineApproval, app.FloorLimit, app.FloorCurrency = true, 5000, 840
+	}
+}
+
+// A card that approves without its issuer is a mode of its own: the payment is stored
+// with the card's TC, online as well as offline, and nobody is told "approved".
+func TestCardApprovesOffline(t *testing.T) {
+	for _, offline := range []bool{false, true} {
+		b := newBench(t, letCardsApprove)
+		if offline {
+			b.goOffline()
+		}
+		p := b.create(1200, payment.PreferOnline)
+		b.insert("offline-approves")
+		paid, err := b.process(p)
+		b.must(err)
+		if paid.State != store.Stored || paid.ResponseCode != "Y1" || paid.Attempted {
+			t.Errorf("offline %v: %s with response code %q, attempted %v", offline, paid.State, paid.ResponseCode, paid.Attempted)
+		}
+		if b.saw(payment.FaceApproved) || !b.saw(payment.FaceAccepted) {
+			t.Errorf("offline %v: the screen says that the issuer approved", offline)
+		}
+		if cid := b.sealedValue(paid, 0x9F27); len(cid) != 1 || cid[0]&0xC0 != 0x40 {
+			t.Errorf("offline %v: stored with cryptogram information %X, not a TC", offline, cid)
+		}
+		check, err := b.platform.issuer.Check(b.platform.openData(b.sealed(paid)))
+		b.must(err)
+		if !check.Decision.Approved {
+			t.Errorf("offline %v: the issuer finds %v (%s)", offline, check.Verdict, check.Reason)
+		}
+	}
+}
+
+// The card is asked to approve only where the payment may be stored without its issuer, and where the
+// configuration says so.
+func TestCardDoesNotApproveWhatMayNotBeStored(t *testing.T) {
+	for name, c := range map[string]struct {
+		option   option
+		amount   int64
+		behavior string
+	}{
+		"not configured":    {func(b *bench, o *payment.Options) { letCardsApprove(b, o); forbidApproval(b) }, 1200, payment.PreferOnline},
+		"require_online":    {letCardsApprove, 1200, payment.RequireOnline},
+		"at the floor":      {letCardsApprove, 5000, payment.PreferOnline},
+		"offline forbidden": {func(b *bench, o *payment.Options) { letCardsApprove(b, o); b.settings.Policy.Enabled = false }, 1200, payment.PreferOnline},
+	} {
+		b := newBench(t, c.option)
+		p := b.create(c.amount, c.behavior)
+		b.insert("offline-approves")
+		paid, err := b.process(p)
+		b.must(err)
+		if paid.State != store.Approved || paid.ResponseCode != "00" {
+			t.Errorf("%s: %s with response code %q", name, paid.State, paid.ResponseCode)
+		}
+	}
+}
+
+func forbidApproval(b *bench) {
+	for i := range b.settings.Kernel.Applications {
+		b.settings.Kernel.Applications[i].OfflineApproval = false
+	}
+}
+
+// A sale split in two below the floor limit asks the issuer at the second half.
+func TestSplitSaleAsksTheIssuer(t *testing.T) {
+	b := newBench(t, letCardsApprove)
+	for i, want := range []store.State{store.Stored, store.Approved} {
+		p := b.create(3000, payment.PreferOnline)
+		b.insert("offline-approves")
+		paid, err := b.process(p)
+		b.must(err)
+		if paid.State != want {
+			t.Errorf("half %d: %s, want %s", i+1, paid.State, want)
+		}
+		b.take()
+	}
+}
+
+// A card that asked for its issuer, offline: by default the issuer decides later; where the configuration
+// lets cards decide, the card does, and its second cryptogram is what is stored.
+func TestCardDecidesWithoutItsIssuer(t *testing.T) {
+	for _, c := range []struct {
+		decides bool
+		profile string
+		code    string
+		kind    byte
+	}{
+		{false, "visa", "", 0x80},
+		{true, "visa", "Y3", 0x40},
+	} {
+		b := newBench(t, letCardsApprove)
+		b.settings.CardDecides = c.decides
+		b.goOffline()
+		p := b.create(1200, payment.PreferOnline)
+		b.insert(c.profile)
+		paid, err := b.process(p)
+		b.must(err)
+		if paid.State != store.Stored || paid.ResponseCode != c.code {
+			t.Errorf("card decides %v: %s with response code %q", c.decides, paid.State, paid.ResponseCode)
+		}
+		if cid := b.sealedValue(paid, 0x9F27); len(cid) != 1 || cid[0]&0xC0 != c.kind {
+			t.Errorf("card decides %v: stored with cryptogram information %X", c.decides, cid)
+		}
+		check, err := b.platform.issuer.Check(b.platform.openData(b.sealed(paid)))
+		b.must(err)
+		if !check.Decision.Approved {
+			t.Errorf("card decides %v: the issuer finds %v (%s)", c.decides, check.Verdict, check.Reason)
+		}
+	}
+}
+
+// sealed is what the ledger keeps of the card.
+func (b *bench) sealed(p store.Payment) []byte {
+	b.Helper()
+	envelope, err := b.store.Sealed(p.LocalID)
+	b.must(err)
+	return envelope
+}
+
+// sealedValue is one data object of it.
+func (b *bench) sealedValue(p store.Payment, tag tlv.Tag) []byte {
+	b.Helper()
+	list, err := tlv.Parse(b.platform.openData(b.sealed(p)))
+	b.must(err)
+	e, _ := tlv.Find(list, tag)
+	return e.Value
+}
