@@ -39,6 +39,13 @@ type Config struct {
 	RegistrationCode string `json:"registrationCode"`
 	// DeviceType is this kind of reader's name at the platform.
 	DeviceType string `json:"deviceType"`
+	// SoftwarePINPad makes a PIN pad of the board's own keys and screen, for
+	// development. It refuses in live mode: a keypad on a general-purpose
+	// processor is no PIN entry device.
+	SoftwarePINPad bool `json:"softwarePinPad"`
+	// RecordTransactions keeps what passes between kernel and card, without the
+	// cardholder, in DataDir/recordings: the newest 500 transactions.
+	RecordTransactions bool `json:"recordTransactions"`
 	// Network says how a device gets its address. Other computers' own systems
 	// see to that: there it is without effect, like TimeServers.
 	Network boot.Network `json:"network"`

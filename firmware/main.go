@@ -19,6 +19,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime/debug"
 	"syscall"
 	"time"
@@ -93,7 +94,10 @@ func start(ctx context.Context, c Config, acceptLoss string, stderr io.Writer) e
 	options := reader.Options{
 		Dir: c.DataDir, Listen: c.Listen, PlatformURL: c.PlatformURL, PlatformCA: ca,
 		RegistrationCode: c.RegistrationCode, DeviceType: c.DeviceType, AllowedOrigins: c.AllowedOrigins,
-		AcceptLoss: acceptLoss, Log: log,
+		AcceptLoss: acceptLoss, SoftwarePIN: c.SoftwarePINPad, Log: log,
+	}
+	if c.RecordTransactions {
+		options.RecordDir = filepath.Join(c.DataDir, "recordings")
 	}
 	if supervisor, ok := b.Watchdog.(*watchdog.Pulse); ok {
 		options.FloorRaised = func(t time.Time) {

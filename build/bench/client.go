@@ -58,6 +58,8 @@ func (c Client) Command(args []string, stdout io.Writer) (run func(context.Conte
 		return func(ctx context.Context) error {
 			return c.Do(ctx, http.MethodPost, "platform/"+fault.path, fault.body, nil)
 		}, err
+	case len(args) == 2 && args[0] == "pin":
+		return func(ctx context.Context) error { return c.PIN(ctx, args[1]) }, nil
 	case len(args) > 0 && args[0] == "simulate":
 		asked, err := parseSimulate(args[1:])
 		return func(ctx context.Context) error { return c.simulate(ctx, asked, stdout) }, err

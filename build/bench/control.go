@@ -30,6 +30,8 @@ type Control struct {
 	// Screen returns a PNG of what the reader shows; nil without a screen.
 	Screen func(context.Context) ([]byte, error)
 
+	PINPad PINPad // nil where no cardholder is simulated
+
 	Simulator Simulator // nil where the reader is a real one
 
 	Platform *sandbox.Sandbox // nil with a platform elsewhere
@@ -104,6 +106,9 @@ func (c Control) Handler() http.Handler {
 			}
 			c.configure(w, r, asked)
 		})
+	}
+	if c.PINPad != nil {
+		do("POST /control/pin", c.pin)
 	}
 	for pattern, act := range c.More {
 		do(pattern, act)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -34,7 +35,7 @@ func newControl(t *testing.T) (*httptest.Server, *sim.Board) {
 	}
 	control := bench.Control{
 		Endpoints: func() bench.Endpoints { return bench.Endpoints{ReaderID: "tmr_1"} },
-		Cards:     cards, Slot: board.Tray,
+		Cards:     cards, Slot: board.Tray, PINPad: board.PINPad,
 		Screen: func(context.Context) ([]byte, error) { return []byte("\x89PNG"), nil },
 		More: map[string]func(*http.Request) error{
 			"POST /control/power": func(r *http.Request) error {
@@ -284,3 +285,35 @@ func TestListenersStayOnLoopback(t *testing.T) {
 		t.Errorf("got %v, want the flag named", err)
 	}
 }
+
+func TestPINByControl(t *testing.T) {
+	pad := &fingers{}
+	server := httptest.NewServer(bench.Control{Endpoints: func() bench.Endpoints { return bench.Endpoints{} }, PINPad: pad}.Handler())
+	t.Cleanup(server.Close)
+	client := bench.ClientAt(strings.TrimPrefix(server.URL, "http://"), "start it")
+	for _, what := range []string{"wrong", "bypass", "cancel", "timeout", "4321"} {
+		if err := client.Run(t.Context(), []string{"pin", what}, io.Discard); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if want := []string{"wrong 1", "bypass", "cancel", "time out", "PIN 4321"}; !slices.Equal(pad.did, want) {
+		t.Errorf("the cardholder did %q, want %q", pad.did, want)
+	}
+	if err := client.Run(t.Context(), []string{"pin", "right"}, io.Discard); err == nil || !strings.Contains(err.Error(), "digits") {
+		t.Errorf("neither a deed nor a PIN: %v", err)
+	}
+}
+
+type fingers struct{ did []string }
+
+func (f *fingers) SetPIN(digits string) error {
+	if strings.Trim(digits, "0123456789") != "" {
+		return errors.New("a PIN consists of digits")
+	}
+	f.did = append(f.did, "PIN "+digits)
+	return nil
+}
+func (f *fingers) EnterWrong(n int) { f.did = append(f.did, fmt.Sprint("wrong ", n)) }
+func (f *fingers) Bypass()          { f.did = append(f.did, "bypass") }
+func (f *fingers) Cancel()          { f.did = append(f.did, "cancel") }
+func (f *fingers) TimeOut()         { f.did = append(f.did, "time out") }

@@ -22,6 +22,8 @@ const usage = `Usage:
   simulator card list                   the cards there are, and what each is for
   simulator card insert NAME            put a card in (it stays until removed); a test card number does, too
   simulator card remove                 take the card out
+  simulator pin wrong|bypass|cancel|timeout|DIGITS
+                                        what the cardholder does at the next PIN entry
   simulator net cut | net restore       cut or restore the internet of reader and shop
   simulator screen FILE.png             save what the reader's screen shows
   simulator status                      reader, card, faults and the platform's totals, as JSON

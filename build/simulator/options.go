@@ -26,6 +26,7 @@ type options struct {
 	acceptLoss  string
 	seed        uint64
 	script      string
+	record      string
 	demo        string
 	json        bool
 	verbose     bool
@@ -48,6 +49,7 @@ func (o *options) register(f *flag.FlagSet) {
 	f.StringVar(&o.autoCard, "auto", "", "put this `card` in whenever a payment asks for one, and take it out afterwards (see: simulate -card)")
 	f.Uint64Var(&o.seed, "seed", 1, "`number` that decides what is random in the simulation; the same number, the same behaviour")
 	f.StringVar(&o.script, "script", "", "play the commands in this `file`: each line a time and a command, as in \"5s net cut\"")
+	f.StringVar(&o.record, "record", "", "write what passes between kernel and card into this `folder`, a file for each transaction, to replay with emvkernel/emv")
 	f.StringVar(&o.acceptLoss, "accept-loss", "", "go on although the ledger is damaged; give the `reason`, it is signed into the ledger")
 	f.StringVar(&o.demo, "demo", "", "play a `story` and check it: outage")
 	f.BoolVar(&o.json, "json", false, "print for machines")

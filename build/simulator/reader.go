@@ -26,8 +26,11 @@ func startReader(ctx context.Context, o options, board *sim.Board, ca []byte, at
 	if _, err := simulated.Configure(ctx, wire.SimulatorConfiguration{SimulatedCard: &wire.SimulatedCard{TestPaymentMethod: o.autoCard}}); err != nil {
 		return nil, bench.Usagef("-auto: %w", err)
 	}
-	control.Cards, control.Slot, control.Simulator = cards, board.Tray, simulated
+	control.Cards, control.Slot, control.Simulator, control.PINPad = cards, board.Tray, simulated, board.PINPad
 	control.Screen = func(context.Context) ([]byte, error) { return encode(board.Screen.Frame()) }
+	if err := loadPINKeys(ctx, board.HAL); err != nil {
+		return nil, err
+	}
 	hardware := *board.HAL
 	hardware.Contact = simulated.Slot()
 	listener, err := bench.Listen(o.listen, "-listen")
@@ -40,7 +43,7 @@ func startReader(ctx context.Context, o options, board *sim.Board, ca []byte, at
 			Dir: filepath.Join(o.dir, "reader"), Listener: listener,
 			PlatformURL: o.platformURL, PlatformCA: ca, RegistrationCode: o.code, DeviceType: "simulated_stripe_s700",
 			Link: deskLink(), CardTimeout: o.cardTimeout, AuthorizeTimeout: o.authorizeTimeout, AcceptLoss: o.acceptLoss, Log: log,
-			Simulator: simulated, Dial: simulated.Line().Dial,
+			RecordDir: o.record, RecordClear: true, Simulator: simulated, Dial: simulated.Line().Dial,
 			Ready: func(addr net.Addr, id string) {
 				at.ReaderID, at.POS = id, "wss://"+addr.String()+wire.Path
 				close(done)

@@ -10,10 +10,12 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"smartreader/display"
 	"smartreader/emvkernel"
 	"smartreader/emvkernel/oda"
 	"smartreader/firmware/payment"
 	"smartreader/firmware/platform"
+	"smartreader/hal"
 	"smartreader/store"
 	"smartreader/store/seal"
 )
@@ -262,7 +264,14 @@ func settingsOf(c *platform.Config, serial string) (payment.Settings, error) {
 	s := payment.Settings{
 		ReaderID: c.ReaderID, Livemode: c.Livemode, Kernel: kernel,
 		Country: c.Location.Country, InspectionOmit: c.Offline.Inspection == platform.InspectionOmit,
-		DeferAfter: time.Duration(c.Offline.DeferAfterMs) * time.Millisecond,
+		DeferAfter:  time.Duration(c.Offline.DeferAfterMs) * time.Millisecond,
+		CardDecides: c.Offline.WithoutIssuer == platform.WithoutIssuerCard,
+	}
+	if p := c.Terminal.PIN; p != nil {
+		s.PINKey = p.Key
+		if s.PINFormat = hal.ISOFormat4; p.Format == platform.PINFormat0 {
+			s.PINFormat = hal.ISOFormat0
+		}
 	}
 	s.Policy, err = policyOf(c)
 	if err != nil {
@@ -302,23 +311,15 @@ func policyOf(c *platform.Config) (payment.Policy, error) {
 func kernelConfig(c *platform.Config, serial string) (*emvkernel.Config, error) {
 	d := &hexDecoder{}
 	t := c.Terminal
-	k := &emvkernel.Config{Terminal: emvkernel.Terminal{
+	k := &emvkernel.Config{Test: !c.Livemode, Terminal: emvkernel.Terminal{
 		Type:                   d.fixed("terminal.type", t.Type, 1)[0],
 		Capabilities:           [3]byte(d.fixed("terminal.capabilities", t.Capabilities, 3)),
 		AdditionalCapabilities: [5]byte(d.fixed("terminal.additionalCapabilities", t.AdditionalCapabilities, 5)),
 		Country:                uint16(t.Country), SerialNumber: lastEight(serial), MerchantID: t.MerchantID, TerminalID: t.TerminalID,
-		MerchantName: t.MerchantName, MCC: uint16(t.MCC), AcquirerID: d.bytes("terminal.acquirerId", t.AcquirerID),
+		MerchantName: t.MerchantName, MCC: uint16(t.MCC), AcquirerID: d.bytes("terminal.acquirerId", t.AcquirerID), Languages: t.Languages,
 	}}
 	for i, a := range c.Applications {
-		name := func(field string) string { return fmt.Sprintf("applications[%d].%s", i, field) }
-		k.Applications = append(k.Applications, emvkernel.Application{
-			AID: d.bytes(name("aid"), a.AID), PartialMatch: a.PartialMatch, Brand: a.Brand, FloorLimit: a.FloorLimit,
-			Version:     [2]byte(d.fixed(name("version"), a.Version, 2)),
-			TACDenial:   [5]byte(d.fixed(name("tacDenial"), a.TACDenial, 5)),
-			TACOnline:   [5]byte(d.fixed(name("tacOnline"), a.TACOnline, 5)),
-			TACDefault:  [5]byte(d.fixed(name("tacDefault"), a.TACDefault, 5)),
-			DefaultDDOL: d.bytes(name("defaultDdol"), a.DefaultDDOL), DefaultTDOL: d.bytes(name("defaultTdol"), a.DefaultTDOL),
-		})
+		k.Applications = append(k.Applications, kernelApplication(d, fmt.Sprintf("applications[%d].", i), a))
 	}
 	for i, key := range c.CAKeys {
 		name := func(field string) string { return fmt.Sprintf("caKeys[%d].%s", i, field) }
@@ -326,12 +327,51 @@ func kernelConfig(c *platform.Config, serial string) (*emvkernel.Config, error) 
 			RID: [5]byte(d.fixed(name("rid"), key.RID, 5)), Index: d.fixed(name("index"), key.Index, 1)[0],
 			Modulus: d.bytes(name("modulus"), key.Modulus), Exponent: d.bytes(name("exponent"), key.Exponent),
 			Expiry: key.Expiry, Checksum: d.bytes(name("checksum"), key.Checksum),
+			Test: key.Mode == "test" || key.Mode == "" && !c.Livemode,
 		})
+	}
+	for i, r := range c.Revoked {
+		name := func(field string) string { return fmt.Sprintf("revoked[%d].%s", i, field) }
+		k.Revoked = append(k.Revoked, oda.Revocation{
+			RID: [5]byte(d.fixed(name("rid"), r.RID, 5)), Index: d.fixed(name("index"), r.Index, 1)[0], Serial: [3]byte(d.fixed(name("serial"), r.Serial, 3)),
+		})
+	}
+	if len(k.Terminal.Languages) == 0 {
+		k.Terminal.Languages = display.Languages()
 	}
 	if d.err != nil {
 		return nil, d.err
 	}
 	return k, k.Validate()
+}
+
+func kernelApplication(d *hexDecoder, entry string, a platform.Application) emvkernel.Application {
+	app := emvkernel.Application{
+		AID: d.bytes(entry+"aid", a.AID), PartialMatch: a.PartialMatch, Brand: a.Brand,
+		Version:    [2]byte(d.fixed(entry+"version", a.Version, 2)),
+		TACDenial:  [5]byte(d.fixed(entry+"tacDenial", a.TACDenial, 5)),
+		TACOnline:  [5]byte(d.fixed(entry+"tacOnline", a.TACOnline, 5)),
+		TACDefault: [5]byte(d.fixed(entry+"tacDefault", a.TACDefault, 5)),
+		FloorLimit: a.FloorLimit, RandomThreshold: a.RandomThreshold, RandomTarget: byte(a.RandomTarget), RandomMaximum: byte(a.RandomMaximum),
+		DefaultDDOL: d.bytes(entry+"defaultDdol", a.DefaultDDOL), DefaultTDOL: d.bytes(entry+"defaultTdol", a.DefaultTDOL),
+		Country: uint16(a.Country), OfflineApproval: a.OfflineApproval, PINBypass: a.PINBypass,
+	}
+	if a.Capabilities != "" {
+		own := [3]byte(d.fixed(entry+"capabilities", a.Capabilities, 3))
+		app.Capabilities = &own
+	}
+	if a.AdditionalCapabilities != "" {
+		own := [5]byte(d.fixed(entry+"additionalCapabilities", a.AdditionalCapabilities, 5))
+		app.AdditionalCapabilities = &own
+	}
+	if a.FloorCurrency != "" {
+		number, err := payment.CurrencyNumber(a.FloorCurrency)
+		if err != nil && d.err == nil {
+			d.err = fmt.Errorf("%sfloorCurrency: %w", entry, err)
+		}
+		app.FloorCurrency = number
+	}
+	return app
 }
 
 // lastEight is the part of the serial number that fits 9F1E (an 8).

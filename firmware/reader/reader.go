@@ -47,6 +47,7 @@ type Options struct {
 	CardTimeout      time.Duration
 	ConfirmTimeout   time.Duration
 	AuthorizeTimeout time.Duration
+	AnswerTimeout    time.Duration // how long the cardholder has for each key of an answer; 0: 30 s
 	ConfigInterval   time.Duration // how often the configuration is read again; 0: 10 min
 
 	// Simulator, when not nil, makes this a simulated reader.
@@ -69,6 +70,18 @@ type Options struct {
 	// the ledger was found damaged; see store.AcknowledgeLoss.
 	AcceptLoss string
 
+	// SoftwarePIN makes a PIN pad of the board's keys and screen, where it has none
+	// of its own and its key store keeps secrets (hal.SecretKeeper). In live mode
+	// that pad refuses: see hal/softpad.
+	SoftwarePIN bool
+
+	// RecordDir keeps what passed between kernel and card, a file for each of the
+	// newest transactions, for emvkernel/emv to replay; empty: nothing is recorded. The
+	// cardholder is taken out, unless RecordClear is set and the reader is in test
+	// mode.
+	RecordDir   string
+	RecordClear bool
+
 	// Ready, when not nil, is called once POS can connect, with the address.
 	Ready func(addr net.Addr, readerID string)
 	Log   *slog.Logger
@@ -86,6 +99,7 @@ type Reader struct {
 	forward  *forward.Forwarder
 	lan      *lan.Server
 	screen   *screen
+	keys     *keypad // nil without Input
 
 	mu       sync.Mutex
 	identity identity
@@ -121,6 +135,9 @@ func Run(ctx context.Context, board hal.Board, opt Options) error {
 	if opt.ConfigInterval == 0 {
 		opt.ConfigInterval = 10 * time.Minute
 	}
+	if opt.AnswerTimeout == 0 {
+		opt.AnswerTimeout = 30 * time.Second
+	}
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
@@ -132,6 +149,9 @@ func Run(ctx context.Context, board hal.Board, opt Options) error {
 		newcomer: make(chan struct{}, 1), drain: make(chan struct{}, 1), renew: make(chan struct{}, 1), reread: make(chan struct{}, 1),
 	}
 	r.screen = newScreen(board, opt.Log)
+	if board.Input != nil {
+		r.keys = newKeypad(board.Input, r.log, r.cancelKey)
+	}
 	return r.run(ctx)
 }
 
@@ -169,7 +189,7 @@ func (r *Reader) run(ctx context.Context) (err error) {
 	}
 
 	r.machine = payment.New(payment.Options{
-		Store: r.store, Contact: r.board.Contact, Swipe: r.board.Swipe, PINPad: r.board.PINPad, Platform: authorizer{r}, Tip: r.tip(),
+		Store: r.store, Contact: r.board.Contact, Swipe: r.board.Swipe, PINPad: r.pinPad(), Platform: authorizer{r}, Tip: r.tip(), Choose: r.chooser(), Record: r.recorder(),
 		Settings: r.settings, Offline: r.offline, Impostor: r.impostor,
 		AfterLoss: lossAccepted, Face: r.screen.face, Step: r.step, EncodeOutcome: encodeOutcome,
 		CardTimeout: r.opt.CardTimeout, ConfirmTimeout: r.opt.ConfirmTimeout, AuthorizeTimeout: r.opt.AuthorizeTimeout,
@@ -219,7 +239,7 @@ func (r *Reader) run(ctx context.Context) (err error) {
 	group.run(work, "housekeeping", r.untilDiskWorks(r.housekeeping))
 	group.run(work, "lan", func(ctx context.Context) error { return r.lan.Serve(ctx, listener) })
 	if r.board.Input != nil {
-		group.run(work, "keys", r.watchKeys)
+		group.run(work, "keys", r.keys.run)
 	}
 	// Without a configuration nothing new is taken, but what is stored is
 	// forwarded and POS are answered: only being ready waits for it.

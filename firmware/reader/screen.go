@@ -3,6 +3,7 @@ package reader
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -29,9 +30,16 @@ type screen struct {
 	shop      string
 	slotFault error  // of the chip card reader, nil: none
 	closed    string // why no payments are taken any more
+	question  *question
 	revision  int
 
 	dark bool // the last picture could not be shown
+}
+
+// question is what the cardholder is asked, in the place of the payment's face.
+type question struct {
+	view display.View
+	seen chan error // told once it was shown, or why it cannot be
 }
 
 func newScreen(board hal.Board, log *slog.Logger) *screen {
@@ -57,6 +65,29 @@ func (s *screen) face(f payment.Face)  { s.change(func() { s.now, s.started = f,
 func (s *screen) merchant(name string) { s.change(func() { s.shop = name }) }
 func (s *screen) slot(fault error)     { s.change(func() { s.slotFault = fault }) }
 
+// ask puts a question on the screen, or another view of it; nil: it is over.
+func (s *screen) ask(v *display.View) (q *question) {
+	if v != nil {
+		q = &question{*v, make(chan error, 1)}
+	}
+	s.change(func() { s.question = q })
+	return q
+}
+
+// askSeen puts a question on the screen and returns when it is there: nobody
+// answers what cannot be read.
+func (s *screen) askSeen(ctx context.Context, v display.View) error {
+	select {
+	case err := <-s.ask(&v).seen:
+		if err != nil {
+			return fmt.Errorf("reader: the cardholder cannot be asked: %w", err)
+		}
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 // outOfUse says that no payments are taken any more, once the outcome of the last
 // one has been seen.
 func (s *screen) outOfUse(why string) { s.change(func() { s.closed = why }) }
@@ -67,7 +98,7 @@ func (s *screen) outOfUse(why string) { s.change(func() { s.closed = why }) }
 func (s *screen) outOfOrder(ctx context.Context, why string) {
 	s.change(func() { s.notice = why })
 	if v := s.view(0, false); v.Kind == display.NotReady {
-		s.show(ctx, v)
+		_ = s.show(ctx, v) // logged; there is no other way to tell
 	}
 }
 
@@ -93,7 +124,7 @@ func (s *screen) run(ctx context.Context) error {
 		case <-timer.C:
 		}
 		s.mu.Lock()
-		face, revision := s.now, s.revision
+		face, revision, asked := s.now, s.revision, s.question
 		s.mu.Unlock()
 		if face != sounded {
 			s.sound(face)
@@ -112,10 +143,16 @@ func (s *screen) run(ctx context.Context) error {
 		case face.RemoveCard:
 			remind, wait = true, reminder
 			s.tone(hal.ToneRemove)
-		case face.Kind == payment.FaceProcessing:
+		case face.Kind == payment.FaceProcessing && asked == nil:
 			step, wait = step+1, turn
 		}
-		s.show(ctx, s.view(step, remind))
+		err := s.show(ctx, s.view(step, remind))
+		if asked != nil {
+			select {
+			case asked.seen <- err:
+			default:
+			}
+		}
 		timer.Stop()
 		if wait >= 0 {
 			timer.Reset(wait)
@@ -123,19 +160,20 @@ func (s *screen) run(ctx context.Context) error {
 	}
 }
 
-func (s *screen) show(ctx context.Context, v display.View) {
+func (s *screen) show(ctx context.Context, v display.View) error {
 	if s.hal == nil {
-		return
+		return nil
 	}
 	frame := display.Render(v, s.hal.Bounds().Size())
 	err := s.hal.Show(ctx, frame)
 	if ctx.Err() != nil {
-		return
+		return err
 	}
 	if err != nil && !s.dark { // once: there are five pictures a second
 		s.log.Warn("screen", "err", err)
 	}
 	s.dark = err != nil
+	return err
 }
 
 // view is the picture of the moment.
@@ -151,6 +189,11 @@ func (s *screen) view(step int, remind bool) display.View {
 		if s.notice != "" {
 			v.Kind, v.Message = display.NotReady, s.notice
 		}
+		return v
+	}
+	if s.question != nil {
+		v = s.question.view
+		v.Merchant = s.shop
 		return v
 	}
 	if remind {

@@ -22,6 +22,9 @@ type Simulator interface {
 	Tip(amount int64, currency string) int64
 	// SDKOffline says whether the POS's side has no internet.
 	SDKOffline() bool
+	// ChooseApplication is the cardholder's choice among the card's applications,
+	// and consent where there is only one.
+	ChooseApplication(labels []string) int
 	// CollectInputs answers the forms.
 	CollectInputs(ctx context.Context, inputs []wire.CollectInput) ([]wire.InputResult, error)
 }

@@ -27,6 +27,7 @@ func (f *fakeSimulator) Configure(_ context.Context, c wire.SimulatorConfigurati
 func (f *fakeSimulator) Connecting(bool) (*wire.ReaderUpdate, *wire.Error) { return nil, f.refused }
 func (f *fakeSimulator) OfflineEnabled() bool                              { return !f.disabled }
 func (f *fakeSimulator) Tip(int64, string) int64                           { return f.tip }
+func (f *fakeSimulator) ChooseApplication([]string) int                    { return 0 }
 func (f *fakeSimulator) SDKOffline() bool                                  { return f.sdkOffline }
 func (f *fakeSimulator) CollectInputs(context.Context, []wire.CollectInput) ([]wire.InputResult, error) {
 	return []wire.InputResult{{Type: "email", Value: "someone@example.com"}}, nil

@@ -12,6 +12,7 @@ import (
 
 	"smartreader/firmware/payment"
 	"smartreader/firmware/platform"
+	"smartreader/hal"
 	"smartreader/lan/wire"
 	"smartreader/store"
 	"smartreader/store/forward"
@@ -119,8 +120,8 @@ func (a authorizer) CancelIntent(ctx context.Context, p store.Payment) error {
 	return err
 }
 
-func (a authorizer) Authorize(ctx context.Context, p store.Payment, envelope []byte) (payment.Answer, error) {
-	v, err := a.r.platform.Authorize(ctx, platform.Submission{NaturalKey: p.NaturalKey, Envelope: envelope})
+func (a authorizer) Authorize(ctx context.Context, p store.Payment, envelope []byte, pin *payment.PINBlock) (payment.Answer, error) {
+	v, err := a.r.platform.Authorize(ctx, platform.Submission{NaturalKey: p.NaturalKey, Envelope: envelope, PIN: pinBlock(pin)})
 	if err != nil {
 		return payment.Answer{}, unanswered(err)
 	}
@@ -159,6 +160,19 @@ func (a authorizer) Authorize(ctx context.Context, p store.Payment, envelope []b
 	answer.ResponseCode, answer.IssuerAuthenticationData, answer.Scripts = [2]byte(arc), auth, scripts
 	return answer, nil
 }
+
+func pinBlock(b *payment.PINBlock) *platform.PINBlock {
+	if b == nil {
+		return nil
+	}
+	format := platform.PINFormat4
+	if b.Format == hal.ISOFormat0 {
+		format = platform.PINFormat0
+	}
+	return &platform.PINBlock{Format: format, Key: b.Key, KSN: upperHex(b.KeySerial), Ciphertext: upperHex(b.Ciphertext)}
+}
+
+func upperHex(b []byte) string { return strings.ToUpper(hex.EncodeToString(b)) }
 
 // unanswered turns what is no answer to the request into payment's word for
 // it. A refusal is an answer: a platform that turns this reader away is not an

@@ -60,7 +60,7 @@ func TestRefusedReaderIsNoOutage(t *testing.T) {
 		http.StatusTooManyRequests: true, http.StatusServiceUnavailable: true,
 	} {
 		a := authorizer{refusing(t, status)}
-		_, err := a.Authorize(t.Context(), store.Payment{NaturalKey: "tmr_1.1.0001.0000000000000000"}, []byte("x"))
+		_, err := a.Authorize(t.Context(), store.Payment{NaturalKey: "tmr_1.1.0001.0000000000000000"}, []byte("x"), nil)
 		var unreachable *payment.Unreachable
 		if err == nil || errors.As(err, &unreachable) != outage {
 			t.Errorf("%d: %v", status, err)

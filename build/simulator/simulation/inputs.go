@@ -52,3 +52,6 @@ func (s *Simulation) CollectInputs(ctx context.Context, inputs []wire.CollectInp
 	}
 	return results, nil
 }
+
+// ChooseApplication takes the first: the one the card, or the reader, likes best.
+func (s *Simulation) ChooseApplication([]string) int { return 0 }

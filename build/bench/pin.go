@@ -1,0 +1,60 @@
+package bench
+
+import (
+	"context"
+	"net/http"
+)
+
+// PINPad is the cardholder at a simulated PIN pad, who enters the right PIN
+// unless told otherwise.
+type PINPad interface {
+	SetPIN(digits string) error // what is right in the cardholder's mind from now on
+	EnterWrong(times int)
+	Bypass() // the next entry is left out
+	Cancel() // at the next entry, Cancel is pressed
+	TimeOut()
+}
+
+// pinRequest is the body of POST /control/pin: one of the two.
+type pinRequest struct {
+	PIN  string `json:"pin,omitempty"`
+	Next string `json:"next,omitempty"` // one of pinActs
+}
+
+var pinActs = map[string]func(PINPad){
+	"wrong":   func(p PINPad) { p.EnterWrong(1) },
+	"bypass":  PINPad.Bypass,
+	"cancel":  PINPad.Cancel,
+	"timeout": PINPad.TimeOut,
+}
+
+const pinUsage = `the body must be {"next": "wrong"}, bypass, cancel or timeout, or {"pin": DIGITS}`
+
+func (c Control) pin(r *http.Request) error {
+	var body pinRequest
+	if err := ReadBody(r, &body); err != nil {
+		return err
+	}
+	act, known := pinActs[body.Next]
+	switch {
+	case body.PIN != "" && body.Next == "":
+		if err := c.PINPad.SetPIN(body.PIN); err != nil {
+			return Usagef("%w", err)
+		}
+	case known && body.PIN == "":
+		act(c.PINPad)
+	default:
+		return Usagef(pinUsage)
+	}
+	return nil
+}
+
+// PIN tells the cardholder what to do at the next PIN entry: wrong, bypass,
+// cancel, timeout, or which PIN to enter from now on.
+func (c Client) PIN(ctx context.Context, what string) error {
+	body := pinRequest{Next: what}
+	if _, known := pinActs[what]; !known {
+		body = pinRequest{PIN: what}
+	}
+	return c.Do(ctx, http.MethodPost, "pin", body, nil)
+}

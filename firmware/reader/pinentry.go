@@ -1,0 +1,137 @@
+package reader
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"smartreader/display"
+	"smartreader/hal"
+	"smartreader/hal/softpad"
+)
+
+// pinEntry is a PIN pad made of the reader's own keys and screen, for development
+// boards. The digits are softpad's alone: here a key is only handed on, the screen
+// learns how many there are, and nothing of either is logged.
+type pinEntry struct {
+	r   *Reader
+	pad *softpad.Pad
+
+	one     sync.Mutex // held by the call that runs
+	keys    *answers   // of that call; nil until its prompt was seen
+	entered int        // as shown
+}
+
+var _ hal.PINPad = (*pinEntry)(nil)
+
+// pinPad is the board's PIN pad, or the software one in its place; nil: none.
+func (r *Reader) pinPad() hal.PINPad {
+	if r.board.PINPad != nil || !r.opt.SoftwarePIN {
+		return r.board.PINPad
+	}
+	keys, keeps := r.board.Keys.(hal.SecretKeeper)
+	missing := ""
+	switch {
+	case r.board.Screen == nil:
+		missing = "a screen"
+	case r.board.Input == nil:
+		missing = "keys"
+	case !keeps:
+		missing = "a key store for secrets"
+	}
+	if missing != "" {
+		r.log.Warn("no software PIN pad: it needs "+missing+", which this board does not have", "board", r.board.Name)
+		return nil
+	}
+	e := &pinEntry{r: r}
+	e.pad = softpad.New(keys, softpad.NewKeypad(pinKeys{e}, e.show))
+	return e
+}
+
+// OnlineBlock implements hal.PINPad.
+func (e *pinEntry) OnlineBlock(ctx context.Context, req hal.OnlinePIN) (b hal.PINBlock, err error) {
+	err = e.call(ctx, func(ctx context.Context) (err error) {
+		b, err = e.pad.OnlineBlock(ctx, req)
+		return err
+	})
+	return b, err
+}
+
+// VerifyOffline implements hal.PINPad.
+func (e *pinEntry) VerifyOffline(ctx context.Context, card hal.Card, req hal.OfflinePIN) (v hal.OfflineVerdict, err error) {
+	err = e.call(ctx, func(ctx context.Context) (err error) {
+		v, err = e.pad.VerifyOffline(ctx, card, req)
+		return err
+	})
+	return v, err
+}
+
+// call is one entry. It ends when the card is taken out, and gives keys and screen
+// back whatever becomes of it.
+func (e *pinEntry) call(ctx context.Context, work func(context.Context) error) error {
+	if err := e.allowed(); err != nil {
+		return err
+	}
+	e.one.Lock()
+	defer e.one.Unlock()
+	ctx, stop := context.WithCancelCause(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() { e.r.watchCard(ctx, stop) })
+	defer watch.Wait()
+	defer stop(nil)
+	defer e.end()
+	err := work(ctx)
+	if cause := context.Cause(ctx); err != nil && errors.Is(cause, hal.ErrCardRemoved) {
+		return fmt.Errorf("reader: PIN entry: %w", cause)
+	}
+	return err
+}
+
+func (e *pinEntry) end() {
+	e.r.screen.ask(nil)
+	if e.keys != nil {
+		e.keys.close()
+		e.keys = nil
+	}
+}
+
+// allowed: whatever the platform says later, real PINs are not typed here.
+func (e *pinEntry) allowed() error {
+	if c := e.r.configured(); c == nil || c.platform.Livemode {
+		return fmt.Errorf("reader: softwarePinPad is for test mode: a keypad on a general-purpose processor is no PIN entry device; connect a PIN pad: %w", hal.ErrUnsupported)
+	}
+	return nil
+}
+
+// show implements the softpad's side of the screen. No key counts before the
+// prompt was seen.
+func (e *pinEntry) show(ctx context.Context, p hal.PINPrompt, entered int) error {
+	view := display.View{
+		Kind: display.EnterPIN, Language: language(p.Language), Amount: p.Amount, Currency: p.Currency,
+		Entered: entered, WrongPIN: p.WrongPINLast, LastTry: p.TriesLeft == 1, MayBypass: p.AllowBypass,
+	}
+	if e.keys != nil {
+		if entered != e.entered {
+			e.r.screen.tone(hal.ToneKey)
+		}
+		e.entered = entered
+		e.r.screen.ask(&view)
+		return nil
+	}
+	if err := e.r.screen.askSeen(ctx, view); err != nil {
+		return err
+	}
+	keys, err := e.r.keys.ask(ctx)
+	if err != nil {
+		return err
+	}
+	e.keys, e.entered = keys, entered
+	return nil
+}
+
+// pinKeys are the keys of an entry, once it is shown.
+type pinKeys struct{ e *pinEntry }
+
+// Next implements hal.Input.
+func (k pinKeys) Next(ctx context.Context) (hal.InputEvent, error) { return k.e.keys.Next(ctx) }
