@@ -11,13 +11,18 @@ import (
 const (
 	arcOfflineApproved = "Y1"
 	arcOfflineDeclined = "Z1"
+	arcUnableApproved  = "Y3" // unable to go online, approved
 	arcUnableDeclined  = "Z3" // unable to go online, declined
 )
 
-// unproven is what every terminal action code online and default contains, whatever the acquirer
-// configured: data authentication not performed, or failed. EMV strongly recommends it (Book 3, 10.7);
-// without it a copied card could be approved offline.
-var unproven = [5]byte{byte(ODANotPerformed | SDAFailed | DDAFailed | CDAFailed)}
+// needsIssuer is what every terminal action code online and default contains, whatever the acquirer
+// configured: data authentication not performed, or failed, which EMV strongly recommends (Book 3, 10.7),
+// since a copied card could be approved offline without it; an account on the exception file; a PIN that
+// only the issuer can verify; the merchant's own wish.
+var needsIssuer = [5]byte{
+	byte(ODANotPerformed | SDAFailed | DDAFailed | CDAFailed | InExceptionFile), 0,
+	byte(OnlinePINEntered & 0xFF), byte(ForcedOnline & 0xFF), 0,
+}
 
 // AnalyzeTerminalAction decides what to ask the card for, by comparing the TVR with the action codes
 // of issuer and terminal (EMV Book 3, 10.7; response codes as in Book 4, 6.3.6).
@@ -27,30 +32,33 @@ var unproven = [5]byte{byte(ODANotPerformed | SDAFailed | DDAFailed | CDAFailed)
 //	offline-only terminal: any bit in a default code   AAC, else TC
 //	others:                any bit in an online code   ARQC, else TC
 //
-// The bits of unproven count as part of the terminal's online and default codes.
+// The bits of needsIssuer count as part of the terminal's online and default codes, "floor limit exceeded"
+// as part of its online code. Where the acquirer did
+// not allow approval offline (Application.OfflineApproval, Params.NoOfflineApproval) no TC is asked for:
+// an ARQC instead, on an offline-only terminal an AAC.
 func (t *Transaction) AnalyzeTerminalAction(ctx context.Context) (Outcome, error) {
 	return t.step(ctx, "analyze terminal action", toAnalyze, toFirstAC, func(context.Context) error {
 		// A card without action codes wants nothing denied and everything irregular online (Book 3, 10.7).
-		none, all := [5]byte{}, [5]byte{0xFF, 0xFF, 0xFF, 0xFF, 0xFF}
-		denial, ok1 := t.actionCode(0x9F0E, none)
-		online, ok2 := t.actionCode(0x9F0F, all)
-		deflt, ok3 := t.actionCode(0x9F0D, all)
+		denial, ok1 := t.actionCode(0x9F0E, [5]byte{})
+		online, ok2 := t.actionCode(0x9F0F, allBits)
+		_, ok3 := t.actionCode(0x9F0D, allBits)
 		if !ok1 || !ok2 || !ok3 {
 			return terminate("malformed issuer action code")
 		}
 		term := &t.cfg.Terminal
-		proven := !t.tvr.matches(unproven)
 		switch {
 		case t.tvr.matches(denial) || t.tvr.matches(t.app.TACDenial):
 			t.request = apdu.RequestAAC
 		case term.onlineOnly():
 			t.request = apdu.RequestARQC
-		case term.offlineOnly() && (!proven || t.tvr.matches(deflt) || t.tvr.matches(t.app.TACDefault)):
-			t.request = apdu.RequestAAC
-		case !term.offlineOnly() && (!proven || t.tvr.matches(online) || t.tvr.matches(t.app.TACOnline)):
-			t.request = apdu.RequestARQC
-		default:
+		case term.offlineOnly() && t.approvedByDefault():
 			t.request = apdu.RequestTC
+		case term.offlineOnly():
+			t.request = apdu.RequestAAC
+		case t.offlineApproval() && !t.tvr.Has(FloorLimitExceeded) && !t.tvr.matches(online) && !t.tvr.matches(t.app.TACOnline):
+			t.request = apdu.RequestTC
+		default:
+			t.request = apdu.RequestARQC
 		}
 		switch t.request {
 		case apdu.RequestTC:
@@ -60,6 +68,21 @@ func (t *Transaction) AnalyzeTerminalAction(ctx context.Context) (Outcome, error
 		}
 		return nil
 	})
+}
+
+var allBits = [5]byte{0xFF, 0xFF, 0xFF, 0xFF, 0xFF}
+
+// offlineApproval: the card may be asked to approve without its issuer, as far as acquirer, caller and the
+// TVR as it stands now are concerned. No configuration allows it on an online-only terminal.
+func (t *Transaction) offlineApproval() bool {
+	return t.app.OfflineApproval && !t.params.NoOfflineApproval && !t.tvr.matches(needsIssuer)
+}
+
+// approvedByDefault: the terminal approves where its issuer cannot be asked, because no default code has a
+// bit of the TVR as it stands now.
+func (t *Transaction) approvedByDefault() bool {
+	deflt, ok := t.actionCode(0x9F0D, allBits)
+	return ok && t.offlineApproval() && !t.tvr.matches(deflt) && !t.tvr.matches(t.app.TACDefault)
 }
 
 func (t *Transaction) actionCode(tag tlv.Tag, absent [5]byte) (code [5]byte, ok bool) {

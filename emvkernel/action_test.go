@@ -28,8 +28,11 @@ func TestTerminalAction(t *testing.T) {
 		iac     map[tlv.Tag]string
 		tac     [3]string // denial, online, default
 		expired bool
-		want    byte
-		arc     string // '8A' in CDOL1
+		// the acquirer does not allow approval offline
+		onlyIssuer bool
+		change     func(*emvkernel.Params)
+		want       byte
+		arc        string // '8A' in CDOL1
 	}{
 		{name: "no issuer codes: anything irregular goes online", kind: 0x22, want: arqc, arc: "\x00\x00"},
 		{name: "no issuer codes, offline only: anything irregular is declined", kind: 0x23, want: aac, arc: "Z1"},
@@ -49,20 +52,43 @@ func TestTerminalAction(t *testing.T) {
 		{name: "default codes offline only: terminal", kind: 0x23, genuine: true, iac: iac(zero, zero, zero), tac: [3]string{zero, zero, expiredBit}, expired: true, want: aac, arc: "Z1"},
 		{name: "no codes at all and no authentication: online", kind: 0x22, iac: iac(zero, zero, zero), want: arqc, arc: "\x00\x00"},
 		{name: "no codes at all and no authentication, offline only: declined", kind: 0x23, iac: iac(zero, zero, zero), want: aac, arc: "Z1"},
+
+		{name: "offline approval not configured", kind: 0x22, genuine: true, iac: iac(zero, zero, zero), onlyIssuer: true, want: arqc, arc: "\x00\x00"},
+		{name: "offline approval not configured, offline only", kind: 0x23, genuine: true, iac: iac(zero, zero, zero), onlyIssuer: true, want: aac, arc: "Z1"},
+		{name: "offline approval not configured: denial is denial", kind: 0x22, genuine: true, iac: iac(expiredBit, zero, zero), expired: true, onlyIssuer: true, want: aac, arc: "Z1"},
+		{name: "offline approval withdrawn", kind: 0x22, genuine: true, iac: iac(zero, zero, zero), want: arqc, arc: "\x00\x00",
+			change: func(p *emvkernel.Params) { p.NoOfflineApproval = true }},
+		{name: "offline approval withdrawn, offline only", kind: 0x26, genuine: true, iac: iac(zero, zero, zero), want: aac, arc: "Z1",
+			change: func(p *emvkernel.Params) { p.NoOfflineApproval = true }},
+		{name: "at the floor limit, whatever the codes", kind: 0x22, genuine: true, iac: iac(zero, zero, zero), want: arqc, arc: "\x00\x00",
+			change: func(p *emvkernel.Params) { p.Amount = 5000 }},
+		{name: "at the floor limit, offline only: the default codes decide", kind: 0x23, genuine: true, iac: iac(zero, zero, zero), want: tc, arc: "Y1",
+			change: func(p *emvkernel.Params) { p.Amount = 5000 }},
+		{name: "the merchant wants the issuer asked, whatever the codes", kind: 0x22, genuine: true, iac: iac(zero, zero, zero), want: arqc, arc: "\x00\x00",
+			change: func(p *emvkernel.Params) { p.ForceOnline = true }},
+		{name: "on the exception file, whatever the codes", kind: 0x22, genuine: true, iac: iac(zero, zero, zero), want: arqc, arc: "\x00\x00",
+			change: func(p *emvkernel.Params) { p.ExceptionFile = func(emvkernel.Secret, string) bool { return true } }},
+		{name: "on the exception file, offline only", kind: 0x23, genuine: true, iac: iac(zero, zero, zero), want: aac, arc: "Z1",
+			change: func(p *emvkernel.Params) { p.ExceptionFile = func(emvkernel.Secret, string) bool { return true } }},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			cfg := terminal()
-			cfg.CAKeys = emvtest.CAKeys()
+			cfg.CAKeys, cfg.Test = emvtest.CAKeys(), true
 			cfg.Terminal.Type = tt.kind
 			app := &cfg.Applications[0]
+			app.OfflineApproval = tt.kind&0x0F != 1 && tt.kind&0x0F != 4 && !tt.onlyIssuer
 			for i, p := range []*[5]byte{&app.TACDenial, &app.TACOnline, &app.TACDefault} {
 				if tt.tac[i] != "" {
 					*p = [5]byte(unhex(t, tt.tac[i]))
 				}
 			}
 			r := &recorder{card: actionCard(t, tt.genuine, tt.expired, tt.iac)}
-			tx := begin(t, cfg, payment(), r, nil)
+			p := payment()
+			if tt.change != nil {
+				tt.change(&p)
+			}
+			tx := begin(t, cfg, p, r, nil)
 			if out := collect(t, tx); out.Kind != emvkernel.Declined {
 				t.Fatal(out)
 			}
@@ -93,6 +119,7 @@ func TestUnprovenIsNeverAskedToApprove(t *testing.T) {
 			cfg.Terminal.Type = kind
 			for i := range cfg.Applications {
 				a := &cfg.Applications[i]
+				a.OfflineApproval = true
 				a.FloorLimit, a.TACDenial, a.TACOnline, a.TACDefault = 5000, [5]byte{}, [5]byte{}, [5]byte{}
 			}
 			r := &recorder{card: software(t, tt.profile)}

@@ -29,20 +29,27 @@ const (
 func (t *Transaction) AuthenticateData(ctx context.Context) (Outcome, error) {
 	return t.step(ctx, "authenticate data", toAuthenticate, toRestrict, func(ctx context.Context) error {
 		t.method = t.chooseMethod()
-		var failed error
-		switch t.method {
-		case methodNone:
+		if t.method == methodNone {
 			t.tvr.set(ODANotPerformed)
 			return nil
+		}
+		failed := t.checkPresent()
+		switch t.method {
 		case methodSDA:
 			t.tvr.set(SDASelected)
-			failed = t.authenticateStatic()
-		case methodDDA:
-			failed = t.authenticateDynamic(ctx)
-		case methodCDA:
-			failed = t.prepareCombined()
 			if failed == nil {
-				return nil
+				failed = t.authenticateStatic()
+			}
+		case methodDDA:
+			if failed == nil {
+				failed = t.authenticateDynamic(ctx)
+			}
+		case methodCDA:
+			if failed == nil {
+				failed = t.prepareCombined()
+			}
+			if failed == nil {
+				return nil // the signature is still to come
 			}
 		}
 		t.tsi.set(ODAPerformed)
@@ -90,6 +97,22 @@ func (t *Transaction) recordFailure(ctx context.Context, failed error) {
 	t.log.DebugContext(ctx, "offline data authentication failed", "reason", failed.Error())
 }
 
+// checkPresent looks for what the method cannot do without, before anything is computed: whether data is
+// missing shall not depend on what else is wrong (EMV Book 3, 7.2 and 7.5). Key remainders are only needed
+// where a key does not fit its certificate.
+func (t *Transaction) checkPresent() error {
+	needs := []tlv.Tag{0x8F, 0x90, 0x9F32, 0x9F46, 0x9F47}
+	if t.method == methodSDA {
+		needs = []tlv.Tag{0x8F, 0x90, 0x9F32, 0x93}
+	}
+	for _, tag := range needs {
+		if len(t.card[tag]) == 0 {
+			return &oda.Failure{What: "tag " + tag.String(), Reason: oda.Missing}
+		}
+	}
+	return nil
+}
+
 // issuerKey recovers the issuer's public key.
 func (t *Transaction) issuerKey() (oda.PublicKey, error) {
 	index := t.card[0x8F]
@@ -102,7 +125,7 @@ func (t *Transaction) issuerKey() (oda.PublicKey, error) {
 	}
 	return oda.RecoverIssuerKey(ca, oda.Certificate{
 		Certificate: t.card[0x90], Remainder: t.card[0x92], Exponent: t.card[0x9F32],
-	}, t.card[0x5A], t.params.Time)
+	}, t.card[0x5A], t.cfg.Revoked, t.params.Time)
 }
 
 // issuerAndStatic recovers the issuer's public key and assembles the static data.
@@ -164,6 +187,8 @@ func (t *Transaction) authenticateDynamic(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// Book 3, 6.5.9.4, says that a malformed answer ends the transaction; that a refusal does too is one
+	// public kernel's reading [unverified].
 	if resp.SW != apdu.OK {
 		return terminate("INTERNAL AUTHENTICATE: " + resp.SW.Error())
 	}

@@ -94,7 +94,7 @@ func TestOfflineApproval(t *testing.T) {
 	offlineTerminal := func() *emvkernel.Config {
 		cfg := emvtest.TerminalConfig()
 		for i := range cfg.Applications {
-			cfg.Applications[i].FloorLimit = 5000
+			cfg.Applications[i].FloorLimit, cfg.Applications[i].OfflineApproval = 5000, true
 		}
 		return &cfg
 	}

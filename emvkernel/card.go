@@ -20,8 +20,8 @@ type CardData struct {
 	Brand          string // as the application is configured; "diners" also by number, see brandOf
 	AID            []byte // '84': the card's full name of the application
 	Label          string // '50', UTF-8
-	PreferredName  string // '9F12', UTF-8, empty if absent or in an unknown alphabet
-	Languages      string // '5F2D': up to four ISO 639 codes, e.g. "deen"
+	PreferredName  string // '9F12', UTF-8, empty if absent or in an alphabet the terminal does not have
+	Languages      string // '5F2D': up to four ISO 639 codes, best first, e.g. "deen"; see Language
 }
 
 // Card returns what is known of the card. The account is known after ReadData, the rest after
@@ -33,7 +33,7 @@ func (t *Transaction) Card() CardData {
 		AID:            bytes.Clone(t.card[0x84]),
 		Label:          t.selected.label.label,
 		PreferredName:  t.selected.label.preferred,
-		Languages:      languages(t.card[0x5F2D]),
+		Languages:      languages(t.preference()),
 	}
 	if t.app != nil {
 		c.Brand = brandOf(t.app.Brand, t.pan)
@@ -89,7 +89,7 @@ type Receipt struct {
 	TSI           TSI
 	Cryptogram    []byte // eight bytes; nil if the card gave none that can be trusted
 	ATC           uint16
-	CVM           string // "none", "signature", "offline_pin", "offline_pin_and_signature", "failure"
+	CVM           string // "none", "signature", "online_pin", "offline_pin", "offline_pin_and_signature", "failure"
 }
 
 // Receipt returns the receipt data as it stands. The cryptogram is the card's last decision that
@@ -120,6 +120,8 @@ func (t *Transaction) cvmName() string {
 	switch t.cvmResults[0] &^ cvmNextRule {
 	case cvmSignature:
 		return "signature"
+	case cvmOnlinePIN:
+		return "online_pin"
 	case cvmPlaintextPIN, cvmEncipheredPIN:
 		return "offline_pin"
 	case cvmPlaintextPINSign, cvmEncipheredSign:

@@ -32,9 +32,11 @@ const (
 const noCVM = 0x3F
 
 // VerifyCardholder works through the card's CVM list (EMV Book 3, 10.5; results as in Book 4, "CVM
-// Results" [unverified]). "No CVM required", signature and offline PIN are performed. Signature always
-// leaves an unknown result, the merchant compares; so does a right PIN with a signature to follow
-// [unverified]. Online PIN is not supported, see OnlinePINRequired.
+// Results" [unverified]). Signature and online PIN always leave an unknown result, because the merchant
+// or the issuer compares; so does a right offline PIN with a signature to follow [unverified].
+//
+// What the terminal can do is its capabilities of this payment ('9F33'): without Params.PINPad there is
+// no PIN, with Params.NoOnlinePIN no online PIN, see OnlinePINRequired.
 //
 // The outcome is Canceled or TimedOut when the cardholder left it at that. The card then waits for
 // nothing: no Complete is owed.
@@ -60,7 +62,9 @@ func (t *Transaction) VerifyCardholder(ctx context.Context) (Outcome, error) {
 	})
 }
 
-// applyRules runs the rules (code, condition) until one succeeds or stops the list.
+// applyRules runs the rules (code, condition) until one succeeds or stops the list. A rule whose method
+// fails, or cannot be performed, goes on to the next one only with its next-rule bit; a rule whose
+// condition does not hold always does.
 //
 // The results name the last CVM performed. A rule whose method is not supported or not recognised
 // was not performed; the one that says "fail CVM processing" was, and ends the list whatever its next
@@ -71,41 +75,25 @@ func (t *Transaction) applyRules(ctx context.Context, rules []byte, x, y int64) 
 		rule, condition := rules[0], rules[1]
 		code := rule &^ cvmNextRule
 		if !t.conditionHolds(condition, code, x, y) {
-			// "If supported" would hold on a terminal that does online PINs.
-			t.onlinePIN = t.onlinePIN || code == cvmOnlinePIN && condition == ifSupported
+			// "If supported" would hold where online PINs can be taken.
+			t.pinWanted = t.pinWanted || code == cvmOnlinePIN && condition == ifSupported
 			continue
 		}
-		switch {
-		case code == cvmNone && t.supports(code):
-			t.cvmResults = []byte{rule, condition, resultSuccessful}
-			return nil
-		case code == cvmSignature && t.supports(code):
-			t.cvmResults = []byte{rule, condition, resultUnknown}
-			return nil
-		case code == cvmFail:
+		if code == cvmFail {
 			t.cvmResults = []byte{rule, condition, resultFailed}
-			t.tvr.set(CVMNotSuccessful)
-			return nil
-		case isPIN(code) && t.supports(code):
-			right, err := t.verifyPIN(ctx, code)
-			switch {
-			case err != nil:
+			break
+		}
+		if t.supports(code) {
+			result, err := t.perform(ctx, code)
+			if err != nil {
 				return err
-			case right && withSignature(code):
-				t.cvmResults = []byte{rule, condition, resultUnknown}
-				return nil
-			case right:
-				t.cvmResults = []byte{rule, condition, resultSuccessful}
+			}
+			t.cvmResults = []byte{rule, condition, result}
+			if result != resultFailed {
 				return nil
 			}
-			t.cvmResults = []byte{rule, condition, resultFailed}
-		case isPIN(code):
-			t.onlinePIN = t.onlinePIN || code == cvmOnlinePIN
-			if code == cvmOnlinePIN || !t.anyOfflinePIN() {
-				t.tvr.set(NoPINPad)
-			}
-		case code != cvmNone && code != cvmSignature:
-			t.tvr.set(UnrecognisedCVM)
+		} else {
+			t.noteUnsupported(code)
 		}
 		if rule&cvmNextRule == 0 {
 			break
@@ -113,6 +101,46 @@ func (t *Transaction) applyRules(ctx context.Context, rules []byte, x, y int64) 
 	}
 	t.tvr.set(CVMNotSuccessful)
 	return nil
+}
+
+// perform carries out one CVM the terminal supports.
+func (t *Transaction) perform(ctx context.Context, code byte) (result byte, err error) {
+	switch code {
+	case cvmNone:
+		return resultSuccessful, nil
+	case cvmSignature:
+		return resultUnknown, nil
+	case cvmOnlinePIN:
+		entered, err := t.enterOnlinePIN(ctx)
+		if err != nil || !entered {
+			return resultFailed, err
+		}
+		return resultUnknown, nil
+	}
+	right, err := t.verifyPIN(ctx, code)
+	switch {
+	case err != nil || !right:
+		return resultFailed, err
+	case withSignature(code):
+		return resultUnknown, nil
+	default:
+		return resultSuccessful, nil
+	}
+}
+
+// noteUnsupported records why a rule whose condition holds cannot be performed here.
+func (t *Transaction) noteUnsupported(code byte) {
+	switch {
+	case code == cvmOnlinePIN:
+		t.pinWanted = true
+		t.tvr.set(NoPINPad)
+	case isPIN(code):
+		if !t.anyOfflinePIN() {
+			t.tvr.set(NoPINPad)
+		}
+	case code != cvmNone && code != cvmSignature:
+		t.tvr.set(UnrecognisedCVM)
+	}
 }
 
 func isPIN(code byte) bool { return code >= cvmPlaintextPIN && code <= cvmEncipheredSign }

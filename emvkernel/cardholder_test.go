@@ -1,6 +1,8 @@
 package emvkernel_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"testing"
 
@@ -59,8 +61,8 @@ func TestCVM(t *testing.T) {
 		{name: "PIN in the configuration and no pad: not supported, next", rules: "4100 5E00", can: all, results: "5E0000", tvr: 0x10},
 		{name: "PIN in the configuration and no pad: not supported, no next", rules: "0100 1F00", can: all, results: "3F0001", tvr: 0x90},
 		{name: "PIN if supported and no pad: passed over", rules: "0103 1F00", can: all, results: "1F0002"},
-		{name: "online PIN in the configuration is not supported", rules: "4200 1F00", can: all, results: "1F0002", tvr: 0x10},
-		{name: "online PIN if supported is passed over", rules: "4203 1F00", can: all, results: "1F0002"},
+		{name: "online PIN in the configuration and no pad: not supported", rules: "4200 1F00", can: all, results: "1F0002", tvr: 0x10},
+		{name: "online PIN if supported and no pad: passed over", rules: "4203 1F00", can: all, results: "1F0002"},
 		{name: "online PIN withdrawn for this payment", rules: "4203 1F00", can: all, results: "1F0002",
 			change: func(_ *emvkernel.Config, p *emvkernel.Params) { p.NoOnlinePIN = true }},
 
@@ -116,6 +118,105 @@ func TestCVM(t *testing.T) {
 				t.Errorf("receipt says %q, want %q", got, want)
 			}
 		})
+	}
+}
+
+// EMV fact 22: online PIN, asked for where terminal and payment can have it, and every way it can end. The
+// issuer judges it, so the result is unknown and never "successful".
+func TestOnlinePIN(t *testing.T) {
+	const (
+		both    = 0x40 | 0x80 | 0x10 | 0x28
+		entered = emvkernel.PINEntered
+	)
+	type entries = []emvkernel.PINEntry
+	withdrawn := func(_ *emvkernel.Config, p *emvkernel.Params) { p.NoOnlinePIN = true }
+	bypass := func(c *emvkernel.Config, _ *emvkernel.Params) { c.Applications[0].PINBypass = true }
+	tests := []struct {
+		name     string
+		rules    string
+		change   func(*emvkernel.Config, *emvkernel.Params)
+		entries  entries
+		offline  []emvkernel.PINVerdict
+		want     emvkernel.OutcomeKind
+		results  string
+		tvr      byte
+		cvm      string
+		asked    int
+		required bool
+	}{
+		{name: "entered", rules: "0200", entries: entries{entered}, results: "020000", tvr: 0x04, cvm: "online_pin", asked: 1},
+		{name: "if supported, with a next rule", rules: "4203 1F00", entries: entries{entered}, results: "420300", tvr: 0x04, cvm: "online_pin", asked: 1},
+		{name: "after a wrong offline PIN", rules: "4100 0200", offline: []emvkernel.PINVerdict{{Entry: emvkernel.PINEntered, SW: 0x63C0}}, entries: entries{entered}, results: "020000", tvr: 0x24, cvm: "online_pin", asked: 1},
+		{name: "withdrawn", rules: "4200 1F00", change: withdrawn, results: "1F0002", tvr: 0x10, cvm: "none"},
+		{name: "withdrawn, nothing else", rules: "0203", change: withdrawn, results: "3F0001", tvr: 0x80, cvm: "failure", required: true},
+		{name: "no key in the pad, next", rules: "4200 5E00", results: "5E0000", tvr: 0x10, cvm: "signature", asked: 1},
+		{name: "no key in the pad, nothing else", rules: "0200", results: "020001", tvr: 0x90, cvm: "failure", asked: 1, required: true},
+		{name: "bypassed", rules: "4200 5E00", change: bypass, entries: entries{emvkernel.PINBypassed}, results: "5E0000", tvr: 0x08, cvm: "signature", asked: 1},
+		{name: "bypassed, no next", rules: "0200 1F00", change: bypass, entries: entries{emvkernel.PINBypassed}, results: "020001", tvr: 0x88, cvm: "failure", asked: 1},
+		{name: "bypassed: no offline PIN either", rules: "4200 0100", change: bypass, entries: entries{emvkernel.PINBypassed}, results: "010001", tvr: 0x88, cvm: "failure", asked: 1},
+		{name: "offline PIN bypassed: no online one either", rules: "4100 0200", change: bypass,
+			offline: []emvkernel.PINVerdict{{Entry: emvkernel.PINBypassed}}, results: "020001", tvr: 0x88, cvm: "failure"},
+		{name: "bypassed although never offered", rules: "0200", entries: entries{emvkernel.PINBypassed}, results: "020001", tvr: 0x90, cvm: "failure", asked: 1},
+		{name: "canceled", rules: "4200 1F00", entries: entries{emvkernel.PINCanceled}, want: emvkernel.Canceled, asked: 1},
+		{name: "nobody there", rules: "4200 1F00", entries: entries{emvkernel.PINTimedOut}, want: emvkernel.TimedOut, asked: 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newStub()
+			s.aip[0] = aipCVM
+			s.data[0x5F2D] = []byte("deen")
+			s.data[0x8E] = unhex(t, "0000000000000000"+tt.rules)
+			p := &pad{online: tt.entries, verdicts: tt.offline}
+			tx, out := s.run(t, func(c *emvkernel.Config, params *emvkernel.Params) {
+				c.Terminal.Capabilities[1] = both
+				params.PINPad = p
+				if tt.change != nil {
+					tt.change(c, params)
+				}
+			})
+			if len(p.askedOnline) != tt.asked {
+				t.Errorf("asked %d times", len(p.askedOnline))
+			}
+			for _, a := range p.askedOnline {
+				if p.accountAsked != "4242424242424242" || a.Languages != "deen" || a.Bypass != (tt.change != nil) {
+					t.Errorf("asked %s, %+v", p.accountAsked, a)
+				}
+			}
+			if tt.want != emvkernel.Undecided {
+				if out.Kind != tt.want || len(s.asked(apdu.INSGenerateAC)) != 0 {
+					t.Error(out)
+				}
+				return
+			}
+			if out.Kind != emvkernel.OnlineRequest {
+				t.Fatal(out)
+			}
+			data := s.asked(apdu.INSGenerateAC)[0].Data
+			if got := fmt.Sprintf("%X", data[len(data)-3:]); got != tt.results || tx.TVR()[2] != tt.tvr {
+				t.Errorf("results %s, TVR byte 3 %02X; want %s, %02X", got, tx.TVR()[2], tt.results, tt.tvr)
+			}
+			if tx.Receipt().CVM != tt.cvm || tx.OnlinePINRequired() != tt.required || tx.OnlinePINEntered() != (tt.tvr&0x04 != 0) {
+				t.Errorf("receipt %s, required %v, entered %v", tx.Receipt().CVM, tx.OnlinePINRequired(), tx.OnlinePINEntered())
+			}
+		})
+	}
+}
+
+// The pad's other errors end the payment, as for an offline PIN.
+func TestOnlinePINBreaksOff(t *testing.T) {
+	s := newStub()
+	s.aip[0] = aipCVM
+	s.data[0x8E] = unhex(t, "0000000000000000 4200 1F00")
+	cfg, p := terminal(), payment()
+	cfg.Terminal.Capabilities[1] = 0x48
+	p.PINPad = &pad{online: []emvkernel.PINEntry{0x7F}}
+	if out, err := begin(t, cfg, p, s, nil).Collect(t.Context()); !errors.Is(err, emvkernel.ErrConfig) {
+		t.Errorf("an entry that does not exist: %v, %v", out, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	p.PINPad = quitter(cancel)
+	if out, err := begin(t, cfg, p, s, nil).Collect(ctx); !errors.Is(err, emvkernel.ErrPINPad) || len(s.asked(apdu.INSGenerateAC)) != 0 {
+		t.Errorf("payment called off: %v, %v", out, err)
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 // ErrAnswer is returned by Complete for an issuer's answer that is malformed. Nothing was sent to the
-// card: Complete is still owed, with UnableToGoOnline if there is no better answer.
+// card: Complete is still owed, with Deferred if there is no better answer.
 var ErrAnswer = errors.New("emvkernel: malformed issuer answer")
 
 // AnswerKind says how the online request ended.
@@ -25,9 +25,9 @@ const (
 	Cancel
 	// IssuerAnswered: ARC and perhaps more came from the issuer.
 	IssuerAnswered
-	// UnableToGoOnline: there is no answer, and card and terminal decide by the default action codes: a
-	// TC is asked for with response code Y3, or an AAC with Z3. It needs Application.OfflineApproval;
-	// without it the card is asked for an AAC.
+	// UnableToGoOnline: there is no answer, and card and terminal decide by the default action codes (EMV
+	// Book 3, 10.7): where they allow it a TC is asked for with response code Y3, and the card may still
+	// answer with an AAC; else an AAC with Z3. Without Application.OfflineApproval it is always the AAC.
 	UnableToGoOnline
 )
 
@@ -54,11 +54,18 @@ func (a *Answer) approved() bool {
 	}
 }
 
+// referral reports whether the response code asks to call the issuer (ISO 8583:1987 codes 01 and 02).
+func (a *Answer) referral() bool {
+	return a.Kind == IssuerAnswered && (string(a.ARC[:]) == "01" || string(a.ARC[:]) == "02")
+}
+
 // Complete ends a transaction that asked for the issuer: issuer authentication, scripts, and the
 // second GENERATE AC (EMV Book 3, 10.9 to 10.11, Book 4, 6.3.8 and 6.3.9).
 //
-// The outcome is Approved only if the issuer approved and the card answered with a TC, with a valid
-// signature where CDA is used. Where the issuer approved and the outcome is another, Reverse is set.
+// The outcome is Approved only if the issuer approved, or could not be asked and the default action codes
+// allow it, and the card answered with a TC, with a valid signature where CDA is used. Where the issuer
+// approved and the outcome is another, Reverse is set. Where it wants to be called the card is asked for an
+// AAC and Referral is set.
 // An error other than ErrAnswer or ErrOrder leaves the same duty: the card may be gone, and an
 // approval must be reversed.
 func (t *Transaction) Complete(ctx context.Context, a Answer) (Outcome, error) {
@@ -76,17 +83,28 @@ func (t *Transaction) Complete(ctx context.Context, a Answer) (Outcome, error) {
 		}
 	}
 	out, err := t.step(ctx, "complete", toComplete, over, func(ctx context.Context) error {
-		if a.Kind != IssuerAnswered {
+		switch {
+		case a.Kind == IssuerAnswered:
+			return t.completeOnline(ctx, &a, before, after)
+		case a.Kind == UnableToGoOnline && t.approvedByDefault():
+			return t.completeOffline(ctx)
+		default:
 			return t.release(ctx, a.Kind)
 		}
-		return t.completeOnline(ctx, &a, before, after)
 	})
-	if err == nil && a.Kind == IssuerAnswered && a.approved() && out.Kind != Approved {
+	if err != nil {
+		return out, err
+	}
+	if a.Kind == IssuerAnswered && a.approved() && out.Kind != Approved {
 		out.Reverse = true
 		out.Reason += "; the host's approval must be reversed"
-		t.outcome = out
 	}
-	return out, err
+	if a.referral() {
+		out.Referral = true
+		out.Reason += "; the issuer wants to be called"
+	}
+	t.outcome = out
+	return out, nil
 }
 
 // release takes leave of the card without an issuer. The card's answer must be an AAC to be in order,
@@ -102,6 +120,16 @@ func (t *Transaction) release(ctx context.Context, kind AnswerKind) error {
 	return decide(Declined, "unable to go online")
 }
 
+// completeOffline asks for the card's approval where the issuer could not be asked.
+func (t *Transaction) completeOffline(ctx context.Context) error {
+	t.arc = []byte(arcUnableApproved)
+	verdict, err := t.secondGenerateAC(ctx, true, "terminal, unable to go online,")
+	if err != nil {
+		return err
+	}
+	return verdict
+}
+
 func (t *Transaction) completeOnline(ctx context.Context, a *Answer, before, after []script) error {
 	t.arc = a.ARC[:]
 	t.issuer = a.IssuerAuthenticationData
@@ -111,7 +139,7 @@ func (t *Transaction) completeOnline(ctx context.Context, a *Answer, before, aft
 	if err := t.runScripts(ctx, before, ScriptFailedBefore); err != nil {
 		return err
 	}
-	verdict, err := t.secondGenerateAC(ctx, a.approved())
+	verdict, err := t.secondGenerateAC(ctx, a.approved(), "issuer")
 	if err != nil {
 		return err
 	}
@@ -141,9 +169,9 @@ func (t *Transaction) authenticateIssuer(ctx context.Context) error {
 	return nil
 }
 
-// secondGenerateAC asks for a TC or an AAC. verdict carries the outcome; err means there is none to
-// be had from the card any more.
-func (t *Transaction) secondGenerateAC(ctx context.Context, approved bool) (verdict, err error) {
+// secondGenerateAC asks for a TC or an AAC, as who decided. verdict carries the outcome; err means there is
+// none to be had from the card any more.
+func (t *Transaction) secondGenerateAC(ctx context.Context, approved bool, who string) (verdict, err error) {
 	request := byte(typeAAC)
 	if approved {
 		request = typeTC
@@ -152,6 +180,8 @@ func (t *Transaction) secondGenerateAC(ctx context.Context, approved bool) (verd
 		return nil, err
 	}
 	data := t.cdol2.Build(t.value)
+	sent := t.snapshot()
+	defer sent.wipe()
 	combined := approved && t.usesCDA()
 	answer, err := t.generateAC(ctx, request, combined, data)
 	if err != nil {
@@ -169,11 +199,12 @@ func (t *Transaction) secondGenerateAC(ctx context.Context, approved bool) (verd
 	case failed != nil:
 		return decide(Declined, "combined signature of the approval is not valid"), nil
 	case answer.kind() == typeTC:
-		return decide(Approved, "issuer and card approved"), nil
+		t.clearing = sent.with(&answer)
+		return decide(Approved, who+" and card approved"), nil
 	case approved:
-		return decide(Declined, "issuer approved, card declined"), nil
+		return decide(Declined, who+" approved, card declined"+answer.reason()), nil
 	default:
-		return decide(Declined, "issuer declined"), nil
+		return decide(Declined, who+" declined"), nil
 	}
 }
 

@@ -3,6 +3,7 @@ package emvkernel
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"smartreader/emvkernel/oda"
 	"smartreader/emvkernel/tlv"
@@ -86,7 +87,7 @@ func (c *Config) Validate() error {
 	}
 	for i := range c.Applications {
 		a := &c.Applications[i]
-		if err := a.validate(); err != nil {
+		if err := a.validate(&c.Terminal); err != nil {
 			return fmt.Errorf("%w: application %d (%X): %w", ErrConfig, i, a.AID, err)
 		}
 		for j := range i {
@@ -99,13 +100,36 @@ func (c *Config) Validate() error {
 		if err := k.Check(); err != nil {
 			return fmt.Errorf("%w: certification authority key %d: %w", ErrConfig, i, err)
 		}
+		if k.Test != c.Test {
+			return fmt.Errorf("%w: certification authority key %d (%X index %02X): %s key on a %s terminal; leave out the key or change the terminal's Test",
+				ErrConfig, i, k.RID, k.Index, liveOrTest(k.Test), liveOrTest(c.Test))
+		}
+		if !c.Test && k.Public() {
+			return fmt.Errorf("%w: certification authority key %d (%X index %02X): its private half is public, anybody can make cards under it; leave it out of a live terminal",
+				ErrConfig, i, k.RID, k.Index)
+		}
 		for j := range i {
 			if c.CAKeys[j].RID == k.RID && c.CAKeys[j].Index == k.Index {
 				return fmt.Errorf("%w: certification authority key %d: same RID and index as key %d", ErrConfig, i, j)
 			}
 		}
 	}
+	for i, r := range c.Revoked {
+		if r.RID == [5]byte{} {
+			return fmt.Errorf("%w: revocation %d: no RID", ErrConfig, i)
+		}
+		if slices.Contains(c.Revoked[:i], r) {
+			return fmt.Errorf("%w: revocation %d (%X index %02X serial %X): listed twice", ErrConfig, i, r.RID, r.Index, r.Serial)
+		}
+	}
 	return nil
+}
+
+func liveOrTest(test bool) string {
+	if test {
+		return "test"
+	}
+	return "live"
 }
 
 func (t *Terminal) validate() error {
@@ -128,15 +152,32 @@ func (t *Terminal) validate() error {
 	if len(t.AcquirerID) > 6 {
 		return errors.New("acquirer identifier longer than 6 bytes")
 	}
+	for i, l := range t.Languages {
+		if len(l) != 2 || languages([]byte(l)) != l {
+			return fmt.Errorf("language %d is not an ISO 639-1 code of two small letters", i)
+		}
+	}
 	return nil
 }
 
-func (a *Application) validate() error {
+func (a *Application) validate(t *Terminal) error {
 	if n := len(a.AID); n < 5 || n > 16 {
 		return fmt.Errorf("AID of %d bytes", n)
 	}
 	if a.FloorLimit < 0 || a.FloorLimit > 1<<32-1 {
 		return fmt.Errorf("floor limit %d does not fit '9F1B'", a.FloorLimit)
+	}
+	if a.FloorCurrency > 999 {
+		return fmt.Errorf("floor limit currency %d is not an ISO 4217 numeric code", a.FloorCurrency)
+	}
+	if a.Country > 999 {
+		return fmt.Errorf("country %d is not an ISO 3166-1 numeric code", a.Country)
+	}
+	if a.PINBypass && a.capabilities(t)[1]&(canPlaintextPIN|canEncipheredPIN|canOnlinePIN) == 0 {
+		return errors.New("PIN bypass, and capabilities without any PIN")
+	}
+	if a.OfflineApproval && t.onlineOnly() {
+		return errors.New("offline approval on an online-only terminal")
 	}
 	if a.RandomTarget > a.RandomMaximum || a.RandomMaximum > 99 {
 		return errors.New("random selection percentages out of order or above 99")
@@ -157,13 +198,23 @@ func (a *Application) validate() error {
 	return nil
 }
 
+// capabilities is '9F33' for the application on the terminal.
+func (a *Application) capabilities(t *Terminal) [3]byte {
+	if a.Capabilities != nil {
+		return *a.Capabilities
+	}
+	return t.Capabilities
+}
+
+// floorLimit is '9F1B' for a payment in the currency.
+func (a *Application) floorLimit(currency uint16) int64 {
+	if a.FloorCurrency != 0 && a.FloorCurrency != currency {
+		return 0
+	}
+	return a.FloorLimit
+}
+
 // onlineOnly, offlineOnly: EMV Book 4, Annex A1: the second digit of the terminal type.
 func (t *Terminal) onlineOnly() bool  { e := t.Type & 0x0F; return e == 1 || e == 4 }
 func (t *Terminal) offlineOnly() bool { e := t.Type & 0x0F; return e == 3 || e == 6 }
 func (t *Terminal) unattended() bool  { return t.Type&0x0F >= 4 }
-
-// atm: a terminal of a financial institution, unattended, that dispenses cash (EMV Book 4, Annex A1
-// with A3).
-func (t *Terminal) atm() bool {
-	return t.Type>>4 == 1 && t.unattended() && t.AdditionalCapabilities[0]&0x80 != 0
-}

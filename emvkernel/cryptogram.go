@@ -31,6 +31,29 @@ type acAnswer struct {
 
 func (a *acAnswer) kind() byte { return a.cid & typeMask }
 
+// Lower bits of the cryptogram information data (EMV Book 3, 6.5.5.4).
+const (
+	adviceRequested  = 0x08
+	reasonMask       = 0x07
+	reasonNotAllowed = 0x01
+	reasonPINTries   = 0x02
+	reasonIssuerAuth = 0x03
+)
+
+// reason says why the card declined, as far as it tells; it begins with a separator.
+func (a *acAnswer) reason() string {
+	switch a.cid & reasonMask {
+	case reasonNotAllowed:
+		return ": service not allowed"
+	case reasonPINTries:
+		return ": PIN try limit exceeded"
+	case reasonIssuerAuth:
+		return ": issuer authentication failed"
+	default:
+		return ""
+	}
+}
+
 // height orders what a card may decide: it may answer with less than asked, never with more
 // (EMV Book 3, 9.3 and 10.8).
 func height(kind byte) int {
@@ -86,15 +109,16 @@ func (t *Transaction) FirstGenerateAC(ctx context.Context) (Outcome, error) {
 		case failed != nil:
 			return decide(Declined, "combined signature of the approval is not valid")
 		case answer.kind() == typeTC:
+			t.clearing = t.acData
 			return decide(Approved, "card approved offline")
 		case answer.kind() == typeARQC:
 			return decide(OnlineRequest, "card asks for the issuer")
-		case answer.cid&0x07 == 0x01:
+		case answer.cid&reasonMask == reasonNotAllowed:
 			return decide(NotAccepted, "card does not allow the service")
 		case t.request == typeAAC:
 			return decide(Declined, "terminal declined")
 		default:
-			return decide(Declined, "card declined")
+			return decide(Declined, "card declined"+answer.reason())
 		}
 	})
 }

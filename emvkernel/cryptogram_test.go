@@ -88,7 +88,7 @@ func TestAskedToApprove(t *testing.T) {
 		0x40: emvkernel.Approved, 0x80: emvkernel.OnlineRequest, 0x00: emvkernel.Declined, 0xC0: emvkernel.Terminated,
 	} {
 		cfg := emvtest.TerminalConfig()
-		cfg.Applications[0].FloorLimit = 5000
+		cfg.Applications[0].FloorLimit, cfg.Applications[0].OfflineApproval = 5000, true
 		r := &recorder{card: &tamper{card: software(t, offlineCard), ins: apdu.INSGenerateAC, answer: acFormat1(cid)}}
 		tx := begin(t, &cfg, payment(), r, nil)
 		out := collect(t, tx)

@@ -11,7 +11,7 @@ import (
 var dataSetTags = []tlv.Tag{
 	0x9F26, 0x9F27, 0x9F36, 0x9F10,
 	0x9F37, 0x95, 0x9A, 0x9F21, 0x9C, 0x9F02, 0x9F03, 0x5F2A, 0x5F36, 0x9F1A, 0x82, 0x84, 0x9F06,
-	0x9F33, 0x9F34, 0x9F35, 0x9F40, 0x9F09, 0x9F1E, 0x9F1C, 0x9F16, 0x9F15, 0x9F39, 0x9F41, 0x9B,
+	0x9F33, 0x9F34, 0x9F35, 0x9F40, 0x9F09, 0x9F1E, 0x9F1C, 0x9F16, 0x9F15, 0x9F39, 0x9F41, 0x9B, 0x8A,
 	0x9F4C, 0x9F6C, 0x9F6E, 0x9F7C,
 	0x5A, 0x57, 0x5F24, 0x5F34,
 }
@@ -69,3 +69,14 @@ func (s snapshot) wipe() {
 //
 // Every call returns a new copy, which the caller wipes when it is done with it.
 func (t *Transaction) ACData() Secret { return bytes.Clone(t.acData) }
+
+// ClearingData returns the data set of the TC that approved the payment, in the form of ACData and with
+// the response code ('8A') it was asked for with: of the first GENERATE AC when the card approved offline
+// (Y1), where it is the same as ACData, else of the second (Y3, or the issuer's code). What was approved
+// without the issuer goes to clearing with it. Nil when the card did not approve, or its combined signature
+// failed. Like ACData every call returns a new copy.
+func (t *Transaction) ClearingData() Secret { return bytes.Clone(t.clearing) }
+
+// AdviceRequested reports that the card's last decision that counts asks for an advice: the issuer should
+// hear of it although it was not asked (bit 4 of '9F27', EMV Book 3, 6.5.5.4).
+func (t *Transaction) AdviceRequested() bool { return t.ac.cid&adviceRequested != 0 }

@@ -8,8 +8,8 @@
 //	ReadData                             Book 3, 10.2 the records the card lists
 //	AuthenticateData                     Book 3, 10.3 is the card genuine (SDA, DDA, CDA; package oda)
 //	CheckRestrictions                    Book 3, 10.4 version, usage, dates
-//	VerifyCardholder                     Book 3, 10.5 no CVM, signature, offline PIN
-//	ManageRisk                           Book 3, 10.6 floor limit, random selection, velocity
+//	VerifyCardholder                     Book 3, 10.5 no CVM, signature, offline and online PIN
+//	ManageRisk                           Book 3, 10.6 exception file, floor limit, random selection, velocity
 //	AnalyzeTerminalAction                Book 3, 10.7 what to ask the card for
 //	FirstGenerateAC                      Book 3, 10.8 what the card decides
 //	Complete                             Book 3, 10.9 to 10.11: issuer's answer, scripts, second GENERATE AC
@@ -26,11 +26,28 @@
 // dialogue failed, or the caller called steps out of order. A malformed or lying card can reach
 // neither Approved nor OnlineRequest by being malformed.
 //
+// # Without the issuer
+//
+// There are two ways, and they are kept apart. In a deferred payment the card asked for the issuer and the
+// issuer is asked later: Complete with Deferred ends the card's transaction at once, and ACData, the data
+// of the first GENERATE AC as it was sent, is what is stored. The merchant bears the risk; the kernel has
+// declined as far as it is concerned.
+//
+// Approval offline is the card's own (TC): below the floor limit at the first GENERATE AC (response code
+// Y1), or at the second when nothing speaks against it and the issuer cannot be reached (UnableToGoOnline,
+// Y3). It goes to clearing with ClearingData. No TC is ever asked for without the issuer's approval unless
+// Application.OfflineApproval is set, and then only where data authentication was performed and did not
+// fail, the account is not on the exception file, no PIN waits for the issuer, and the merchant did not
+// want the payment online.
+//
 // # PIN
 //
-// The kernel never sees a PIN. A PINPad, given with the payment's Params, asks for it and has the card
-// check it; the kernel finds the key, counts the tries and judges the card's status word. Without a pad
-// the terminal has no offline PIN, whatever its configuration says.
+// The kernel never sees a PIN. A PINPad, given with the payment's Params, asks for it. An offline PIN it has
+// the card check; the kernel finds the key, counts the tries and judges the card's status word. An online
+// PIN it keeps, encrypted, for the authorization; the kernel only learns that there is one
+// (OnlinePINEntered). Without a pad the terminal has no PIN, and with Params.NoOnlinePIN no online PIN,
+// whatever its configuration says. A card whose list then leaves nothing else is told from one whose
+// cardholder failed by OnlinePINRequired: it is refused as such rather than as declined.
 //
 // No signature covers the answer to VERIFY, not even with DDA or CDA: a device between terminal and card
 // can answer that any PIN is right. Only the issuer notices, because the card tells it in '9F10' what it
@@ -38,16 +55,18 @@
 // verification, where the card's '9F4A' leaves the AIP unsigned, and no PIN is asked for at all. A deferred
 // payment carries these risks until it is forwarded.
 //
-// Online PIN is not supported, neither online nor offline: there are no PIN blocks for an issuer yet. A
-// card that takes other methods uses those. One whose list leaves nothing else cannot be used in either
-// mode, and OnlinePINRequired tells the caller to refuse it as such rather than as declined.
+// # Configuration
+//
+// A Config says what the terminal is, which applications it accepts and by which rules, and the payment
+// systems' keys; Validate names the entry that cannot be used. Schemes has ready-made profiles of the
+// payment systems' public identifiers.
 //
 // # Not here
 //
-// Online PIN, PIN bypass, the revocation list of issuer certificates, the log of earlier payments that the floor
-// limit check may use, elliptic curve certificates, and approval offline after going online failed
-// (authorization response code Y3): a payment the host did not answer is completed with an AAC and
-// left to the caller's policy.
+// What EMV 4.4 has on elliptic curves and biometric cardholder verification: there is no public text to
+// build it from faithfully. Advice messages (AdviceRequested tells that the card wants one), the log of
+// earlier payments and the exception file (Params.SaleLog and Params.ExceptionFile ask the caller's), and
+// what comes of calling an issuer that asks for it (Outcome.Referral).
 //
 // # Concurrency
 //

@@ -17,45 +17,39 @@ const (
 // exchange sends a command and gathers the whole answer. It hides the procedure of protocol T=0 where
 // the transport does not: '61xx' is answered with GET RESPONSE, '6Cxx' with the same command and the
 // length the card names, a warning that holds data back with GET RESPONSE (EMV Book 1, 9.2.2.1 and
-// 9.3.1.1 [unverified]).
+// 9.3.1.1 [unverified]). A T=1 card may answer the same way and is treated the same.
 //
-// An answer that is none is a decision, not an error: the card broke a rule.
+// An answer that is none is a decision, not an error: the card broke a rule. An error of the transport
+// (the card was pulled, ctx ended) is an error.
 func (t *Transaction) exchange(ctx context.Context, name string, cmd apdu.Command) (apdu.Response, error) {
-	resp, err := t.transceive(ctx, name, cmd)
+	resp, err := t.corrected(ctx, name, cmd)
 	if err != nil || cmd.Le == apdu.NoLe {
 		return resp, err
-	}
-	if resp.SW.Is(apdu.WrongLe) && len(resp.Data) == 0 {
-		cmd.Le = int(resp.SW.SW2())
-		if resp, err = t.transceive(ctx, name, cmd); err != nil {
-			return resp, err
-		}
 	}
 	if resp.SW.Warning() && len(resp.Data) == 0 && len(cmd.Data) > 0 {
 		// Under T=0 the data of a command that also sent data waits behind the warning. A card that has
 		// none refuses, and the warning stands alone.
-		more, err := t.transceive(ctx, name, apdu.GetResponse(0))
-		if err == nil && more.SW.Is(apdu.WrongLe) {
-			more, err = t.transceive(ctx, name, apdu.GetResponse(more.SW.SW2()))
+		more, err := t.corrected(ctx, name, apdu.GetResponse(0))
+		if err == nil {
+			more, err = t.gather(ctx, name, more)
 		}
-		if err != nil {
-			return more, err
-		}
-		if more.SW == apdu.OK {
+		if err == nil && (more.SW == apdu.OK || more.SW == resp.SW) {
 			resp.Data = more.Data
 		}
-		return resp, nil
+		return resp, err
 	}
+	return t.gather(ctx, name, resp)
+}
+
+// gather fetches what waits behind '61xx', until the card says something else.
+func (t *Transaction) gather(ctx context.Context, name string, resp apdu.Response) (apdu.Response, error) {
 	data := resp.Data
 	for range maxParts {
 		if !resp.SW.Is(apdu.MoreData) {
 			break
 		}
-		resp, err = t.transceive(ctx, name, apdu.GetResponse(resp.SW.SW2()))
-		if err == nil && resp.SW.Is(apdu.WrongLe) && len(resp.Data) == 0 {
-			resp, err = t.transceive(ctx, name, apdu.GetResponse(resp.SW.SW2()))
-		}
-		if err != nil {
+		var err error
+		if resp, err = t.corrected(ctx, name, apdu.GetResponse(resp.SW.SW2())); err != nil {
 			return resp, err
 		}
 		data = append(data[:len(data):len(data)], resp.Data...)
@@ -68,6 +62,17 @@ func (t *Transaction) exchange(ctx context.Context, name string, cmd apdu.Comman
 	}
 	resp.Data = data
 	return resp, nil
+}
+
+// corrected sends a command and, once, again with the length the card asks for by '6Cxx': it has not
+// carried the command out.
+func (t *Transaction) corrected(ctx context.Context, name string, cmd apdu.Command) (apdu.Response, error) {
+	resp, err := t.transceive(ctx, name, cmd)
+	if err != nil || cmd.Le == apdu.NoLe || !resp.SW.Is(apdu.WrongLe) || len(resp.Data) != 0 {
+		return resp, err
+	}
+	cmd.Le = int(resp.SW.SW2())
+	return t.transceive(ctx, name, cmd)
 }
 
 func (t *Transaction) transceive(ctx context.Context, name string, cmd apdu.Command) (apdu.Response, error) {

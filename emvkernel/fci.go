@@ -3,7 +3,6 @@ package emvkernel
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"smartreader/emvkernel/tlv"
 )
@@ -11,13 +10,16 @@ import (
 var errTemplate = errors.New("emvkernel: unexpected template")
 
 // fci is what the kernel uses of the file control information of a directory or application
-// (EMV Book 1, 11.3.4).
+// (EMV Book 1, 11.3.4). Issuer discretionary data ('BF0C') must be well-formed and is not used.
 type fci struct {
 	name        []byte        // '84'
 	proprietary []tlv.Element // content of 'A5'
 }
 
 func parseFCI(data []byte) (fci, error) {
+	if err := wellFormed(data); err != nil {
+		return fci{}, err
+	}
 	fields, err := parseTemplate(data, 0x6F)
 	if err != nil {
 		return fci{}, err
@@ -35,6 +37,11 @@ func parseFCI(data []byte) (fci, error) {
 		return fci{}, err
 	}
 	return fci{name: name.Value, proprietary: list}, nil
+}
+
+// wellFormed checks data objects and what is in their templates, however deep.
+func wellFormed(data []byte) error {
+	return tlv.Walk(data, func(int, tlv.Element) error { return nil })
 }
 
 // parseTemplate decodes data that must be exactly one template with the tag and returns its content.
@@ -55,28 +62,20 @@ type appLabel struct {
 	preferred string // '9F12', when its alphabet is known
 }
 
-// readLabel reads the names of an application. The preferred name is in the alphabet '9F11' names;
-// only ISO 8859-1 (01) is known here, and a name in another one is left out rather than shown wrong.
-func readLabel(fields []tlv.Element, table []byte) appLabel {
+// readLabel reads the names of an application. The preferred name is in the alphabet table names; one in
+// an alphabet the terminal cannot show is left out rather than shown wrong (EMV Book 4, 11.3
+// [unverified]).
+func readLabel(fields []tlv.Element, table []byte, capabilities [5]byte) appLabel {
 	var l appLabel
 	if e, ok := tlv.Find(fields, 0x50); ok {
-		l.label = latin(e.Value)
+		l.label = common(e.Value)
 	}
-	if e, ok := tlv.Find(fields, 0x9F12); ok && len(table) == 1 && table[0] == 0x01 {
-		l.preferred = latin(e.Value)
-	}
-	return l
-}
-
-// latin turns ISO 8859-1 into UTF-8 without control characters.
-func latin(b []byte) string {
-	var s strings.Builder
-	for _, c := range b {
-		if c >= 0x20 && c < 0x7F || c >= 0xA0 {
-			s.WriteRune(rune(c))
+	if e, ok := tlv.Find(fields, 0x9F12); ok {
+		if alphabet := codeTable(table, capabilities); alphabet != nil {
+			l.preferred = inTable(alphabet, e.Value)
 		}
 	}
-	return strings.TrimSpace(s.String())
+	return l
 }
 
 // display is what the cardholder is shown: the preferred name, the label, or at least the AID.

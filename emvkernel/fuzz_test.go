@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -17,18 +16,10 @@ import (
 
 // script is a card whose answers come out of a byte string: two bytes of length, the answer. At its
 // end the card is pulled.
-type script struct {
-	rest     []byte
-	asked    int
-	requests []byte // P1 of each GENERATE AC
-}
+type script struct{ rest []byte }
 
-func (s *script) Transceive(_ context.Context, command []byte) ([]byte, error) {
-	c, err := apdu.ParseCommand(command)
-	if err != nil {
-		return nil, err // the kernel sends malformed commands: visible as an untyped error
-	}
-	if s.asked++; s.asked > 2000 || len(s.rest) < 2 {
+func (s *script) Transceive(context.Context, []byte) ([]byte, error) {
+	if len(s.rest) < 2 {
 		return nil, errPulled
 	}
 	n := int(binary.BigEndian.Uint16(s.rest))
@@ -36,9 +27,6 @@ func (s *script) Transceive(_ context.Context, command []byte) ([]byte, error) {
 	n = min(n, len(s.rest))
 	answer := s.rest[:n]
 	s.rest = s.rest[n:]
-	if c.INS == apdu.INSGenerateAC {
-		s.requests = append(s.requests, c.P1)
-	}
 	return answer, nil
 }
 
@@ -52,118 +40,30 @@ func encodeScript(frames []frame) []byte {
 }
 
 // A whole transaction with a card that may say anything: no panic, no endless loop, a known end, and
-// an approval only where the last word of the card was one it was asked for.
+// nothing approved or sent online that the terminal did not ask for (see conversation.check).
 func FuzzTransaction(f *testing.F) {
-	cfg := emvtest.TerminalConfig()
-	for i := range cfg.Applications {
-		cfg.Applications[i].FloorLimit = 5000
-	}
-	for _, profile := range []string{
-		visa, mastercard, "transport t0\n" + visa, "pse no\n" + visa, visa + "oda sda\n", visa + "oda none\n", offlineCard, mastercard + offlineCodes,
-		"application jcb\npan 3566002020360505\n", "application amex\npan 378282246310005\n",
-		mastercard + "fault cda-hash\n", visa + "offline-limits 1 2\n",
-	} {
+	const terminal = fuzzOfflineApproval | fuzzNoActionCodes
+	cfg := fuzzTerminal(f, terminal)
+	for _, profile := range append(goodCards, mastercard+"fault cda-hash\n", visa+"offline-limits 1 2\n") {
 		card := &recorder{card: software(f, profile)}
-		tx := begin(f, &cfg, payment(), card, nil)
+		tx := begin(f, cfg, payment(), card, nil)
 		out, err := tx.Collect(f.Context())
 		if err != nil {
 			f.Fatal(err)
 		}
 		if out.Kind == emvkernel.OnlineRequest {
-			iad, err := emvtest.NewIssuer().Respond(tx.ACData(), [2]byte{'0', '0'})
-			if err != nil {
-				f.Fatal(err)
-			}
-			if _, err := tx.Complete(f.Context(), fuzzAnswer(iad)); err != nil {
+			if _, err := tx.Complete(f.Context(), fuzzAnswers(tx, 5, oneScript)); err != nil {
 				f.Fatal(err)
 			}
 		}
-		f.Add(encodeScript(card.frames), true)
-		f.Add(encodeScript(card.frames), false)
+		for end := range byte(8) {
+			f.Add(encodeScript(card.frames), byte(terminal), end)
+		}
 	}
-	f.Add([]byte{}, true)
-	f.Fuzz(func(t *testing.T, answers []byte, approve bool) {
-		card := &script{rest: answers}
-		tx, err := emvkernel.NewTransaction(&cfg, payment(), card, &person{confirm: true}, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		out, err := tx.Collect(t.Context())
-		checkEnd(t, tx, card, out, err)
-		if out.Kind != emvkernel.OnlineRequest {
-			if _, err := tx.Complete(t.Context(), emvkernel.Answer{}); !errors.Is(err, emvkernel.ErrOrder) {
-				t.Fatalf("%v could be completed", out.Kind)
-			}
-			return
-		}
-		data := bytes.Clone(tx.ACData())
-		a := emvkernel.Answer{}
-		if approve {
-			a = fuzzAnswer(make([]byte, 10))
-		}
-		out, err = tx.Complete(t.Context(), a)
-		checkEnd(t, tx, card, out, err)
-		if out.Kind == emvkernel.OnlineRequest || (out.Kind == emvkernel.Approved && !approve) {
-			t.Fatalf("completed as %v", out.Kind)
-		}
-		if out.Reverse != (err == nil && approve && out.Kind != emvkernel.Approved) {
-			t.Fatalf("%v: reverse is %v", out.Kind, out.Reverse)
-		}
-		if !bytes.Equal(data, tx.ACData()) {
-			t.Fatal("the data set changed")
-		}
+	f.Add([]byte{}, byte(0), byte(0))
+	f.Fuzz(func(t *testing.T, answers []byte, terminal, end byte) {
+		payWith(t, &conversation{card: &script{rest: answers}}, terminal, end, oneScript)
 	})
-}
-
-func fuzzAnswer(iad []byte) emvkernel.Answer {
-	return emvkernel.Answer{
-		Kind: emvkernel.IssuerAnswered, ARC: [2]byte{'0', '0'}, IssuerAuthenticationData: iad,
-		Scripts: []byte{0x71, 0x07, 0x86, 0x05, 0x84, 0x16, 0x00, 0x00, 0x00},
-	}
-}
-
-func checkEnd(t *testing.T, tx *emvkernel.Transaction, card *script, out emvkernel.Outcome, err error) {
-	t.Helper()
-	if err != nil {
-		if !errors.Is(err, errPulled) && !errors.Is(err, emvkernel.ErrConfig) {
-			t.Fatalf("untyped error %v", err)
-		}
-		if out.Kind != emvkernel.Undecided {
-			t.Fatalf("outcome %v beside the error %v", out.Kind, err)
-		}
-		return
-	}
-	switch out.Kind {
-	case emvkernel.Declined, emvkernel.NotAccepted, emvkernel.CardBlocked, emvkernel.TryAgain, emvkernel.Terminated:
-		return
-	case emvkernel.Approved, emvkernel.OnlineRequest:
-	default:
-		t.Fatalf("outcome %v", out.Kind)
-	}
-	// The card's last answer must be a cryptogram of that kind, well-formed, and asked for.
-	kind := byte(0x40)
-	if out.Kind == emvkernel.OnlineRequest {
-		kind = 0x80
-	}
-	asked := card.requests[len(card.requests)-1]
-	if kind == 0x40 && asked&0xC0 != 0x40 {
-		t.Fatalf("%v after a request for %02X", out.Kind, asked)
-	}
-	if len(tx.Receipt().Cryptogram) != 8 {
-		t.Fatalf("%v without a cryptogram", out.Kind)
-	}
-	if asked&0x10 != 0 && !tx.Authenticated() {
-		t.Fatalf("%v although the combined signature failed", out.Kind)
-	}
-	list, err := tlv.Parse(tx.ACData())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, tag := range []tlv.Tag{0x9F26, 0x9F27, 0x9F36, 0x9F37, 0x95, 0x9F02, 0x5A, 0x5F24} {
-		if _, ok := tlv.Find(list, tag); !ok {
-			t.Fatalf("data set without %v", tag)
-		}
-	}
 }
 
 // The answers behind selection, each from its own bytes, so that the fuzzer gets deep: processing
@@ -174,10 +74,10 @@ func FuzzCard(f *testing.F) {
 	s.data[0x8E] = []byte{0, 0, 0, 0, 0, 0, 0, 0, 0x5E, 0x03, 0x1F, 0x00}
 	s.data[0x9F14], s.data[0x9F23] = []byte{1}, []byte{2}
 	options := tlv.Append(nil, 0x80, append(s.aip[:], s.afl...)...)
-	f.Add([]byte{0x9F, 0x1A, 0x02}, options, template(0x70, s.data), []byte{0x9F, 0x36, 0x02, 0, 1}, acFormat1(0x80)[:17], acFormat1(0x40)[:17], []byte{0x71, 0x07, 0x86, 0x05, 0x84, 0x16, 0, 0, 0})
-	f.Add([]byte{}, options, template(0x70, s.data), []byte{}, acFormat1(0x40)[:17], acFormat1(0x00)[:17], []byte{})
-	f.Add([]byte{}, tlv.Append(nil, 0x77, tlv.Append(tlv.Append(nil, 0x82, 0x7C, 0), 0x94, s.afl...)...), template(0x70, s.data), []byte{}, acFormat1(0x40)[:17], acFormat1(0x00)[:17], []byte{})
-	f.Fuzz(func(t *testing.T, pdol, options, record, counter, first, second, scripts []byte) {
+	f.Add(byte(fuzzPINPad), byte(4), []byte{0x9F, 0x1A, 0x02}, options, template(0x70, s.data), []byte{0x9F, 0x36, 0x02, 0, 1}, acFormat1(0x80)[:17], acFormat1(0x40)[:17], []byte{0x71, 0x07, 0x86, 0x05, 0x84, 0x16, 0, 0, 0})
+	f.Add(byte(fuzzOfflineApproval), byte(3), []byte{}, options, template(0x70, s.data), []byte{}, acFormat1(0x40)[:17], acFormat1(0x00)[:17], []byte{})
+	f.Add(byte(fuzzOfflineOnly), byte(2), []byte{}, tlv.Append(nil, 0x77, tlv.Append(tlv.Append(nil, 0x82, 0x7C, 0), 0x94, s.afl...)...), template(0x70, s.data), []byte{}, acFormat1(0x40)[:17], acFormat1(0x00)[:17], []byte{})
+	f.Fuzz(func(t *testing.T, terminal, end byte, pdol, options, record, counter, first, second, scripts []byte) {
 		s := newStub()
 		s.fci[0x9F38] = pdol
 		s.gpo = ok(options)
@@ -185,31 +85,7 @@ func FuzzCard(f *testing.F) {
 		s.getData = map[tlv.Tag][]byte{0x9F36: ok(counter), 0x9F13: ok(counter)}
 		s.answers = map[byte][]byte{apdu.INSInternalAuthenticate: ok(counter), apdu.INSExternalAuthenticate: ok(nil)}
 		s.ac = [][]byte{ok(first), ok(second)}
-		tx, err := emvkernel.NewTransaction(terminal(), payment(), s, nil, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		end := func(out emvkernel.Outcome, err error) {
-			card := &script{}
-			for _, c := range s.asked(apdu.INSGenerateAC) {
-				card.requests = append(card.requests, c.P1)
-			}
-			checkEnd(t, tx, card, out, err)
-		}
-		out, err := tx.Collect(t.Context())
-		end(out, err)
-		_ = tx.Card()
-		if out.Kind != emvkernel.OnlineRequest {
-			return
-		}
-		a := issuer("00")
-		a.IssuerAuthenticationData, a.Scripts = make([]byte, 8), scripts
-		out, err = tx.Complete(t.Context(), a)
-		if errors.Is(err, emvkernel.ErrAnswer) {
-			out, err = tx.Complete(t.Context(), emvkernel.Answer{})
-		}
-		end(out, err)
-		tx.Wipe()
+		payWith(t, &conversation{card: s}, terminal, end, scripts)
 	})
 }
 

@@ -10,13 +10,20 @@ import (
 	"smartreader/emvkernel/tlv"
 )
 
-// EMV facts 1 to 3: the PDOL in its order, fitted; '83' always, Le always.
+// EMV fact 1: the PDOL in its order, a tag asked for twice given twice, zeros for what is a template,
+// unknown or not there yet.
+//
+// EMV fact 2: each value fitted to the length asked for: numbers lose and gain digits on the left, all else
+// on the right; the amount includes the cashback.
+//
+// EMV fact 3: the data is wrapped in '83' always, an empty PDOL too, and Le is sent always.
 func TestProcessingOptionsCommand(t *testing.T) {
 	s := newStub()
-	s.fci[0x9F38] = unhex(t, "9F1A02 9F0206 9A03 9A03 5F2A02 9C01 9F3704 9F3303 DF0102 5A04 9F3501 8A02")
+	s.fci[0x9F38] = unhex(t, "9F1A02 9F0206 9A03 9A03 5F2A02 9C01 9F3704 9F3303 DF0102 5A04 9F3501 8A02 E102 9F0203 9F0308 9F1E04 9F1E0A 8104 9F3400 9A03")
 	s.run(t, func(_ *emvkernel.Config, p *emvkernel.Params) { p.Cashback = 250; p.Type = 0x09 })
 	got := s.asked(apdu.INSGetProcessingOptions)[0]
-	want := unhex(t, "83 21 0840 000000001250 261121 261121 0840 09 01020304 2028C8 0000 00000000 22 0000")
+	want := unhex(t, "83 43 0840 000000001250 261121 261121 0840 09 01020304 2028C8 0000 00000000 22 0000 "+
+		"0000 001250 0000000000000250 30303030 30303030303034320000 000004E2 261121")
 	if !bytes.Equal(got.Data, want) || got.Le != 0 {
 		t.Errorf("data %X, Le %d\nwant %X", got.Data, got.Le, want)
 	}
@@ -27,13 +34,19 @@ func TestProcessingOptionsCommand(t *testing.T) {
 	if got := s.asked(apdu.INSGetProcessingOptions)[0]; !bytes.Equal(got.Data, append([]byte{0x83, 12}, make([]byte, 12)...)) {
 		t.Errorf("asked too early: %X", got.Data)
 	}
-	s = newStub()
-	s.run(t, nil)
-	if got := s.asked(apdu.INSGetProcessingOptions)[0]; !bytes.Equal(got.Data, []byte{0x83, 0x00}) {
-		t.Errorf("without PDOL: %X", got.Data)
+	for name, pdol := range map[string]map[tlv.Tag][]byte{
+		"without PDOL": {}, "with an empty PDOL": {0x9F38: nil}, "with one that asks for nothing": {0x9F38: {0x9F, 0x37, 0x00}},
+	} {
+		s = newStub()
+		s.fci = pdol
+		s.run(t, nil)
+		if got := s.asked(apdu.INSGetProcessingOptions)[0]; !bytes.Equal(got.Data, []byte{0x83, 0x00}) || got.Le != 0 {
+			t.Errorf("%s: %X, Le %d", name, got.Data, got.Le)
+		}
 	}
 }
 
+// EMV fact 3: the answer is AIP and AFL in '80', or data objects in '77'; with contact both must be there.
 func TestProcessingOptionsAnswers(t *testing.T) {
 	afl := []byte{0x08, 0x01, 0x01, 0x00}
 	tests := []struct {
@@ -54,13 +67,6 @@ func TestProcessingOptionsAnswers(t *testing.T) {
 		{"something behind it", ok(unhex(t, "8006000008010100 00")), emvkernel.Terminated},
 		{"another template", ok(unhex(t, "700482020000")), emvkernel.Terminated},
 		{"nothing", ok(nil), emvkernel.Terminated},
-		{"file 0", ok(unhex(t, "80060000 00010100")), emvkernel.Terminated},
-		{"file 31", ok(unhex(t, "80060000 F8010100")), emvkernel.Terminated},
-		{"file with low bits", ok(unhex(t, "80060000 0C010100")), emvkernel.Terminated},
-		{"record 0", ok(unhex(t, "80060000 08000100")), emvkernel.Terminated},
-		{"last before first", ok(unhex(t, "80060000 08020100")), emvkernel.Terminated},
-		{"more signed than read", ok(unhex(t, "80060000 08010102")), emvkernel.Terminated},
-		{"a bad entry behind a good one reads nothing", ok(unhex(t, "800A0000 08010100 08020100")), emvkernel.Terminated},
 		{"status 6985 with no other application", []byte{0x69, 0x85}, emvkernel.NotAccepted},
 		{"warning", []byte{0x62, 0x83}, emvkernel.Terminated},
 		{"no status", []byte{0x90}, emvkernel.Terminated},
@@ -76,6 +82,63 @@ func TestProcessingOptionsAnswers(t *testing.T) {
 				t.Error("records were read")
 			}
 		})
+	}
+}
+
+// EMV fact 6: files 1 to 30, records from 1 upwards, no more signed than read, entries of four bytes; the
+// whole locator is checked before the first record is read.
+func TestFileLocator(t *testing.T) {
+	for _, tt := range []struct {
+		name, afl string
+		want      emvkernel.OutcomeKind
+	}{
+		{"one record", "08010100", emvkernel.OnlineRequest},
+		{"two files, the second not TLV of EMV", "08010100 F0010101", emvkernel.OnlineRequest},
+		{"file 0", "00010100", emvkernel.Terminated},
+		{"file 31", "F8010100", emvkernel.Terminated},
+		{"low bits", "0C010100", emvkernel.Terminated},
+		{"lowest bit", "09010100", emvkernel.Terminated},
+		{"record 0", "08000100", emvkernel.Terminated},
+		{"records 0 to 0", "08000000", emvkernel.Terminated},
+		{"last before first", "08020100", emvkernel.Terminated},
+		{"more signed than read", "08010102", emvkernel.Terminated},
+		{"255 signed of 254", "080201FF", emvkernel.Terminated},
+		{"a bad entry behind a good one", "08010100 08020100", emvkernel.Terminated},
+		{"no entry", "", emvkernel.Terminated},
+		{"three bytes", "080101", emvkernel.Terminated},
+		{"five bytes", "0801010008", emvkernel.Terminated},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for _, format := range []tlv.Tag{0x80, 0x77} {
+				s := newStub()
+				s.records = map[[2]byte][]byte{{30, 1}: unhex(t, "0102 9000")}
+				afl := unhex(t, tt.afl)
+				s.gpo = ok(tlv.Append(nil, 0x80, append([]byte{0, 0}, afl...)...))
+				if format == 0x77 {
+					s.gpo = ok(template(0x77, map[tlv.Tag][]byte{0x82: {0, 0}, 0x94: afl}))
+				}
+				if _, out := s.run(t, nil); out.Kind != tt.want {
+					t.Errorf("%v: outcome %v (%s), want %v", format, out.Kind, out.Reason, tt.want)
+				}
+				if tt.want == emvkernel.Terminated && len(s.asked(apdu.INSReadRecord)) != 0 {
+					t.Errorf("%v: records were read", format)
+				}
+			}
+		})
+	}
+	// Records first to last, file in the upper bits of P2, in the locator's order.
+	s := newStub()
+	s.afl = unhex(t, "08010100 10030401 F0FEFF00")
+	s.records = map[[2]byte][]byte{{2, 3}: unhex(t, "7000 9000"), {2, 4}: unhex(t, "7000 9000"), {30, 254}: unhex(t, "9000"), {30, 255}: unhex(t, "9000")}
+	if _, out := s.run(t, nil); out.Kind != emvkernel.OnlineRequest {
+		t.Error(out)
+	}
+	var read []byte
+	for _, c := range s.asked(apdu.INSReadRecord) {
+		read = append(read, c.P2, c.P1)
+	}
+	if want := unhex(t, "0C01 1403 1404 F4FE F4FF"); !bytes.Equal(read, want) {
+		t.Errorf("read %X, want %X", read, want)
 	}
 }
 

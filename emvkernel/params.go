@@ -30,12 +30,13 @@ type Params struct {
 	NoOnlinePIN bool
 	// NoOfflineApproval withdraws Application.OfflineApproval for this payment.
 	NoOfflineApproval bool
-	// ForceOnline is set when the merchant wants the issuer asked whatever the limits say.
+	// ForceOnline is set when the merchant wants the issuer asked whatever limits and action codes say.
 	ForceOnline bool
 	// SaleLog returns the amount, in minor units of Currency, of the last payment with this account that
 	// the terminal remembers, 0 if none: a sale split in two counts as one for the floor limit. Nil: no log.
 	SaleLog func(pan Secret, sequence string) int64
 	// ExceptionFile reports whether the account is on the terminal's exception file. Nil: there is none.
+	// Neither function may keep pan, which is the transaction's memory, or call the transaction.
 	ExceptionFile func(pan Secret, sequence string) bool
 	// PINPad asks for PINs. Nil is a terminal without one: whatever its configuration says, its
 	// capabilities in this payment are then without PIN.

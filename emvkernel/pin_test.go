@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,10 +19,21 @@ type pad struct {
 	verdicts []emvkernel.PINVerdict
 	err      error // when there are no verdicts left
 	asked    []emvkernel.OfflinePIN
+
+	online       []emvkernel.PINEntry // how entries of a PIN for the issuer end; ErrPINPad when there are none left
+	askedOnline  []emvkernel.OnlinePIN
+	accountAsked string // digits the last of them was for
 }
 
-func (p *pad) EnterOnline(context.Context, emvkernel.OnlinePIN) (emvkernel.PINEntry, error) {
-	return 0, emvkernel.ErrPINPad
+func (p *pad) EnterOnline(_ context.Context, pin emvkernel.OnlinePIN) (emvkernel.PINEntry, error) {
+	p.askedOnline = append(p.askedOnline, pin)
+	p.accountAsked = string(pin.PAN)
+	if len(p.online) == 0 {
+		return 0, fmt.Errorf("no key: %w", emvkernel.ErrPINPad)
+	}
+	entry := p.online[0]
+	p.online = p.online[1:]
+	return entry, nil
 }
 
 func (p *pad) VerifyOffline(_ context.Context, pin emvkernel.OfflinePIN) (emvkernel.PINVerdict, error) {
@@ -53,9 +65,11 @@ const (
 	padSign  = 0x80 | 0x10 | 0x28 // both offline PINs, signature, no CVM
 	padNone  = 0x80 | 0x10 | 0x08
 	padPlain = 0x80 | 0x08
+
+	padBypass = padSign | 0x01 // with the configuration that allows a bypass; the bit is RFU
 )
 
-// Rules with an offline PIN: the CVM results, byte 3 of the TVR, what the cardholder was told and how
+// EMV fact 23. Rules with an offline PIN: the CVM results, byte 3 of the TVR, what the cardholder was told and how
 // often, for every way a try can end.
 func TestOfflinePIN(t *testing.T) {
 	const online, terminated = emvkernel.OnlineRequest, emvkernel.Terminated
@@ -87,8 +101,12 @@ func TestOfflinePIN(t *testing.T) {
 		{"blocked, 6984", "0100", padSign, "", entered(0x6984), online, "010001", 0xA0, "failure", asked{"0"}},
 		{"blocked while trying", "0100", padSign, "9F170103", entered(0x63C2, 0x6983), online, "010001", 0xA0, "failure", asked{"3", "2 again"}},
 		{"blocked: the other kind of PIN is not asked for", "4100 4500 1F00", padSign, "", entered(0x6983), online, "1F0002", 0x20, "none", asked{"0"}},
-		{"bypassed although never offered", "0100", padSign, "9F170103", ended(emvkernel.PINBypassed), online, "010001", 0x88, "failure", asked{"3"}},
-		{"bypassed: bypassed for the next one too", "4100 4500 5E00", padSign, "9F170103", ended(emvkernel.PINBypassed), online, "5E0000", 0x08, "signature", asked{"3"}},
+		{"bypassed although never offered: the pad is broken", "0100", padSign, "9F170103", ended(emvkernel.PINBypassed), online, "010001", 0x90, "failure", asked{"3"}},
+		{"bypassed", "0100 5E00", padBypass, "9F170103", ended(emvkernel.PINBypassed), online, "010001", 0x88, "failure", asked{"3 may bypass"}},
+		{"bypassed: bypassed for the next one too", "4100 4500 5E00", padBypass, "9F170103", ended(emvkernel.PINBypassed), online, "5E0000", 0x08, "signature", asked{"3 may bypass"}},
+		{"bypassed at the second try", "4100 1F00", padBypass, "9F170103", append(entered(0x63C2), ended(emvkernel.PINBypassed)...), online, "1F0002", 0x08, "none",
+			asked{"3 may bypass", "2 again may bypass"}},
+		{"bypassed: the last PIN rule is the one that failed", "4100 4300 1E01", padBypass, "9F170103", ended(emvkernel.PINBypassed), online, "430001", 0x88, "failure", asked{"3 may bypass"}},
 		{"PIN and signature", "0300", padSign, "9F170103", entered(0x9000), online, "030000", 0, "offline_pin_and_signature", asked{"3"}},
 		{"PIN of PIN and signature is wrong", "0300", padSign, "9F170101", entered(0x63C0), online, "030001", 0xA0, "failure", asked{"1"}},
 		{"PIN and signature without signature", "4303 1F00", padNone, "9F170103", nil, online, "1F0002", 0, "none", nil},
@@ -121,6 +139,7 @@ func TestOfflinePIN(t *testing.T) {
 			p := &pad{verdicts: tt.verdicts, err: errors.New("asked too often")}
 			tx, out := s.run(t, func(c *emvkernel.Config, params *emvkernel.Params) {
 				c.Terminal.Capabilities[1] = tt.can
+				c.Applications[0].PINBypass = tt.can == padBypass
 				params.PINPad = p
 			})
 			if out.Kind != tt.want {
@@ -131,6 +150,9 @@ func TestOfflinePIN(t *testing.T) {
 				text := fmt.Sprint(a.TriesLeft)
 				if a.Again {
 					text += " again"
+				}
+				if a.Bypass {
+					text += " may bypass"
 				}
 				got = append(got, text)
 			}
@@ -172,14 +194,19 @@ func TestOfflinePIN(t *testing.T) {
 // The terminal's capabilities as the card sees them follow the pad, whatever the configuration allows.
 func TestCapabilitiesFollowThePad(t *testing.T) {
 	for name, c := range map[string]struct {
-		pad  emvkernel.PINPad
-		want byte
-	}{"pad": {&pad{}, 0xB8}, "no pad": {nil, 0x28}} {
+		pad         emvkernel.PINPad
+		noOnlinePIN bool
+		kind        byte
+		want        byte
+	}{
+		"pad": {&pad{}, false, 0x22, 0xF8}, "pad, nobody to verify an online PIN": {&pad{}, true, 0x22, 0xB8},
+		"pad, offline-only terminal": {&pad{}, false, 0x23, 0xB8}, "no pad": {nil, false, 0x22, 0x28},
+	} {
 		s := newStub()
 		s.data[0x8C] = append(s.data[0x8C], 0x9F, 0x33, 0x03)
 		s.run(t, func(cfg *emvkernel.Config, p *emvkernel.Params) {
-			cfg.Terminal.Capabilities[1] = 0xF8
-			p.PINPad = c.pad
+			cfg.Terminal.Capabilities[1], cfg.Terminal.Type = 0xF8, c.kind
+			p.PINPad, p.NoOnlinePIN = c.pad, c.noOnlinePIN
 		})
 		data := s.asked(apdu.INSGenerateAC)[0].Data
 		if got := data[len(data)-2]; got != c.want {
@@ -219,6 +246,8 @@ func TestOnlinePINRequired(t *testing.T) {
 			s.data[0x8E] = unhex(t, "0000000000000000"+tt.rules)
 			tx, out := s.run(t, func(c *emvkernel.Config, p *emvkernel.Params) {
 				c.Terminal.Capabilities[1] = tt.can | 0x40
+				c.Applications[0].PINBypass = true
+				p.NoOnlinePIN = true
 				if tt.verdicts != nil {
 					p.PINPad = &pad{verdicts: tt.verdicts}
 				}
@@ -227,6 +256,50 @@ func TestOnlinePINRequired(t *testing.T) {
 				t.Errorf("%v, online PIN required: %v, TVR %v", out.Kind, tx.OnlinePINRequired(), tx.TVR())
 			}
 		})
+	}
+}
+
+// A card that refuses GET CHALLENGE has failed this CVM and nothing else: the PIN was not tried, and the
+// next rule may take it another way. The same status word to VERIFY ends the transaction.
+func TestChallengeRefused(t *testing.T) {
+	for _, tt := range []struct {
+		rules   string
+		verdict emvkernel.PINVerdict
+		next    []emvkernel.PINVerdict
+		want    emvkernel.OutcomeKind
+		results string
+		tvr     byte
+	}{
+		{"cvm enciphered-pin always or-next\ncvm none always\n", emvkernel.PINVerdict{SW: 0x6D00, Challenge: true}, nil, emvkernel.OnlineRequest, "1F0002", 0x00},
+		{"cvm enciphered-pin always or-next\ncvm plain-pin always\n", emvkernel.PINVerdict{SW: 0x6985, Challenge: true}, entered(0x9000), emvkernel.OnlineRequest, "010002", 0x00},
+		{"cvm enciphered-pin always\ncvm none always\n", emvkernel.PINVerdict{SW: 0x6D00, Challenge: true}, nil, emvkernel.OnlineRequest, "040001", 0x80},
+		// A challenge of a wrong length comes with a good status word.
+		{"cvm enciphered-pin always\n", emvkernel.PINVerdict{SW: 0x9000, Challenge: true}, nil, emvkernel.OnlineRequest, "040001", 0x80},
+		{"cvm enciphered-pin always or-next\ncvm none always\n", emvkernel.PINVerdict{SW: 0x6D00}, nil, emvkernel.Terminated, "", 0x00},
+	} {
+		cfg, p := emvtest.TerminalConfig(), payment()
+		tt.verdict.Entry = emvkernel.PINEntered
+		keys := &pad{verdicts: append([]emvkernel.PINVerdict{tt.verdict}, tt.next...)}
+		p.PINPad = keys
+		tx := begin(t, &cfg, p, software(t, visa+"pin-tries 3\n"+tt.rules), nil)
+		out := collect(t, tx)
+		if out.Kind != tt.want {
+			t.Errorf("%+v: %v", tt, out)
+			continue
+		}
+		if tt.want != emvkernel.OnlineRequest {
+			continue
+		}
+		list, err := tlv.Parse(tx.ACData())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e, _ := tlv.Find(list, 0x9F34); fmt.Sprintf("%X", e.Value) != tt.results || tx.TVR()[2] != tt.tvr || len(keys.verdicts) != 0 {
+			t.Errorf("%q: results %X, TVR %v; want %s, %02X", tt.rules, e.Value, tx.TVR(), tt.results, tt.tvr)
+		}
+		if tx.Receipt().CVM == "offline_pin" != (tt.next != nil) {
+			t.Errorf("%q: receipt says %s", tt.rules, tx.Receipt().CVM)
+		}
 	}
 }
 
@@ -279,6 +352,7 @@ func TestPINPadFailsAtTheEnd(t *testing.T) {
 type quitter func()
 
 func (q quitter) EnterOnline(context.Context, emvkernel.OnlinePIN) (emvkernel.PINEntry, error) {
+	q()
 	return 0, emvkernel.ErrPINPad
 }
 
@@ -305,6 +379,7 @@ func TestDeferralAfterPIN(t *testing.T) {
 		s.data[0x8D] = unhex(t, "8A02 9505 9B02 9F3403 910A")
 		tx, out := s.run(t, func(c2 *emvkernel.Config, p *emvkernel.Params) {
 			c2.Terminal.Capabilities[1] = padSign
+			c2.Applications[0].PINBypass = true
 			p.PINPad = &pad{verdicts: c.tries}
 		})
 		if out.Kind != emvkernel.OnlineRequest {
@@ -423,27 +498,32 @@ func TestSharedAID(t *testing.T) {
 }
 
 // What a card says to GET DATA and VERIFY decides neither about the order of steps nor about approval by
-// being odd: any status words, any counter, any ways a try may end.
+// being odd: any rules, any capabilities, any status words, any counter, any ways a try may end.
 func FuzzOfflinePIN(f *testing.F) {
-	f.Add([]byte{0x01, 0x00, 0x1F, 0x00}, []byte{0x9F, 0x17, 0x01, 0x03, 0x90, 0x00}, []byte{1, 0x90, 0x00})
-	f.Add([]byte{0x41, 0x00, 0x43, 0x00, 0x1F, 0x00}, []byte{0x6A, 0x88}, []byte{1, 0x63, 0xC2, 1, 0x63, 0xC1, 1, 0x63, 0xC0})
-	f.Add([]byte{0x44, 0x03, 0x42, 0x00, 0x05, 0x00}, []byte{0x9F, 0x17, 0x01, 0x00, 0x90, 0x00}, []byte{3, 0, 0})
-	f.Add([]byte{0x41, 0x00, 0x5E, 0x00}, []byte{}, []byte{2, 0, 0, 4, 0, 0})
-	f.Fuzz(func(t *testing.T, rules, counter, tries []byte) {
+	f.Add(byte(padSign), []byte{0x01, 0x00, 0x1F, 0x00}, []byte{0x9F, 0x17, 0x01, 0x03, 0x90, 0x00}, []byte{1, 0x90, 0x00})
+	f.Add(byte(padSign), []byte{0x41, 0x00, 0x43, 0x00, 0x1F, 0x00}, []byte{0x6A, 0x88}, []byte{0, 0x63, 0xC2, 0, 0x63, 0xC1, 0, 0x63, 0xC0})
+	f.Add(byte(padSign), []byte{0x44, 0x03, 0x42, 0x00, 0x05, 0x00}, []byte{0x9F, 0x17, 0x01, 0x00, 0x90, 0x00}, []byte{3, 0, 0})
+	f.Add(byte(0xF9), []byte{0x41, 0x00, 0x42, 0x00, 0x5E, 0x00}, []byte{}, []byte{2, 0, 0, 1, 0, 0})
+	f.Add(byte(0xF8), []byte{0x42, 0x03, 0x02, 0x00}, []byte{}, []byte{0, 0, 0})
+	f.Add(byte(0xF8), []byte{0x41, 0x00, 0x1F, 0x00}, []byte{}, []byte{0x80, 0x90, 0x00})
+	f.Fuzz(func(t *testing.T, can byte, rules, counter, tries []byte) {
 		s := newStub()
 		s.aip[0] = aipCVM
 		s.data[0x8E] = append(make([]byte, 8), rules...)
 		s.getData = map[tlv.Tag][]byte{0x9F17: counter}
 		p := &pad{err: fmt.Errorf("end of the script: %w", emvkernel.ErrPINPad)}
-		right := false
 		for ; len(tries) >= 3; tries = tries[3:] {
-			v := emvkernel.PINVerdict{Entry: emvkernel.PINEntry(tries[0]%4 + 1), SW: apdu.SW(tries[1])<<8 | apdu.SW(tries[2])}
-			p.verdicts = append(p.verdicts, v)
+			entry := emvkernel.PINEntry(tries[0]%4 + 1)
+			p.verdicts = append(p.verdicts, emvkernel.PINVerdict{
+				Entry: entry, SW: apdu.SW(tries[1])<<8 | apdu.SW(tries[2]), Challenge: tries[0]&0x80 != 0,
+			})
+			p.online = append(p.online, entry)
 		}
 		cfg, params := terminal(), payment()
-		cfg.Terminal.Capabilities[1] = padSign
+		app := &cfg.Applications[0]
+		cfg.Terminal.Capabilities[1], app.PINBypass, app.OfflineApproval = can, can&1 != 0, true
 		params.PINPad = p
-		script := p.verdicts
+		script, online := p.verdicts, p.online
 		tx, err := emvkernel.NewTransaction(cfg, params, s, nil, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -453,23 +533,33 @@ func FuzzOfflinePIN(f *testing.F) {
 			t.Fatal(err)
 		}
 		used := script[:len(script)-len(p.verdicts)]
+		right := false
 		for _, v := range used {
-			right = right || v.Entry == emvkernel.PINEntered && v.SW == apdu.OK
+			right = right || v.Entry == emvkernel.PINEntered && v.SW == apdu.OK && !v.Challenge
 		}
+		enteredOnline := slices.Contains(online[:len(online)-len(p.online)], emvkernel.PINEntered)
 		if len(used) > 16+len(rules) {
 			t.Fatalf("%d tries", len(used))
 		}
-		if cvm := tx.Receipt().CVM; strings.HasPrefix(cvm, "offline_pin") != right {
+		cvm := tx.Receipt().CVM
+		if strings.HasPrefix(cvm, "offline_pin") != right {
 			t.Fatalf("%v: %s, PIN right: %v", out.Kind, cvm, right)
 		}
+		if (cvm == "online_pin") != enteredOnline || tx.OnlinePINEntered() != enteredOnline {
+			t.Fatalf("%v: %s, PIN for the issuer: %v", out.Kind, cvm, enteredOnline)
+		}
+		if tx.TVR().Has(emvkernel.PINNotEntered) && !app.PINBypass {
+			t.Fatal("bypassed without permission")
+		}
+		if tx.OnlinePINRequired() && (right || enteredOnline || !tx.TVR().Has(emvkernel.CVMNotSuccessful)) {
+			t.Fatal("online PIN required of a verified cardholder")
+		}
 		if out.Kind == emvkernel.OnlineRequest {
-			// Whatever the rules and tries were, a payment without an issuer ends with a refusal.
-			if final, err := tx.Complete(t.Context(), emvkernel.Answer{}); err != nil || final.Kind != emvkernel.Declined {
+			// Whatever the rules and tries were, a card without proof ends with a refusal when there is no issuer.
+			final, err := tx.Complete(t.Context(), emvkernel.Answer{Kind: emvkernel.UnableToGoOnline})
+			if err != nil || final.Kind != emvkernel.Declined {
 				t.Fatal(final, err)
 			}
-		}
-		if tx.OnlinePINRequired() && (right || !tx.TVR().Has(emvkernel.CVMNotSuccessful)) {
-			t.Fatal("online PIN required of a verified cardholder")
 		}
 	})
 }

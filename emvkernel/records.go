@@ -61,11 +61,14 @@ func (t *Transaction) readFile(ctx context.Context, f file) error {
 		if f.sfi > 10 {
 			continue // a payment system's or the issuer's own file: signed perhaps, not interpreted
 		}
-		list, err := parseTemplate(resp.Data, 0x70)
-		if err != nil {
+		record, rest, err := tlv.ParseOne(resp.Data)
+		if err != nil || record.Tag != 0x70 || len(rest) != 0 {
 			return terminate(fmt.Sprintf("record %d of file %d is not one template 70", n, f.sfi))
 		}
-		for _, e := range list {
+		for e, err := range tlv.All(record.Value) {
+			if err != nil {
+				return terminate(fmt.Sprintf("record %d of file %d is malformed", n, f.sfi))
+			}
 			if err := t.note(e); err != nil {
 				return err
 			}

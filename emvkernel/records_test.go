@@ -9,7 +9,10 @@ import (
 	"smartreader/emvkernel/tlv"
 )
 
-// EMV facts 5 and 6.
+// EMV fact 5: lengths need not be the shortest, '00' may stand in a template and 'FF' may not, a tag that
+// comes twice is an error, and the track 2 image is of the same account.
+//
+// EMV fact 6: a record of files 1 to 10 is one template '70' with nothing behind it.
 func TestRecords(t *testing.T) {
 	secondRecord := func(answer string) func(*stub) {
 		return func(s *stub) {
@@ -29,6 +32,30 @@ func TestRecords(t *testing.T) {
 		{"all there", func(*stub) {}, emvkernel.OnlineRequest},
 		{"second record", secondRecord("7004 5F340101 9000"), emvkernel.OnlineRequest},
 		{"filler in the template", secondRecord("7006 00 5F340101 00 9000"), emvkernel.OnlineRequest},
+		{"filler that is none", secondRecord("7006 FF 5F340101 FF 9000"), emvkernel.Terminated},
+		{"longer lengths than needed", secondRecord("70 82 0006 5F34 82 0001 01 9000"), emvkernel.OnlineRequest},
+		{"record of 254 bytes", secondRecord("7081FB DF01 81F7" + zeros(247) + " 9000"), emvkernel.OnlineRequest},
+		{"record of 256 bytes", secondRecord("7081FD DF01 81F9" + zeros(249) + " 9000"), emvkernel.OnlineRequest},
+		{"another template", secondRecord("7704 5F340101 9000"), emvkernel.Terminated},
+		{"two templates", secondRecord("7004 5F340101 7000 9000"), emvkernel.Terminated},
+		{"a template longer than the record", secondRecord("7005 5F340101 9000"), emvkernel.Terminated},
+		{"a value longer than the template", secondRecord("7004 5F340201 9000"), emvkernel.Terminated},
+		{"a tag cut short", secondRecord("7001 9F 9000"), emvkernel.Terminated},
+		{"a warning", secondRecord("7004 5F340101 6282"), emvkernel.Terminated},
+		{"private tags", secondRecord("700D 9F5001 01 9F7F01 02 DF0102 0304 9000"), emvkernel.OnlineRequest},
+		{"a private tag twice", secondRecord("7008 9F500101 9F500101 9000"), emvkernel.Terminated},
+		{"templates twice", secondRecord("7008 BF010101 BF010101 9000"), emvkernel.OnlineRequest},
+		{"the same record twice", func(s *stub) { s.afl = []byte{0x08, 0x01, 0x01, 0x00, 0x08, 0x01, 0x01, 0x00} }, emvkernel.Terminated},
+		{"a tag of the terminal, which is not believed", secondRecord("7009 9F0206000000000001 9000"), emvkernel.OnlineRequest},
+		{"file 30 refused", func(s *stub) { s.afl = []byte{0x08, 0x01, 0x01, 0x00, 0xF0, 0x01, 0x01, 0x00} }, emvkernel.Terminated},
+		{"file 30 with nothing in it", func(s *stub) {
+			s.afl = []byte{0x08, 0x01, 0x01, 0x00, 0xF0, 0x01, 0x01, 0x01}
+			s.records = map[[2]byte][]byte{{30, 1}: unhex(t, "9000")}
+		}, emvkernel.OnlineRequest},
+		{"a tag again in file 11", func(s *stub) {
+			s.afl = []byte{0x08, 0x01, 0x01, 0x00, 0x58, 0x01, 0x01, 0x00}
+			s.records = map[[2]byte][]byte{{11, 1}: unhex(t, "7006 5F2403 271231 9000")}
+		}, emvkernel.OnlineRequest},
 		{"empty template", secondRecord("7000 9000"), emvkernel.OnlineRequest},
 		{"no template", secondRecord("5F340101 9000"), emvkernel.Terminated},
 		{"something behind the template", secondRecord("7004 5F340101 00 9000"), emvkernel.Terminated},
@@ -108,6 +135,8 @@ func TestRecords(t *testing.T) {
 }
 
 // The card cannot supply what is the terminal's: amount, date, TVR, response code, issuer data.
+//
+// EMV fact 4: the response code is zeros in CDOL1, there being none yet.
 func TestCardCannotSpeakForTheTerminal(t *testing.T) {
 	s := newStub()
 	for tag, value := range map[tlv.Tag]string{
@@ -124,6 +153,21 @@ func TestCardCannotSpeakForTheTerminal(t *testing.T) {
 	got := s.asked(apdu.INSGenerateAC)[0].Data
 	// '98' is the hash over an empty TDOL: SHA-1 of nothing begins with DA39.
 	if want := unhex(t, "000000001250 0000 01020304 3F0000 DA39 0000 00"); string(got) != string(want) {
+		t.Errorf("CDOL1 data %X, want %X", got, want)
+	}
+}
+
+// A private data object of a record goes back to the card where a list asks for it, cut and filled as
+// bytes are; a template never does.
+func TestPrivateDataGoesBack(t *testing.T) {
+	s := newStub()
+	s.data[0x9F50], s.data[0xDF01] = unhex(t, "010203"), unhex(t, "0405")
+	s.data[0xBF01] = unhex(t, "DF020106")
+	s.data[0x8C] = unhex(t, "9F5002 DF0103 9F3704 BF0104 DF0201")
+	if _, out := s.run(t, nil); out.Kind != emvkernel.OnlineRequest {
+		t.Fatal(out)
+	}
+	if got, want := s.asked(apdu.INSGenerateAC)[0].Data, unhex(t, "0102 040500 01020304 00000000 00"); string(got) != string(want) {
 		t.Errorf("CDOL1 data %X, want %X", got, want)
 	}
 }

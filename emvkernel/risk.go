@@ -2,6 +2,7 @@ package emvkernel
 
 import (
 	"context"
+	"fmt"
 
 	"smartreader/emvkernel/apdu"
 	"smartreader/emvkernel/tlv"
@@ -15,14 +16,20 @@ import (
 // off the terminal's floor limit. It can only make the terminal stricter; whether EMV means it is
 // [unverified].
 //
-// Not here: the log of earlier payments with the same card that the floor limit may add, and the
-// exception file; both belong to the caller's policy.
+// The floor limit is compared with this payment and the last one the caller remembers of the same account
+// together (Params.SaleLog); random selection looks at this payment alone (Book 3, 10.6.1 and 10.6.2).
 func (t *Transaction) ManageRisk(ctx context.Context) (Outcome, error) {
 	return t.step(ctx, "manage risk", toManage, toAnalyze, func(ctx context.Context) error {
-		amount := t.params.Amount
-		if amount >= t.app.FloorLimit {
+		if t.params.ExceptionFile != nil && t.params.ExceptionFile(t.pan, t.sequence()) {
+			t.tvr.set(InExceptionFile)
+		}
+		if t.params.ForceOnline {
+			t.tvr.set(ForcedOnline)
+		}
+		switch {
+		case t.saleAmount() >= t.app.floorLimit(t.params.Currency):
 			t.tvr.set(FloorLimitExceeded)
-		} else if t.app.RandomMaximum > 0 && int64(t.params.RandomSelection) <= t.app.randomTarget(amount) {
+		case t.app.RandomMaximum > 0 && int64(t.params.RandomSelection) <= t.app.randomTarget(t.params.Amount):
 			t.tvr.set(SelectedAtRandom)
 		}
 		if err := t.checkVelocity(ctx); err != nil {
@@ -33,8 +40,26 @@ func (t *Transaction) ManageRisk(ctx context.Context) (Outcome, error) {
 	})
 }
 
+// saleAmount is the amount together with that of the last payment with the same account, if one is
+// remembered. A negative one counts as none.
+func (t *Transaction) saleAmount() int64 {
+	if t.params.SaleLog == nil {
+		return t.params.Amount
+	}
+	return t.params.Amount + min(max(0, t.params.SaleLog(t.pan, t.sequence())), maxAmount)
+}
+
+// sequence is the account's sequence number, two digits, empty if the card has none.
+func (t *Transaction) sequence() string {
+	if s := t.card[0x5F34]; len(s) == 1 {
+		return fmt.Sprintf("%02X", s[0])
+	}
+	return ""
+}
+
 // randomTarget is the chance, in per cent, that a payment below the floor limit goes online: the target
-// below the threshold, from there rising to the maximum at the floor limit (EMV Book 3, 10.6.2).
+// below the threshold, from there rising to the maximum at the floor limit (EMV Book 3, 10.6.2). The
+// payment is in the floor limit's currency, or its floor limit would be zero.
 func (a *Application) randomTarget(amount int64) int64 {
 	target, maximum := int64(a.RandomTarget), int64(a.RandomMaximum)
 	if amount < a.RandomThreshold {

@@ -1,6 +1,7 @@
 package emvkernel_test
 
 import (
+	"slices"
 	"testing"
 
 	"smartreader/emvkernel"
@@ -17,6 +18,12 @@ func TestRisk(t *testing.T) {
 			p.Amount, p.RandomSelection = amount, number
 		}
 	}
+	split := func(now, before int64) func(*emvkernel.Config, *emvkernel.Params) {
+		return func(_ *emvkernel.Config, p *emvkernel.Params) {
+			p.Amount = now
+			p.SaleLog = func(emvkernel.Secret, string) int64 { return before }
+		}
+	}
 	tests := []struct {
 		name      string
 		change    func(*emvkernel.Config, *emvkernel.Params)
@@ -27,6 +34,15 @@ func TestRisk(t *testing.T) {
 	}{
 		{name: "below the floor limit", change: amount(4999)},
 		{name: "at the floor limit", change: amount(5000), tvr: 0x80},
+		{name: "split sale: together below the floor limit", change: split(1250, 3749)},
+		{name: "split sale: together at the floor limit", change: split(1250, 3750), tvr: 0x80},
+		{name: "split sale: the other one alone is above it", change: split(1, 9999), tvr: 0x80},
+		{name: "split sale: a log that says less than nothing", change: split(5000, -4999), tvr: 0x80},
+		{name: "split sale: a log beyond all numbers", change: split(1, 1<<63-1), tvr: 0x80},
+		{name: "floor limit in another currency", change: func(c *emvkernel.Config, p *emvkernel.Params) { c.Applications[0].FloorCurrency = 978; p.Amount = 1 }, tvr: 0x80},
+		{name: "floor limit in this currency", change: func(c *emvkernel.Config, _ *emvkernel.Params) { c.Applications[0].FloorCurrency = 840 }},
+		{name: "forced online", change: func(_ *emvkernel.Config, p *emvkernel.Params) { p.ForceOnline = true }, tvr: 0x08},
+		{name: "forced online above the floor limit", change: func(_ *emvkernel.Config, p *emvkernel.Params) { p.ForceOnline, p.Amount = true, 5000 }, tvr: 0x88},
 		{name: "floor limit zero", change: func(c *emvkernel.Config, p *emvkernel.Params) { c.Applications[0].FloorLimit = 0; p.Amount = 0 }, tvr: 0x80},
 
 		{name: "random, small amount, in", change: random(100, 20), tvr: 0x10},
@@ -36,6 +52,16 @@ func TestRisk(t *testing.T) {
 		{name: "random, just below the floor limit (integer division)", change: random(4999, 59), tvr: 0x10},
 		{name: "random, just below the floor limit, out", change: random(4999, 60)},
 		{name: "at the floor limit nothing is random", change: random(5000, 1), tvr: 0x80},
+		{name: "random, at the threshold, in", change: random(1000, 20), tvr: 0x10},
+		{name: "random, at the threshold, out", change: random(1000, 21)},
+		{name: "random looks at this payment alone", change: func(c *emvkernel.Config, p *emvkernel.Params) {
+			split(100, 3000)(c, p)
+			random(100, 21)(c, p)
+		}},
+		{name: "random in another currency: above the floor limit of zero", change: func(c *emvkernel.Config, p *emvkernel.Params) {
+			random(100, 1)(c, p)
+			c.Applications[0].FloorCurrency = 978
+		}, tvr: 0x80},
 
 		{name: "only one limit: no check", limits: "02"},
 		{name: "within both limits", limits: "0204", atc: counter(0x9F36, 0, 12), last: counter(0x9F13, 0, 10)},
@@ -97,6 +123,33 @@ func TestRiskNotAskedFor(t *testing.T) {
 	})
 	if tx.TVR()[3] != 0x70 {
 		t.Errorf("random and both limits: TVR %v", tx.TVR())
+	}
+}
+
+// Log and exception file are asked about the card's account, by digits and sequence number.
+func TestAccountLookups(t *testing.T) {
+	for _, sequence := range []string{"", "07"} {
+		s := newStub()
+		if sequence != "" {
+			s.data[0x5F34] = []byte{0x07}
+		}
+		var asked []string
+		tx, _ := s.run(t, func(_ *emvkernel.Config, p *emvkernel.Params) {
+			p.SaleLog = func(pan emvkernel.Secret, sequence string) int64 {
+				asked = append(asked, "log "+string(pan)+" "+sequence)
+				return 0
+			}
+			p.ExceptionFile = func(pan emvkernel.Secret, sequence string) bool {
+				asked = append(asked, "exceptions "+string(pan)+" "+sequence)
+				return sequence == "07"
+			}
+		})
+		if want := []string{"exceptions 4242424242424242 " + sequence, "log 4242424242424242 " + sequence}; !slices.Equal(asked, want) {
+			t.Errorf("asked %q, want %q", asked, want)
+		}
+		if tx.TVR().Has(emvkernel.InExceptionFile) != (sequence == "07") {
+			t.Errorf("TVR %v", tx.TVR())
+		}
 	}
 }
 

@@ -70,20 +70,20 @@ const (
 	scriptSuccessful   = 0x20
 )
 
-// runScripts sends each script's commands in order. A command is refused unless the card answers with
+// runScripts sends each script's commands in order. A command has failed unless the card answers with
 // '9000' or a warning; the rest of that script is then left out, the next script still runs. A script
 // without commands is successful [unverified]. flag is the TVR bit of a failure.
 func (t *Transaction) runScripts(ctx context.Context, list []script, flag Flag) error {
 	for _, s := range list {
 		t.tsi.set(ScriptPerformed)
 		result, err := t.runScript(ctx, s)
-		if err != nil {
-			return err
-		}
 		if result&0xF0 != scriptSuccessful {
 			t.tvr.set(flag)
 		}
 		t.scripts = append(append(t.scripts, result), s.id[:]...)
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -93,17 +93,24 @@ func (t *Transaction) runScript(ctx context.Context, s script) (result byte, err
 		return scriptNotPerformed, nil
 	}
 	for i, raw := range s.commands {
-		number := byte(min(i+1, 15))
+		failed := scriptFailed | byte(min(i+1, 15))
 		cmd, err := apdu.ParseCommand(raw)
 		if err != nil {
-			return scriptFailed | number, nil
+			return failed, nil
+		}
+		if cmd.INS == apdu.INSGenerateAC {
+			return failed, nil // the two of a transaction are the terminal's
 		}
 		resp, err := t.exchange(ctx, "issuer script command", cmd)
+		if err == nil && resp.SW.Is(apdu.MoreData) {
+			// Under T=0 a card cannot see that the command expects no data, and may have some.
+			resp, err = t.exchange(ctx, "issuer script command", apdu.GetResponse(resp.SW.SW2()))
+		}
 		if err != nil {
-			return 0, err
+			return failed, err
 		}
 		if resp.SW != apdu.OK && !resp.SW.Warning() {
-			return scriptFailed | number, nil
+			return failed, nil
 		}
 	}
 	return scriptSuccessful, nil

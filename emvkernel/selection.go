@@ -18,16 +18,21 @@ const maxNext = 32
 
 // candidate is an application both sides have.
 type candidate struct {
-	name     []byte // the card's name for it ('4F' in the directory, '84' in the FCI)
-	label    appLabel
-	priority byte // 1 is best; 0: none given, comes last
-	confirm  bool // must not be used without the cardholder's consent
-	app      *Application
+	name      []byte // the card's name for it ('4F' in the directory, '84' in the FCI)
+	label     appLabel
+	languages []byte // '5F2D' of the FCI it was found in, the directory's or its own
+	priority  byte   // 1 is best; 0: none given, comes last
+	confirm   bool   // must not be used without the cardholder's consent
+	app       *Application
 }
 
 // BuildCandidates finds the applications card and terminal have in common: from the card's directory,
 // or, when it has none, an unusable one, or one without a common application, by asking for every AID
 // the terminal accepts (EMV Book 1, 12.3.2 and 12.3.3).
+//
+// What the outcomes mean for a terminal that can also read a magnetic stripe: TryAgain says that the chip
+// could not be read, and after some tries the stripe may be all there is. With CardBlocked, NotAccepted
+// and every outcome of a later step the chip was read: there is no other way to pay with this card.
 func (t *Transaction) BuildCandidates(ctx context.Context) (Outcome, error) {
 	return t.step(ctx, "build candidates", toBuild, toSelect, func(ctx context.Context) error {
 		list, err := t.readDirectory(ctx)
@@ -64,7 +69,9 @@ func (c *candidate) rank() int {
 
 // readDirectory returns the applications of the card's directory that the terminal accepts. Anything
 // wrong with the directory gives an empty list; only '6A81' ends the transaction: the card is blocked
-// or has no SELECT.
+// or has no SELECT. A record may hold any number of entries ('61'), also none. Entries without an
+// application ('9D' names another directory, which EMV does not have any more) and discretionary data
+// ('73') are passed over.
 func (t *Transaction) readDirectory(ctx context.Context) ([]candidate, error) {
 	resp, err := t.exchange(ctx, "SELECT directory", apdu.Select([]byte(directoryName), false))
 	if err != nil {
@@ -84,7 +91,6 @@ func (t *Transaction) readDirectory(ctx context.Context) ([]candidate, error) {
 	if !ok || len(sfi.Value) != 1 || sfi.Value[0] < 1 || sfi.Value[0] > 10 {
 		return nil, nil
 	}
-	table, _ := tlv.Find(f.proprietary, 0x9F11)
 	var list []candidate
 	for record := byte(1); record != 0; record++ {
 		resp, err := t.exchange(ctx, "READ RECORD directory", apdu.ReadRecord(sfi.Value[0], record))
@@ -98,22 +104,17 @@ func (t *Transaction) readDirectory(ctx context.Context) ([]candidate, error) {
 			return nil, nil
 		}
 		entries, err := parseTemplate(resp.Data, 0x70)
-		if err != nil {
+		if err != nil || wellFormed(resp.Data) != nil {
 			return nil, nil
 		}
 		for _, e := range entries {
 			if e.Tag != 0x61 {
 				continue
 			}
-			fields, err := e.Children()
-			if err != nil {
-				return nil, nil
+			fields, _ := e.Children() // well-formed
+			if name, ok := tlv.Find(fields, 0x4F); ok {
+				list = t.addCandidate(list, name.Value, fields, f)
 			}
-			name, ok := tlv.Find(fields, 0x4F)
-			if !ok {
-				continue
-			}
-			list = t.addCandidate(list, name.Value, fields, table.Value)
 		}
 	}
 	return list, nil
@@ -144,8 +145,7 @@ func (t *Transaction) probeAIDs(ctx context.Context) ([]candidate, error) {
 			}
 			seen[string(f.name)] = true
 			if !blocked {
-				table, _ := tlv.Find(f.proprietary, 0x9F11)
-				list = t.addCandidate(list, f.name, f.proprietary, table.Value)
+				list = t.addCandidate(list, f.name, f.proprietary, f)
 			}
 			if !app.PartialMatch || len(f.name) == len(app.AID) {
 				break
@@ -156,7 +156,9 @@ func (t *Transaction) probeAIDs(ctx context.Context) ([]candidate, error) {
 }
 
 // addCandidate appends the card's application if the terminal accepts its name and it is not listed.
-func (t *Transaction) addCandidate(list []candidate, name []byte, fields []tlv.Element, table []byte) []candidate {
+// fields are the application's, from the directory or its FCI; source is the FCI that says which alphabet
+// they are in, and which languages the cardholder speaks.
+func (t *Transaction) addCandidate(list []candidate, name []byte, fields []tlv.Element, source fci) []candidate {
 	app := t.application(name)
 	if app == nil {
 		return list
@@ -166,7 +168,12 @@ func (t *Transaction) addCandidate(list []candidate, name []byte, fields []tlv.E
 			return list
 		}
 	}
-	c := candidate{name: bytes.Clone(name), app: app, label: readLabel(fields, table)}
+	table, _ := tlv.Find(source.proprietary, 0x9F11)
+	speaks, _ := tlv.Find(source.proprietary, 0x5F2D)
+	c := candidate{
+		name: bytes.Clone(name), app: app, languages: bytes.Clone(speaks.Value),
+		label: readLabel(fields, table.Value, app.additionalCapabilities(&t.cfg.Terminal)),
+	}
 	if api, ok := tlv.Find(fields, 0x87); ok && len(api.Value) == 1 {
 		c.priority = api.Value[0] & 0x0F
 		c.confirm = api.Value[0]&0x80 != 0
@@ -277,8 +284,13 @@ func (t *Transaction) begin(c candidate, f fci) {
 			t.keep(e)
 		}
 	}
-	if table, ok := t.card[0x9F11]; ok {
-		t.selected.label = readLabel(f.proprietary, table)
+	// The application's own word on its names counts more than the directory's.
+	own := readLabel(f.proprietary, t.card[0x9F11], t.app.additionalCapabilities(&t.cfg.Terminal))
+	if own.label != "" {
+		t.selected.label.label = own.label
+	}
+	if own.preferred != "" {
+		t.selected.label.preferred = own.preferred
 	}
 }
 

@@ -1,12 +1,17 @@
 package emvkernel_test
 
 import (
+	"bytes"
+	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 
 	"smartreader/emvkernel"
+	"smartreader/emvkernel/apdu"
 	"smartreader/emvkernel/emvtest"
+	"smartreader/emvkernel/tlv"
 )
 
 // Frames the transcripts share.
@@ -36,7 +41,21 @@ const (
 	visaEntry  = "< 7014 6112 4F07 A0000000031010 5004 56495341 870101 9000\n"
 )
 
-// EMV facts 16 and 17.
+// fileInformation is an answer to SELECT with the name and the data objects of the proprietary template.
+func fileInformation(t testing.TB, name, proprietary string) string {
+	t.Helper()
+	inner := tlv.Append(nil, 0x84, unhex(t, name)...)
+	inner = tlv.Append(inner, 0xA5, unhex(t, proprietary)...)
+	return fmt.Sprintf("< %X9000\n", tlv.Append(nil, 0x6F, inner...))
+}
+
+// EMV fact 16: which answer to SELECT of the directory leads to the list of AIDs and which to the end;
+// READ RECORD until '6A83'; the next occurrence while the card's name still begins with the terminal's.
+//
+// EMV fact 17: the final SELECT answers with the name that was asked for, or the candidate is dropped;
+// the priority indicator's low digit orders (0 last), its highest bit wants the cardholder's consent.
+//
+// EMV fact 18: the lower priority number comes first, none last, and equal ones in the card's order.
 func TestSelection(t *testing.T) {
 	directory := selectDirectory + directoryFCI + readFirst
 	probeNone := selectVisa + noFile + selectMC + noFile
@@ -61,6 +80,18 @@ func TestSelection(t *testing.T) {
 			name:       "cardholder chooses, best priority first",
 			transcript: directory + twoEntries + readSecond + noRecord + selectVisa + visaFCI,
 			holder:     &person{choose: 1, labels: []string{"MC", "VISA"}},
+			aid:        "A0000000031010", label: "VISA",
+		},
+		{
+			name:       "equal priorities in the card's order",
+			transcript: directory + "< 7026 6110 4F07 A0000000041010 5002 4D43 870103 6112 4F07 A0000000031010 5004 56495341 870103 9000\n" + readSecond + noRecord + selectMC + mcFCI,
+			holder:     &person{labels: []string{"MC", "VISA"}},
+			aid:        "A0000000041010", label: "MC",
+		},
+		{
+			name:       "equal priorities in the card's order, the other way round",
+			transcript: directory + "< 7026 6112 4F07 A0000000031010 5004 56495341 870103 6110 4F07 A0000000041010 5002 4D43 870103 9000\n" + readSecond + noRecord + selectVisa + visaFCI,
+			holder:     &person{labels: []string{"VISA", "MC"}},
 			aid:        "A0000000031010", label: "VISA",
 		},
 		{
@@ -97,6 +128,11 @@ func TestSelection(t *testing.T) {
 			name:       "next name is another application",
 			transcript: selectDirectory + noFile + selectVisa + visa1FCI + nextVisa + mcFCI + selectMC + noFile + selectVisa1 + visa1FCI,
 			aid:        "A000000003101001", label: "FIRST",
+		},
+		{
+			name:       "a card that answers with another application than it was asked for",
+			transcript: selectDirectory + noFile + selectVisa + mcFCI + selectMC + noFile,
+			want:       emvkernel.NotAccepted,
 		},
 		{
 			name:       "an exact AID is not asked for the next one",
@@ -220,6 +256,113 @@ func TestSelection(t *testing.T) {
 			want:       emvkernel.NotAccepted,
 		},
 		{
+			name: "discretionary data in directory, entry and application",
+			transcript: selectDirectory + fileInformation(t, "315041592E5359532E4444463031", "880101 5F2D02656E BF0C05 9F4D020B0A") +
+				readFirst + "< 701F 611D 4F07 A0000000031010 5004 56495341 870101 7309 9F0A03 010203 5F5000 9000\n" + readSecond + noRecord +
+				selectVisa + fileInformation(t, "A0000000031010", "5004 56495341 BF0C0B 9F5A03 010203 42034242 42"),
+			aid: "A0000000031010", label: "VISA",
+		},
+		{
+			name: "names, priority and languages that are malformed do not lose the application",
+			transcript: directory + "< 7019 6117 4F07 A0000000031010 5000 87020101 9F1102 0101 9F1200 9000\n" + readSecond + noRecord +
+				selectVisa + fileInformation(t, "A0000000031010", "5000 87020101 9F1100 9F1201 41 5F2D01 65"),
+			aid: "A0000000031010",
+		},
+		{
+			name: "malformed discretionary data of the directory: list of AIDs",
+			transcript: selectDirectory + fileInformation(t, "315041592E5359532E4444463031", "880101 BF0C03 9F4D02") +
+				probeNone,
+			want: emvkernel.NotAccepted,
+		},
+		{
+			name: "malformed discretionary data of an entry: list of AIDs",
+			transcript: directory + "< 7019 6117 4F07 A0000000031010 5004 56495341 870101 7303 9F0A03 9000\n" +
+				probeNone,
+			want: emvkernel.NotAccepted,
+		},
+		{
+			name: "malformed discretionary data of the application: next candidate",
+			transcript: directory + twoEntries + readSecond + noRecord +
+				selectMC + fileInformation(t, "A0000000041010", "5002 4D43 BF0C02 5F50") + selectVisa + visaFCI,
+			aid: "A0000000031010", label: "VISA",
+		},
+		{
+			name:       "an empty record, and one with nothing of use",
+			transcript: directory + "< 7000 9000\n" + readSecond + "< 7005 5003 414243 9000\n> 00B2030C00\n" + visaEntry + "> 00B2040C00\n" + noRecord + selectVisa + visaFCI,
+			aid:        "A0000000031010", label: "VISA",
+		},
+		{
+			name:       "an entry for another directory is passed over",
+			transcript: directory + "< 701F 6109 9D07 A0000000041010 6112 4F07 A0000000031010 5004 56495341 870101 9000\n" + readSecond + noRecord + selectVisa + visaFCI,
+			aid:        "A0000000031010", label: "VISA",
+		},
+		{
+			name:       "the same application twice in the directory: the first entry counts",
+			transcript: directory + "< 7028 6112 4F07 A0000000031010 5004 56495341 870101 6112 4F07 A0000000031010 5004 41414141 870101 9000\n" + readSecond + noRecord + selectVisa + visaFCI,
+			holder:     &person{},
+			aid:        "A0000000031010", label: "VISA",
+		},
+		{
+			name:       "names that are too short or too long are nothing in common",
+			transcript: directory + "< 7021 6106 4F04 A0000000 6117 4F11 A000000003101000000000000000000000 5002 4142 9000\n" + readSecond + noRecord + probeNone,
+			want:       emvkernel.NotAccepted,
+		},
+		{
+			name:       "a record in another template: list of AIDs",
+			transcript: directory + "< 7714 6112 4F07 A0000000031010 5004 56495341 870101 9000\n" + probeNone,
+			want:       emvkernel.NotAccepted,
+		},
+		{
+			name:       "something behind a record: list of AIDs",
+			transcript: directory + "< 7014 6112 4F07 A0000000031010 5004 56495341 870101 00 9000\n" + probeNone,
+			want:       emvkernel.NotAccepted,
+		},
+		{
+			name:       "a directory that cannot be read to its end is not used at all",
+			transcript: directory + visaEntry + readSecond + "< 6A82\n" + probeNone,
+			want:       emvkernel.NotAccepted,
+		},
+		{
+			name:       "directory under another name: list of AIDs",
+			transcript: selectDirectory + fileInformation(t, "325041592E5359532E4444463031", "880101") + probeNone,
+			want:       emvkernel.NotAccepted,
+		},
+		{
+			name:       "directory without SELECT answer data: list of AIDs",
+			transcript: selectDirectory + "< 9000\n" + probeNone,
+			want:       emvkernel.NotAccepted,
+		},
+		{
+			name:       "6D00 for the directory is no blocked card",
+			transcript: selectDirectory + "< 6D00\n" + probeNone,
+			want:       emvkernel.NotAccepted,
+		},
+		{
+			name:       "blocked application among the next ones",
+			transcript: selectDirectory + noFile + selectVisa + visa1FCI + nextVisa + "< 6F14 8408 A000000003101002 A508 5006 5345434F4E44 6283\n" + nextVisa + noFile + selectMC + noFile + selectVisa1 + visa1FCI,
+			aid:        "A000000003101001", label: "FIRST",
+		},
+		{
+			name:       "6A81 for the next one: that one AID is done, the card is not blocked",
+			transcript: selectDirectory + noFile + selectVisa + visa1FCI + nextVisa + "< 6A81\n" + selectMC + noFile + selectVisa1 + visa1FCI,
+			aid:        "A000000003101001", label: "FIRST",
+		},
+		{
+			name:       "6A81 for a later AID ends it, whatever was found",
+			transcript: selectDirectory + noFile + selectVisa + visaFCI + selectMC + "< 6A81\n",
+			want:       emvkernel.CardBlocked,
+		},
+		{
+			name:       "an answer to SELECT with a name too long",
+			transcript: selectDirectory + noFile + selectVisa + fileInformation(t, "A000000003101000000000000000000000", "5004 56495341") + selectMC + noFile,
+			want:       emvkernel.NotAccepted,
+		},
+		{
+			name:       "blocked without file information: which one is not known, so the next AID",
+			transcript: selectDirectory + noFile + selectVisa + "< 6283\n> 00C0000000\n< 6985\n" + selectMC + noFile,
+			want:       emvkernel.NotAccepted,
+		},
+		{
 			name:       "unreadable answer before anything started",
 			transcript: selectDirectory + "< 90\n",
 			want:       emvkernel.TryAgain,
@@ -298,18 +441,108 @@ func TestTwoSchemes(t *testing.T) {
 	}
 }
 
+// nameCard answers SELECT with ever new names and any number of directory records.
+type nameCard struct {
+	selects, reads int
+	directory      bool
+}
+
+func (c *nameCard) Transceive(_ context.Context, command []byte) ([]byte, error) {
+	cmd, err := apdu.ParseCommand(command)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case cmd.INS == apdu.INSReadRecord:
+		c.reads++
+		return ok(tlv.Append(nil, 0x70)), nil
+	case cmd.INS != apdu.INSSelect:
+		return []byte{0x6D, 0x00}, nil
+	case cmd.Data[0] == '1' && c.directory:
+		b := tlv.Append(nil, 0x84, cmd.Data...)
+		return ok(tlv.Append(nil, 0x6F, tlv.Append(b, 0xA5, 0x88, 0x01, 0x01)...)), nil
+	case cmd.Data[0] == '1', c.directory:
+		return []byte{0x6A, 0x82}, nil
+	}
+	c.selects++
+	b := tlv.Append(nil, 0x84, append(bytes.Clone(cmd.Data), byte(c.selects>>8), byte(c.selects))...)
+	return ok(tlv.Append(nil, 0x6F, tlv.Append(b, 0xA5)...)), nil
+}
+
+// A card can neither list records nor offer names for ever.
+func TestSelectionEnds(t *testing.T) {
+	card := &nameCard{}
+	tx := begin(t, terminal(), payment(), card, nil)
+	if out, err := tx.BuildCandidates(t.Context()); err != nil || out.Kind != emvkernel.Undecided || card.selects != 32+1 {
+		t.Errorf("%v, %v after %d names", out, err, card.selects)
+	}
+	card = &nameCard{directory: true}
+	tx = begin(t, terminal(), payment(), card, nil)
+	if out, err := tx.BuildCandidates(t.Context()); err != nil || out.Kind != emvkernel.NotAccepted || card.reads != 255 {
+		t.Errorf("%v, %v after %d records", out, err, card.reads)
+	}
+}
+
+// Of two AIDs of the terminal that fit the card's name, the longer one counts.
+func TestLongestAIDCounts(t *testing.T) {
+	for _, pse := range []string{"pse yes\n", "pse no\n"} {
+		cfg := emvtest.TerminalConfig()
+		short := cfg.Applications[0]
+		short.AID, short.Brand = unhex(t, "A000000003"), "short"
+		cfg.Applications = append([]emvkernel.Application{short}, cfg.Applications...)
+		tx := begin(t, &cfg, payment(), software(t, pse+visa), nil)
+		if out := collect(t, tx); out.Kind != emvkernel.OnlineRequest || tx.Card().Brand != "visa" {
+			t.Errorf("%s%v as %s", pse, out, tx.Card().Brand)
+		}
+	}
+}
+
+// The preferred name is shown in its alphabet where the terminal has that, else the label is; the final
+// FCI has the last word.
 func TestPreferredName(t *testing.T) {
-	// The final FCI names alphabet 01: the name is taken over, as UTF-8.
-	tx := begin(t, terminal(), payment(), play(t, selectDirectory+directoryFCI+readFirst+visaEntry+readSecond+noRecord+selectVisa+
-		"< 6F1C 8407 A0000000031010 A511 5004 56495341 9F110101 9F1204 436172E9 9000\n"), nil)
-	if _, err := tx.BuildCandidates(t.Context()); err != nil {
-		t.Fatal(err)
+	const (
+		label     = "5004 56495341"
+		cyrillic  = "9F1204 BCD8E0EF" // Мир and a letter more
+		preferred = "9F1204 436172E9"
+	)
+	tests := []struct {
+		name, directory, entry, own string
+		tables                      [2]byte // of the terminal
+		asked, label, preferred     string
+	}{
+		{"of the application", "", label, label + "9F110101" + preferred, [2]byte{0, 1}, "VISA", "VISA", "Caré"},
+		{"of the directory", "9F110101", label + preferred, label, [2]byte{0, 1}, "Caré", "VISA", "Caré"},
+		{"another alphabet", "9F110105", label + cyrillic, label, [2]byte{0, 0x11}, "Миря", "VISA", "Миря"},
+		{"an alphabet the terminal does not have", "9F110105", label + cyrillic, label + "9F110105" + cyrillic, [2]byte{3, 0xEF}, "VISA", "VISA", ""},
+		{"no alphabet", "", label + preferred, label + preferred, [2]byte{3, 0xFF}, "VISA", "VISA", ""},
+		{"the tenth", "9F110110", label + "9F1202 41FE", label, [2]byte{2, 0}, "Aþ", "VISA", "Aþ"},
+		{"the application's names count", "9F110101", label + preferred, "5002 5649 9F110101 9F120143", [2]byte{0, 1}, "Caré", "VI", "C"},
+		{"no name at all", "", "", "", [2]byte{0, 1}, "A0000000031010", "", ""},
 	}
-	if _, err := tx.SelectApplication(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if got := tx.Card().PreferredName; got != "Caré" {
-		t.Errorf("preferred name %q", got)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			cfg := terminal()
+			cfg.Terminal.AdditionalCapabilities[3], cfg.Terminal.AdditionalCapabilities[4] = 0xFC, 0x00 // not about alphabets
+			own := cfg.Terminal.AdditionalCapabilities
+			own[3] |= tt.tables[0]
+			own[4] |= tt.tables[1]
+			cfg.Applications[0].AdditionalCapabilities = &own
+			entry := tlv.Append(nil, 0x70, tlv.Append(nil, 0x61, unhex(t, "4F07A0000000031010 870181"+tt.entry)...)...)
+			transcript := selectDirectory + fileInformation(t, "315041592E5359532E4444463031", "880101"+tt.directory) +
+				readFirst + fmt.Sprintf("< %X9000\n", entry) + readSecond + noRecord + selectVisa + fileInformation(t, "A0000000031010", tt.own)
+			holder := &person{confirm: true}
+			tx := begin(t, cfg, payment(), play(t, transcript), holder)
+			if _, err := tx.BuildCandidates(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := tx.SelectApplication(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			card := tx.Card()
+			if holder.asked != tt.asked || card.Label != tt.label || card.PreferredName != tt.preferred {
+				t.Errorf("asked for %q, label %q, preferred name %q", holder.asked, card.Label, card.PreferredName)
+			}
+		})
 	}
 }
 
@@ -328,51 +561,83 @@ func TestCardholderDialogueFails(t *testing.T) {
 	}
 }
 
-// EMV fact 20: an application withdrawn at GET PROCESSING OPTIONS leaves the list, and the choice is
-// made again among the others.
+// EMV fact 20: an application withdrawn at GET PROCESSING OPTIONS ('6985') leaves the list, and the choice
+// is made again among the others: with a new SELECT, and nothing left over of the one withdrawn.
 func TestReselection(t *testing.T) {
-	transcript := selectDirectory + directoryFCI + readFirst + twoEntries + readSecond + noRecord +
-		selectMC + mcFCI + "> 80A80000 02 8300 00\n< 6985\n" +
-		selectVisa + visaFCI + "> 80A80000 02 8300 00\n< 6985\n"
-	tx := begin(t, terminal(), payment(), play(t, transcript), nil)
-	if out := collect(t, tx); out.Kind != emvkernel.NotAccepted {
-		t.Errorf("outcome %v", out)
-	}
-	// Any other status ends it.
-	transcript = selectDirectory + directoryFCI + readFirst + visaEntry + readSecond + noRecord + selectVisa + visaFCI +
-		"> 80A80000 02 8300 00\n< 6984\n"
-	tx = begin(t, terminal(), payment(), play(t, transcript), nil)
-	if out := collect(t, tx); out.Kind != emvkernel.Terminated {
-		t.Errorf("outcome %v", out)
-	}
-}
-
-// EMV fact 19: the procedure of T=0, where the transport leaves it to the kernel.
-func TestTransportProcedure(t *testing.T) {
-	tests := []struct{ name, transcript, aid string }{
-		{"61xx is fetched", selectDirectory + "< 6A82\n" + selectVisa + "< 6113\n> 00C0000013\n" + visaFCI +
-			selectMC + noFile + selectVisa + visaFCI, "A0000000031010"},
-		{"61xx in parts", selectDirectory + "< 6A82\n" + selectVisa + "< 6113\n> 00C0000013\n< 6F11 8407 A0000000031010 6108\n> 00C0000008\n< A506 5004 56495341 9000\n" +
-			selectMC + noFile + selectVisa + visaFCI, "A0000000031010"},
-		{"6Cxx is asked again with the length", selectDirectory + directoryFCI + readFirst + "< 6C16\n> 00B2010C16\n" + visaEntry + readSecond + noRecord + selectVisa + visaFCI, "A0000000031010"},
-		{"GET RESPONSE corrected by 6Cxx", selectDirectory + "< 6A82\n" + selectVisa + "< 6100\n> 00C0000000\n< 6C13\n> 00C0000013\n" + visaFCI +
-			selectMC + noFile + selectVisa + visaFCI, "A0000000031010"},
-		{"a warning with its data behind it", selectDirectory + "< 6A82\n" + selectVisa + "< 6283\n> 00C0000000\n< 6F13 8408 A000000003101001 A507 5005 4649525354 9000\n" +
-			nextVisa + visa2FCI + nextVisa + noFile + selectMC + noFile + selectVisa2 + visa2FCI, "A000000003101002"},
-		{"a warning with nothing behind it", selectDirectory + "< 6283\n> 00C0000000\n< 6F00\n" + selectVisa + visaFCI + selectMC + noFile + selectVisa + visaFCI, "A0000000031010"},
+	directory := selectDirectory + directoryFCI + readFirst + twoEntries + readSecond + noRecord
+	// MC asks for the currency before it withdraws; VISA asks for nothing and must get nothing.
+	withdrawn := selectMC + fileInformation(t, "A0000000041010", "5002 4D43 9F3803 5F2A02 5F2D02 6672") + "> 80A80000 04 8302 0840 00\n< 6985\n"
+	tests := []struct {
+		name, transcript string
+		want             emvkernel.OutcomeKind
+	}{
+		{"found by the directory", directory + withdrawn + selectVisa + visaFCI + "> 80A80000 02 8300 00\n< 6A80\n", emvkernel.Terminated},
+		{"found by the list of AIDs",
+			selectDirectory + noFile + selectVisa + fileInformation(t, "A0000000031010", "5004 56495341 870102") +
+				selectMC + fileInformation(t, "A0000000041010", "5002 4D43 9F3803 5F2A02 870101") +
+				withdrawn + selectVisa + visaFCI + "> 80A80000 02 8300 00\n< 6A80\n", emvkernel.Terminated},
+		{"the last one too", directory + withdrawn + selectVisa + visaFCI + "> 80A80000 02 8300 00\n< 6985\n", emvkernel.NotAccepted},
+		{"the next one is refused at its SELECT", directory + withdrawn + selectVisa + noFile, emvkernel.NotAccepted},
+		{"the only one", selectDirectory + directoryFCI + readFirst + visaEntry + readSecond + noRecord +
+			selectVisa + visaFCI + "> 80A80000 02 8300 00\n< 6985\n", emvkernel.NotAccepted},
+		{"any other status ends it", directory + selectMC + mcFCI + "> 80A80000 02 8300 00\n< 6984\n", emvkernel.Terminated},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			tx := begin(t, terminal(), payment(), play(t, tt.transcript), nil)
-			if out, err := tx.BuildCandidates(t.Context()); err != nil || out.Kind != emvkernel.Undecided {
-				t.Fatal(out, err)
-			}
-			if out, err := tx.SelectApplication(t.Context()); err != nil || out.Kind != emvkernel.Undecided {
-				t.Fatal(out, err)
-			}
-			if got := tx.Card().AID; !slices.Equal(got, unhex(t, tt.aid)) {
-				t.Errorf("selected %X", got)
+			if out := collect(t, tx); out.Kind != tt.want {
+				t.Errorf("outcome %v", out)
 			}
 		})
 	}
+
+	// Step by step: the outcome says so, and the withdrawn application's data is gone.
+	tx := begin(t, terminal(), payment(), play(t, directory+withdrawn+selectVisa+visaFCI), nil)
+	for _, step := range []func(context.Context) (emvkernel.Outcome, error){tx.BuildCandidates, tx.SelectApplication} {
+		if out, err := step(t.Context()); err != nil || out.Kind != emvkernel.Undecided {
+			t.Fatal(out, err)
+		}
+	}
+	if out, err := tx.InitiateApplication(t.Context()); err != nil || out.Kind != emvkernel.SelectAgain {
+		t.Fatal(out, err)
+	}
+	if _, err := tx.InitiateApplication(t.Context()); !errors.Is(err, emvkernel.ErrOrder) {
+		t.Errorf("initiated again without SELECT: %v", err)
+	}
+	if out, err := tx.SelectApplication(t.Context()); err != nil || out.Kind != emvkernel.Undecided {
+		t.Fatal(out, err)
+	}
+	if c := tx.Card(); c.Label != "VISA" || c.Brand != "visa" || c.Languages != "" {
+		t.Errorf("%s %s %q", c.Label, c.Brand, c.Languages)
+	}
 }
+
+// The cardholder who chose an application that was withdrawn is asked again, about those that are left.
+func TestReselectionAsksAgain(t *testing.T) {
+	three := "< 7038 6112 4F07 A0000000031010 5004 56495341 870101 6110 4F07 A0000000041010 5002 4D43 870102 " +
+		"6110 4F08 A000000003101001 8701 03 5001 43 9000\n"
+	transcript := selectDirectory + directoryFCI + readFirst + three + readSecond + noRecord +
+		selectVisa + visaFCI + "> 80A80000 02 8300 00\n< 6985\n" +
+		selectMC + mcFCI + "> 80A80000 02 8300 00\n< 6985\n" +
+		selectVisa1 + visa1FCI + "> 80A80000 02 8300 00\n< 6985\n"
+	holder := &menu{}
+	tx := begin(t, terminal(), payment(), play(t, transcript), holder)
+	if out := collect(t, tx); out.Kind != emvkernel.NotAccepted {
+		t.Errorf("outcome %v", out)
+	}
+	// The last one does not want consent, so nobody is asked.
+	want := [][]string{{"VISA", "MC", "C"}, {"MC", "C"}}
+	if !slices.EqualFunc(holder.offered, want, slices.Equal) {
+		t.Errorf("offered %q", holder.offered)
+	}
+}
+
+// menu takes the first application and notes every offer.
+type menu struct{ offered [][]string }
+
+func (m *menu) ChooseApplication(_ context.Context, labels []string) (int, error) {
+	m.offered = append(m.offered, labels)
+	return 0, nil
+}
+
+func (m *menu) ConfirmApplication(context.Context, string) (bool, error) { return false, nil }

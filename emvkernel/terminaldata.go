@@ -21,7 +21,7 @@ func (t *Transaction) terminalData(tag tlv.Tag) (value []byte, owned bool) {
 	case 0x9F16:
 		return text(term.MerchantID, 15), true
 	case 0x9F1A:
-		return bcdNumber(int64(term.Country), 2), true
+		return bcdNumber(int64(t.country()), 2), true
 	case 0x9F1C:
 		return text(term.TerminalID, 8), true
 	case 0x9F1E:
@@ -32,7 +32,8 @@ func (t *Transaction) terminalData(tag tlv.Tag) (value []byte, owned bool) {
 	case 0x9F35:
 		return []byte{term.Type}, true
 	case 0x9F40:
-		return term.AdditionalCapabilities[:], true
+		c := t.additionalCapabilities()
+		return c[:], true
 	case 0x9F4E:
 		return []byte(term.MerchantName), true
 
@@ -89,7 +90,7 @@ func (t *Transaction) terminalData(tag tlv.Tag) (value []byte, owned bool) {
 	case 0x9F09:
 		return t.app.Version[:], true
 	case 0x9F1B:
-		return binary.BigEndian.AppendUint32(nil, uint32(t.app.FloorLimit)), true
+		return binary.BigEndian.AppendUint32(nil, uint32(t.app.floorLimit(t.params.Currency))), true
 	}
 	return nil, false
 }
@@ -139,16 +140,46 @@ const (
 	canCDA           = 0x08
 )
 
+// country is '9F1A' for the application in use. Before one is selected it is the terminal's.
+func (t *Transaction) country() uint16 {
+	if t.app != nil && t.app.Country != 0 {
+		return t.app.Country
+	}
+	return t.cfg.Terminal.Country
+}
+
 // capabilities returns '9F33' as it holds for this payment: one configuration may serve readers with and
-// without PIN pad, and it may allow more than this kernel does. Claiming an online PIN without being able
-// to ask for one would make a card pass over the rule it would have fallen back to.
+// without PIN pad, and a payment nobody can verify an online PIN for, as nobody ever can on an offline-only
+// terminal. Claiming an online PIN without being able to ask for one would make a card pass over the rule it
+// would have fallen back to.
 func (t *Transaction) capabilities() [3]byte {
 	c := t.cfg.Terminal.Capabilities
-	c[1] &^= canOnlinePIN
+	if t.app != nil {
+		c = t.app.capabilities(&t.cfg.Terminal)
+	}
 	if t.params.PINPad == nil {
-		c[1] &^= canPlaintextPIN | canEncipheredPIN
+		c[1] &^= canPlaintextPIN | canEncipheredPIN | canOnlinePIN
+	}
+	if t.params.NoOnlinePIN || t.cfg.Terminal.offlineOnly() {
+		c[1] &^= canOnlinePIN
 	}
 	return c
+}
+
+// additionalCapabilities is '9F40' for the application in use.
+func (t *Transaction) additionalCapabilities() [5]byte {
+	if t.app == nil {
+		return t.cfg.Terminal.AdditionalCapabilities
+	}
+	return t.app.additionalCapabilities(&t.cfg.Terminal)
+}
+
+// additionalCapabilities returns '9F40' for an application, selected or not, on the terminal.
+func (a *Application) additionalCapabilities(t *Terminal) [5]byte {
+	if a.AdditionalCapabilities != nil {
+		return *a.AdditionalCapabilities
+	}
+	return t.AdditionalCapabilities
 }
 
 // binaryAmount is four bytes; an amount beyond them is left out, and the card gets zeros, rather than

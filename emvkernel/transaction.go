@@ -98,8 +98,9 @@ type Transaction struct {
 
 	cvmResults []byte // VerifyCardholder: '9F34'; nil before: a card that asks early gets zeros
 	pinOver    bool   // VerifyCardholder: no offline PIN can come right any more
+	bypassed   bool   // VerifyCardholder: the cardholder goes on without a PIN
 	pinFailed  bool   // VerifyCardholder: a PIN was asked for, or could not be any more, and is not right
-	onlinePIN  bool   // VerifyCardholder: a rule wanted an online PIN; read by OnlinePINRequired
+	pinWanted  bool   // VerifyCardholder: a rule wanted an online PIN that cannot be taken; read by OnlinePINRequired
 
 	request byte   // AnalyzeTerminalAction: P1 without CDA; read by FirstGenerateAC
 	arc     []byte // AnalyzeTerminalAction and Complete: '8A'
@@ -110,6 +111,7 @@ type Transaction struct {
 	cdol1Data []byte // FirstGenerateAC; read by the CDA check
 	ac        acAnswer
 	acData    Secret // FirstGenerateAC; never changed after
+	clearing  Secret // FirstGenerateAC or Complete, with a TC
 }
 
 // NewTransaction prepares a transaction; the card is powered and nothing was sent to it. cfg must have
@@ -214,7 +216,8 @@ func (t *Transaction) Wipe() {
 	}
 	clear(t.card)
 	t.acData.Wipe()
-	t.acData = nil
+	t.clearing.Wipe()
+	t.acData, t.clearing = nil, nil
 	t.static.Wipe()
 	clear(t.pdolData)
 	clear(t.cdol1Data)

@@ -45,9 +45,14 @@ func (c Command) Bytes() ([]byte, error) {
 	return out, nil
 }
 
-// String names the command without its data, which may be a PIN or cardholder data.
+// String names the command, as in "READ RECORD 00 B2 01 0C (0 data bytes)", without its data, which may
+// be a PIN or cardholder data.
 func (c Command) String() string {
-	return fmt.Sprintf("%02X %02X %02X %02X (%d data bytes)", c.CLA, c.INS, c.P1, c.P2, len(c.Data))
+	name := instructions[c.INS]
+	if name != "" {
+		name += " "
+	}
+	return fmt.Sprintf("%s%02X %02X %02X %02X (%d data bytes)", name, c.CLA, c.INS, c.P1, c.P2, len(c.Data))
 }
 
 // ParseCommand decodes a short command of any case. The command's Data shares memory with b.

@@ -14,6 +14,29 @@ const (
 	INSGetData              byte = 0xCA
 )
 
+// instructions are the names of all commands of EMV Book 1, 11 and Book 3, 6.5: those above and what only
+// issuer scripts send.
+var instructions = map[byte]string{
+	INSVerify:               "VERIFY",
+	INSExternalAuthenticate: "EXTERNAL AUTHENTICATE",
+	INSGetChallenge:         "GET CHALLENGE",
+	INSInternalAuthenticate: "INTERNAL AUTHENTICATE",
+	INSSelect:               "SELECT",
+	INSGetProcessingOptions: "GET PROCESSING OPTIONS",
+	INSGenerateAC:           "GENERATE AC",
+	INSReadRecord:           "READ RECORD",
+	INSGetResponse:          "GET RESPONSE",
+	INSGetData:              "GET DATA",
+
+	0x16: "CARD BLOCK",
+	0x18: "APPLICATION UNBLOCK",
+	0x1E: "APPLICATION BLOCK",
+	0x24: "PIN CHANGE/UNBLOCK",
+	0xD6: "UPDATE BINARY",
+	0xDA: "PUT DATA",
+	0xDC: "UPDATE RECORD",
+}
+
 // P1 of GENERATE AC: the cryptogram asked for, and whether it shall come with a CDA signature
 // (EMV Book 3, 6.5.5).
 const (

@@ -22,6 +22,12 @@ func (r Response) Bytes() []byte {
 	return append(out, r.SW.SW1(), r.SW.SW2())
 }
 
+// String returns the status word in words and how many data bytes there are, never the data, which may be
+// an account number.
+func (r Response) String() string {
+	return fmt.Sprintf("%d data bytes, %v", len(r.Data), r.SW.String())
+}
+
 // ParseResponse decodes a response message. The response's Data shares memory with b.
 func ParseResponse(b []byte) (Response, error) {
 	n := len(b) - 2

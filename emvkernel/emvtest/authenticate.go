@@ -32,15 +32,12 @@ func (c *Card) internalAuthenticate(cmd apdu.Command) apdu.Response {
 	case len(cmd.Data) != app.ddol.Size():
 		return status(apdu.WrongLength)
 	}
-	signature := signDynamic(app.icc, c.dynamicNumber(app), cmd.Data)
-	if app.has(faultSDADSignature) {
-		spoil(signature)
-	}
+	signature := signDynamic(app.icc, c.dynamicNumber(app), cmd.Data, app.flaw(dynamicSigned))
 	c.session.ddaDone = true
 	if app.format == 0x80 {
-		return success(tlv.Append(nil, 0x80, signature...))
+		return success(tlv.Append(nil, 0x80, app.value(0x9F4B, signature)...))
 	}
-	return success(tlv.Append(nil, 0x77, tlv.Append(nil, 0x9F4B, signature...)...))
+	return success(tlv.Append(nil, 0x77, app.object(nil, 0x9F4B, signature...)...))
 }
 
 // externalAuthenticate answers EXTERNAL AUTHENTICATE (EMV Book 3, 6.5.4): once, between the two
@@ -71,7 +68,7 @@ func (c *Card) externalAuthenticate(cmd apdu.Command) apdu.Response {
 func (c *Card) checkIssuer(app *personalised, data []byte) {
 	memory := c.memory(app)
 	c.session.issuer = forged
-	if len(data) == issuerDataBytes {
+	if len(data) == issuerDataBytes && !app.has(faultIssuerForged) {
 		arc := [2]byte(data[8:])
 		session := deriveSessionKey(app.master, memory.ATC)
 		if arpc(session, c.session.arqc, arc) == [8]byte(data[:8]) {

@@ -15,6 +15,7 @@ type brand struct {
 	preferred string
 	version   [2]byte // '9F08' of the card and '9F09' of the terminal
 	index     byte    // '8F': which of the RID's certification authority keys signs its issuers
+	keys      string  // the payment system whose keys it uses; empty for keys of its own
 	national  bool    // may stand on another payment system's card, under its number
 
 	ca, issuer, icc keySize
@@ -47,6 +48,9 @@ service-code 201
 country 840
 currency 840
 language en
+code-table 1
+discretionary none
+used 0 0
 usage all
 cvm signature if-supported or-next
 cvm none always
@@ -57,6 +61,8 @@ ddol 9F37:4
 cdol1 9F02:6 9F03:6 9F1A:2 95:5 5F2A:2 9A:3 9C:1 9F37:4
 first-ac arqc
 second-ac tc
+reason none
+scripts no
 issuer approve
 pin 1234
 pin-tries 3
@@ -123,7 +129,32 @@ var brands = []*brand{
 		ca: keySize{1152, 3}, issuer: keySize{1024, 3}, icc: keySize{768, 3},
 		defaults: "country 036\ncurrency 036\noda dda\nformat 77\n" + cdol2External,
 	},
+	{
+		name: "cartes_bancaires", rid: [5]byte{0xA0, 0, 0, 0, 0x42}, aid: "A0000000421010",
+		label: "CB", preferred: "Carte Bancaire", version: [2]byte{0x00, 0x01}, keys: "visa", national: true,
+		ca: keySize{1984, 3}, issuer: keySize{1408, 3}, icc: keySize{1152, 3},
+		defaults: "country 250\ncurrency 978\nlanguage fren\noda dda\nformat 77\n" + cdol2External,
+	},
+	{
+		name: "rupay", rid: [5]byte{0xA0, 0, 0, 0x05, 0x24}, aid: "A0000005241010",
+		label: "RUPAY DEBIT", preferred: "RuPay", version: [2]byte{0x00, 0x02}, keys: "jcb",
+		ca: keySize{1408, 65537}, issuer: keySize{1024, 65537}, icc: keySize{768, 3},
+		defaults: "country 356\ncurrency 356\nlanguage enhi\noda cda\nformat 77\n" + cdol2External,
+	},
 }
+
+// keyHolder names the brand whose keys b uses. Keys are added sparingly: terminals know the public test
+// keys by a list (oda.CAKey.Public), and another RID makes the same key another one to them.
+func (b *brand) keyHolder() string {
+	if b.keys != "" {
+		return b.keys
+	}
+	return b.name
+}
+
+// issuerKeySplits and iccKeySplits: the key does not fit whole into its certificate.
+func (b *brand) issuerKeySplits() bool { return b.issuer.bits/8 > b.ca.bits/8-issuerOverhead }
+func (b *brand) iccKeySplits() bool    { return b.icc.bits/8 > b.issuer.bits/8-iccOverhead }
 
 // key returns the index of the brand's certification authority key.
 func (b *brand) key() byte {
@@ -170,7 +201,9 @@ func brandOfNumber(pan string) *brand {
 		return brandNamed("eftpos_au")
 	case between(1, 4, 4):
 		return brandNamed("visa")
-	case between(2, 51, 55), between(4, 2221, 2720):
+	case between(4, 5085, 5089):
+		return brandNamed("rupay")
+	case between(2, 51, 55), between(4, 2221, 2720), between(2, 50, 50), between(2, 56, 58): // and Maestro
 		return brandNamed("mastercard")
 	case between(2, 34, 34), between(2, 37, 37):
 		return brandNamed("amex")

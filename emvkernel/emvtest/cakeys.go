@@ -19,3 +19,13 @@ func CAKeys() []oda.CAKey {
 	}
 	return keys
 }
+
+// Revoked lists the issuer certificates that are not good any more: of each payment system the one that
+// cards with the fault issuer-certificate-revoked have.
+func Revoked() []oda.Revocation {
+	var out []oda.Revocation
+	for _, b := range brands {
+		out = append(out, oda.Revocation{RID: b.rid, Index: b.key(), Serial: revokedTerm.serial})
+	}
+	return out
+}

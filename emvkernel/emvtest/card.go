@@ -23,6 +23,7 @@ type Card struct {
 	applications []*personalised
 
 	mu      sync.Mutex
+	pulled  bool // out of the terminal, until Reset
 	state   *State
 	saved   State // what save was last told
 	save    func(State) error
@@ -91,6 +92,7 @@ func (c *Card) Reset() {
 	defer c.mu.Unlock()
 	c.session = session{}
 	c.waiting = waiting{}
+	c.pulled = false
 }
 
 // State returns a copy of the card's memory.
@@ -109,10 +111,14 @@ func (c *Card) Keep(save func(State) error) {
 	c.save = save
 }
 
-// Exchange answers one command with data and status word, at least two bytes. The error is that of ctx
-// or of the function given to Keep; a card never breaks.
+// Exchange answers one command with data and status word, 2 to 258 bytes. It takes the time the profile
+// says ("delay"), no longer than ctx lasts. The error is that of ctx, of the function given to Keep, or
+// ErrPulled, where the profile has the card pulled out; nothing a command says makes a card break.
 func (c *Card) Exchange(ctx context.Context, command []byte) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := c.hesitate(ctx, command); err != nil {
 		return nil, err
 	}
 	c.mu.Lock()
@@ -181,7 +187,12 @@ func (c *Card) run(cmd apdu.Command) apdu.Response {
 	if cmd.INS != apdu.INSVerify {
 		c.session.challenge = nil // good for the very next command only
 	}
+	if instead, ok := c.profile.conduct(c.step(cmd), wayStatus); ok {
+		return status(instead.status)
+	}
 	switch {
+	case isScript(cmd) && c.session.app != nil && c.session.app.scripts:
+		return c.script()
 	case !ok:
 		return status(apdu.INSNotSupported)
 	case cmd.CLA != entry.class:

@@ -23,14 +23,15 @@ const (
 )
 
 // signBlock signs '6A' | body | SHA-1(body | alsoHashed) | 'BC'.
-func signBlock(k *rsaKey, body, alsoHashed []byte) []byte {
+func signBlock(k *rsaKey, body, alsoHashed []byte, f flaw) []byte {
 	h := sha1.New()
 	h.Write(body)
 	h.Write(alsoHashed)
 	block := append([]byte{0x6A}, body...)
 	block = h.Sum(block)
 	block = append(block, 0xBC)
-	return k.sign(block)
+	f.inBlock(block)
+	return f.inSignature(k.sign(block))
 }
 
 // splitKey returns what of a modulus fits into room bytes, filled up with 'BB', and the rest.
@@ -48,41 +49,56 @@ type certificateTerm struct {
 }
 
 // issuerCertificate makes tags '90' and '92'. identifier is the beginning of the PAN, filled with 'F'.
-func issuerCertificate(ca, issuer *rsaKey, identifier [4]byte, t certificateTerm) (certificate, remainder []byte) {
-	modulus := issuer.modulus()
-	fits, remainder := splitKey(modulus, ca.size()-issuerOverhead)
-	body := append([]byte{0x02}, identifier[:]...)
-	body = append(body, t.expiry[:]...)
-	body = append(body, t.serial[:]...)
-	body = append(body, hashSHA1, algorithmRSA, byte(len(modulus)), byte(len(issuer.exponent())))
-	body = append(body, fits...)
-	return signBlock(ca, body, append(bytes.Clone(remainder), issuer.exponent()...)), remainder
+func issuerCertificate(ca, issuer *rsaKey, identifier [4]byte, t certificateTerm, f flaw) (certificate, remainder []byte) {
+	return certify(ca, issuer, 0x02, identifier[:], t, nil, f)
 }
 
 // iccCertificate makes tags '9F46' and '9F48'. pan is filled with 'F'; static is the static data to be
 // authenticated, which the certificate vouches for too.
-func iccCertificate(issuer, icc *rsaKey, pan [10]byte, t certificateTerm, static []byte) (certificate, remainder []byte) {
-	modulus := icc.modulus()
-	fits, remainder := splitKey(modulus, issuer.size()-iccOverhead)
-	body := append([]byte{0x04}, pan[:]...)
+func iccCertificate(issuer, icc *rsaKey, pan [10]byte, t certificateTerm, static []byte, f flaw) (certificate, remainder []byte) {
+	return certify(issuer, icc, 0x04, pan[:], t, static, f)
+}
+
+// certify has signer vouch for subject, the key of holder.
+func certify(signer, subject *rsaKey, format byte, holder []byte, t certificateTerm, static []byte, f flaw) (certificate, remainder []byte) {
+	modulus := subject.modulus()
+	fits, remainder := splitKey(modulus, signer.size()-(issuerOverhead-4)-len(holder))
+	body := append([]byte{format}, holder...)
 	body = append(body, t.expiry[:]...)
 	body = append(body, t.serial[:]...)
-	body = append(body, hashSHA1, algorithmRSA, byte(len(modulus)), byte(len(icc.exponent())))
+	algorithms := len(body)
+	body = append(body, hashSHA1, algorithmRSA, byte(len(modulus)), byte(len(subject.exponent())))
 	body = append(body, fits...)
-	hashed := append(bytes.Clone(remainder), icc.exponent()...)
-	return signBlock(issuer, body, append(hashed, static...)), remainder
+	f.inBody(body, algorithms)
+	switch f {
+	case flawIdentifier:
+		body[2] ^= 0x01 // the third or fourth digit
+	case flawKeyAlgorithm:
+		body[algorithms+1] = 0x7F
+	case flawKeyLength:
+		body[algorithms+2]--
+	case flawExponentLength:
+		body[algorithms+3] = 2
+	}
+	alsoHashed := append(bytes.Clone(remainder), subject.exponent()...)
+	return signBlock(signer, body, append(alsoHashed, static...), f), f.inRemainder(remainder)
 }
 
 // signStatic makes tag '93' with a data authentication code.
-func signStatic(issuer *rsaKey, code [2]byte, static []byte) []byte {
+func signStatic(issuer *rsaKey, code [2]byte, static []byte, f flaw) []byte {
 	body := append([]byte{0x03, hashSHA1}, code[:]...)
 	body = append(body, bytes.Repeat([]byte{0xBB}, issuer.size()-staticOverhead)...)
-	return signBlock(issuer, body, static)
+	f.inBody(body, 1)
+	return signBlock(issuer, body, static, f)
 }
 
 // signDynamic makes tag '9F4B'. terminal is the DDOL data for DDA, the unpredictable number for CDA.
-func signDynamic(icc *rsaKey, dynamic, terminal []byte) []byte {
+func signDynamic(icc *rsaKey, dynamic, terminal []byte, f flaw) []byte {
 	body := append([]byte{0x05, hashSHA1, byte(len(dynamic))}, dynamic...)
 	body = append(body, bytes.Repeat([]byte{0xBB}, icc.size()-dynamicOverhead-len(dynamic))...)
-	return signBlock(icc, body, terminal)
+	f.inBody(body, 1)
+	if f == flawDataLength {
+		body[2] = byte(icc.size()) // more than there is room for
+	}
+	return signBlock(icc, body, terminal, f)
 }

@@ -58,6 +58,37 @@ func (a *application) check() error {
 	if a.oda == "cda" && a.format == 0x80 {
 		return fmt.Errorf("a cda card answers in format 77; format 80 has no place for the signature")
 	}
+	if _, ok := a.preferredName(); !ok {
+		return fmt.Errorf("preferred-name has a character that is not in part %d of ISO/IEC 8859; write another \"code-table\"", a.codeTable)
+	}
+	if err := a.checkEdits(); err != nil {
+		return err
+	}
+	for what, content := range map[string][]byte{
+		"SELECT": a.fileControlInformation(), "the record with CDOL1": a.riskRecord(), "the signed record": a.signedRecord(),
+	} {
+		if len(content) > maxRecordBytes {
+			return fmt.Errorf("the answer to %s would have %d bytes; %d fit, so make something shorter", what, len(content), maxRecordBytes)
+		}
+	}
+	return a.checkFaults()
+}
+
+// maxRecordBytes leaves room for the template around it: an answer has at most 256 bytes.
+const maxRecordBytes = 250
+
+// check finds what no single application shows.
+func (p *Profile) check() error {
+	if !p.oneRecord {
+		return nil
+	}
+	size := 0
+	for _, a := range p.applications {
+		size += len(tlv.Append(nil, 0x61, a.directoryEntry()...))
+	}
+	if size > maxRecordBytes {
+		return fmt.Errorf("directory one: the record would have %d bytes and %d fit; write \"directory each\"", size, maxRecordBytes)
+	}
 	return nil
 }
 

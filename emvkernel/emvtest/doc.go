@@ -16,9 +16,29 @@
 // of the two; it has the methods a simulated slot needs (ATR, Exchange, Reset) and is a transceiver
 // for the kernel directly.
 //
+// Each profile says what EMV has a terminal make of its card ([Profile.Expectation]): the outcome, TVR, TSI
+// and CVM results of the first GENERATE AC, and what follows when the issuer answers, when the payment is
+// deferred and when the issuer cannot be reached. The tests of this package hold the kernel to all of it.
+// The families, by the beginnings of their names:
+//
+//	visa, mastercard, amex, ...   good cards of each payment system; the simulated cards of Stripe
+//	declined-, issuer-            what the issuer answers, and whether the card believes it
+//	sda, dda-, cda-, static-      methods and signatures of offline data authentication
+//	issuer-cert-, card-cert-      each field of the two certificates wrong
+//	cvm-, plain-pin, enciphered-pin, pin-, offline-pin-, online-pin-   verification of the cardholder
+//	floor-limit, velocity-, new-card, unable-, offline-                risk management and approvals offline
+//	expired, not-yet-valid, usage-, domestic-, other-version           processing restrictions
+//	no-, repeated-, malformed-, record-, afl-                          data that is missing or malformed
+//	pse-, select-, gpo-, ...-fails   commands that end with a status word
+//	pulled-at-, slow                 cards that leave or take their time
+//	script-, tdol, pdol-             commands of the issuer, data object lists
+//	two-applications, directory-, first-blocked, ...-name              selection
+//	blocked, application-blocked, broken-, refuses-approval            what else goes wrong
+//
 // Every simulated card of Stripe Terminal is among them, with its number: see [ByNumber] and
-// [ByPaymentMethod]. The PIN of all cards is 1234, for those whose list of verification methods has one.
-// A card that demands an online PIN (online_pin_cvm) cannot pay: the kernel does none.
+// [ByPaymentMethod]. The PIN of all cards is 1234, for those whose list of verification methods has one,
+// unless their profile says otherwise. online_pin_cvm demands an online PIN and pays only at a terminal
+// that takes one.
 //
 // Cards are replayable: "random" numbers come from the seed and the draw counter in State.
 //

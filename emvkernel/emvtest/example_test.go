@@ -55,3 +55,19 @@ func Example() {
 	// issuer: genuine visa 4242 1250 true
 	// card: approved
 }
+
+// A profile says what a terminal is to make of its card.
+func ExampleProfile_Expectation() {
+	profile, err := emvtest.Load("script-refused-before")
+	if err != nil {
+		log.Fatal(err)
+	}
+	e, _ := profile.Expectation()
+	fmt.Println(e.First)
+	fmt.Println(e.Online)
+	fmt.Println(e.Deferred)
+	// Output:
+	// online authenticated tvr 0000008000 tsi E800 cvm 5E0300
+	// approved tvr 0000008020 tsi FC00
+	// declined
+}

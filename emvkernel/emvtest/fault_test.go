@@ -3,49 +3,112 @@ package emvtest
 import (
 	"bytes"
 	"crypto/sha1"
+	"errors"
 	"math/big"
+	"strings"
 	"testing"
 
 	"smartreader/emvkernel/apdu"
 	"smartreader/emvkernel/tlv"
 )
 
-// Every fault changes something a terminal or issuer sees, and nothing that comes before it.
+// Every fault changes something a terminal or issuer sees.
 func TestEveryFaultShows(t *testing.T) {
-	const visa = "application visa\npan 4242424242424242\n"
-	const mastercard = "application mastercard\npan 5555555555554444\n"
 	for _, f := range faults {
-		text := visa
-		switch f.name {
-		case faultStaticSignature:
-			text += "oda sda\n"
-		case faultCDACID, faultCDAHash:
-			text = mastercard
-		case faultPINSignature, faultPINExpired, faultPINKeyShort:
-			text += "pin-key own\n"
-		}
-		good, bad := transcript(t, text), transcript(t, text+"fault "+f.name+"\n")
-		if bytes.Equal(good, bad) {
+		text, p := cardWith(t, f.name)
+		if bytes.Equal(transcript(t, parse(t, text)), transcript(t, p)) {
 			t.Errorf("%s: the card behaves like a good one", f.name)
 		}
 	}
 }
 
-// transcript is all a card says in a transaction up to the first cryptogram.
-func transcript(t *testing.T, text string) []byte {
+// transcript is all a card says in two transactions: one that the issuer approves, and one to be declined.
+func transcript(t *testing.T, p *Profile) []byte {
 	t.Helper()
-	d := newDesk(t, parse(t, text), nil)
-	d.selectFirst()
-	out := d.must(apdu.GetProcessingOptions(d.dol(d.app().pdol)))
-	for afl := d.app().afl; len(afl) > 0; afl = afl[4:] {
-		for n := afl[1]; n <= afl[2]; n++ {
-			out = append(out, d.must(apdu.ReadRecord(afl[0]>>3, n))...)
+	d := newDesk(t, p, nil)
+	var out []byte
+	send := func(cmd apdu.Command) {
+		data, sw := d.send(cmd)
+		out = append(append(out, data...), sw.SW1(), sw.SW2())
+	}
+	start := func() {
+		send(apdu.Select(d.card.applications[0].aid, false))
+		send(apdu.GetProcessingOptions(d.dol(d.app().pdol)))
+		for afl := d.app().afl; len(afl) > 0; afl = afl[4:] {
+			for n := afl[1]; n <= afl[2]; n++ {
+				send(apdu.ReadRecord(afl[0]>>3, n))
+			}
 		}
 	}
+	start()
 	if d.app().icc != nil {
-		out = append(out, d.must(apdu.InternalAuthenticate([]byte{1, 2, 3, 4}))...)
+		send(apdu.InternalAuthenticate([]byte{1, 2, 3, 4}))
 	}
-	return append(out, d.must(apdu.GenerateAC(apdu.RequestARQC|apdu.RequestCDA, d.dol(d.app().cdol1)))...)
+	send(apdu.GenerateAC(apdu.RequestARQC|apdu.RequestCDA, d.dol(d.app().cdol1)))
+	if d.app().issuerAuthentication.way == "external" {
+		response := arpc(deriveSessionKey(d.app().master, 1), d.card.session.arqc, [2]byte{'0', '0'})
+		send(apdu.ExternalAuthenticate(append(response[:], '0', '0')))
+	}
+	send(apdu.GenerateAC(apdu.RequestTC, d.dol(d.app().cdol2)))
+	start()
+	send(apdu.GenerateAC(apdu.RequestAAC, d.dol(d.app().cdol1)))
+	return out
+}
+
+// Nothing in a signed block is wrong but what the flaw says: a check that is left out shows.
+func TestFlawsChangeOneField(t *testing.T) {
+	signer, subject := findKey(brandNamed("discover").caSpec()), findKey(brandNamed("discover").issuerSpec())
+	open := func(f flaw) (block []byte, hashed bool) {
+		certificate, remainder := issuerCertificate(signer, subject, [4]byte{0x60, 0x11, 0x11, 0xFF}, goodTerm, f)
+		m := new(big.Int).Exp(new(big.Int).SetBytes(certificate), big.NewInt(int64(signer.e)), signer.n)
+		b := m.FillBytes(make([]byte, signer.size()))
+		sum := sha1.Sum(append(append(bytes.Clone(b[1:len(b)-21]), remainder...), subject.exponent()...))
+		return b, bytes.Equal(sum[:], b[len(b)-21:len(b)-1])
+	}
+	good, hashed := open("")
+	if !hashed {
+		t.Fatal("the good certificate is not")
+	}
+	for f, at := range map[flaw]int{
+		flawFormat: 1, flawIdentifier: 3, flawHashAlgorithm: 11, flawKeyAlgorithm: 12, flawKeyLength: 13, flawExponentLength: 14,
+	} {
+		bad, hashed := open(f)
+		if !hashed {
+			t.Errorf("%s: the hash is wrong too", f)
+		}
+		for i := range good[:len(good)-21] {
+			if (good[i] != bad[i]) != (i == at) {
+				t.Errorf("%s: byte %d is %02X, was %02X", f, i, bad[i], good[i])
+			}
+		}
+	}
+	for f, at := range map[flaw]int{flawHeader: 0, flawTrailer: len(good) - 1, flawHash: len(good) - 11} {
+		bad, _ := open(f)
+		for i := range good {
+			if (good[i] != bad[i]) != (i == at) {
+				t.Errorf("%s: byte %d is %02X, was %02X", f, i, bad[i], good[i])
+			}
+		}
+	}
+}
+
+// A fault that would not show is refused, and the error says what it takes.
+func TestFaultsThatDoNotApply(t *testing.T) {
+	const visa = "application visa\npan 4242424242424242\n"
+	for text, want := range map[string]string{
+		visa + "fault static-signature\n":                                  `fault static-signature has no effect on this card; it needs "oda sda"`,
+		visa + "fault cda-hash\n":                                          `needs "oda cda"`,
+		visa + "fault pin-key-short\n":                                     `needs "pin-key own"`,
+		visa + "oda none\nfault issuer-certificate-hash\n":                 `needs "oda dda", "oda cda" or "oda sda"`,
+		visa + "fault issuer-certificate-remainder-short\n":                `whose issuer key leaves a remainder`,
+		visa + "issuer-authentication none\nfault issuer-authentication\n": `needs "issuer-authentication external"`,
+		visa + "omit 9F0D\nfault static-data\n":                            `needs no other change of '9F0D'`,
+	} {
+		_, err := ParseProfile(strings.NewReader(text))
+		if !errors.Is(err, ErrProfile) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
 }
 
 // The faults in certificates and signatures are what they say: one link of the chain breaks.
@@ -61,10 +124,10 @@ func TestBrokenLinks(t *testing.T) {
 		issuer, icc, dynamic bool
 	}{
 		{"", true, true, true},
-		{faultIssuerSignature, false, true, true},
-		{faultICCSignature, true, false, true},
+		{"issuer-certificate-signature", false, true, true},
+		{"icc-certificate-signature", true, false, true},
 		{faultStaticData, true, false, true},
-		{faultSDADSignature, true, true, false},
+		{"sdad-signature", true, true, false},
 	} {
 		text := "application visa\npan 4242424242424242\n"
 		if c.fault != "" {

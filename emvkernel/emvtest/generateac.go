@@ -3,6 +3,8 @@ package emvtest
 import (
 	"bytes"
 	"crypto/sha1"
+	"maps"
+	"slices"
 
 	"smartreader/emvkernel/apdu"
 	"smartreader/emvkernel/tlv"
@@ -16,6 +18,14 @@ const (
 	typeTC   acType = 0x40
 	typeARQC acType = 0x80
 )
+
+// reasons are the low bits of '9F27' by which a card says why it declines (EMV Book 3, "Coding of
+// Cryptogram Information Data").
+var reasons = map[string]byte{
+	"none": 0x00, "service-not-allowed": 0x01, "pin-try-limit": 0x02, "issuer-authentication": 0x03, "advice": 0x08,
+}
+
+func reasonWords() []string { return slices.Sorted(maps.Keys(reasons)) }
 
 // rank orders them: a card may answer lower than asked, never higher (EMV Book 3, 6.5.5).
 func (t acType) rank() int {
@@ -69,14 +79,17 @@ func (c *Card) generateAC(cmd apdu.Command) apdu.Response {
 	}
 	answer := c.cryptogram(app, kind, second, cmd.Data)
 	if cmd.P1&apdu.RequestCDA != 0 && app.oda == "cda" && kind != typeAAC {
-		return success(app.shorten(c.signCryptogram(app, answer, second, cmd.Data)))
+		return success(app.cut(faultShortResponse, c.signCryptogram(app, answer, second, cmd.Data), 4))
 	}
-	return success(app.shorten(answer.encode(app.format)))
+	return success(app.cut(faultShortResponse, answer.encode(app), 4))
 }
 
 func (a *application) decideFirst(asked acType) acType {
-	if a.has(faultHigherAC) && asked == typeARQC {
+	switch {
+	case a.has(faultHigherAC) && asked == typeARQC:
 		return typeTC
+	case a.has(faultNeverDeclines) && asked == typeAAC:
+		return typeARQC
 	}
 	if most := acNamed(a.firstAC); most.rank() < asked.rank() {
 		return most
@@ -92,6 +105,9 @@ func (c *Card) decideSecond(asked acType, data []byte) acType {
 		if issuerData := pick(app.cdol2, data, 0x91); !allZero(issuerData) {
 			c.checkIssuer(app, issuerData)
 		}
+	}
+	if app.has(faultSecondARQC) {
+		return typeARQC
 	}
 	if asked != typeTC || app.secondAC != "tc" {
 		return typeAAC
@@ -120,6 +136,9 @@ func (c *Card) cryptogram(app *personalised, kind acType, second bool, data []by
 	s := &c.session
 	memory := c.memory(app)
 	answer := acAnswer{cid: byte(kind), atc: memory.ATC}
+	if kind == typeAAC {
+		answer.cid |= reasons[app.reason]
+	}
 	answer.iad = s.issuerApplicationData(kind, second, memory)
 	terminal := terminalData(app.cdol1, s.cdol1Data)
 	if second {
@@ -156,25 +175,30 @@ func answered(app *personalised, data []byte) bool {
 	return arc[0] != 'Y' && arc[0] != 'Z' && !allZero(arc)
 }
 
-func (r acAnswer) encode(format byte) []byte {
-	counter := []byte{byte(r.atc >> 8), byte(r.atc)}
-	if format == 0x80 {
-		out := append([]byte{r.cid}, counter...)
-		out = append(out, r.cryptogram[:]...)
-		return tlv.Append(nil, 0x80, append(out, r.iad...)...)
+func (r acAnswer) encode(app *personalised) []byte {
+	objects := []struct {
+		tag   tlv.Tag
+		value []byte
+	}{
+		{0x9F27, []byte{r.cid}}, {0x9F36, []byte{byte(r.atc >> 8), byte(r.atc)}}, {0x9F26, r.cryptogram[:]}, {0x9F10, r.iad},
 	}
-	out := tlv.Append(nil, 0x9F27, r.cid)
-	out = tlv.Append(out, 0x9F36, counter...)
-	out = tlv.Append(out, 0x9F26, r.cryptogram[:]...)
-	return tlv.Append(nil, 0x77, tlv.Append(out, 0x9F10, r.iad...)...)
+	var out []byte
+	for _, o := range objects {
+		if app.format == 0x80 {
+			out = append(out, app.value(o.tag, o.value)...)
+		} else {
+			out = app.object(out, o.tag, o.value...)
+		}
+	}
+	return tlv.Append(nil, tlv.Tag(app.format), out...)
 }
 
 // signCryptogram makes the response with a CDA signature (EMV Book 2, "Dynamic Signature Generation" of
 // CDA): the cryptogram itself is only inside the signature.
 func (c *Card) signCryptogram(app *personalised, r acAnswer, second bool, data []byte) []byte {
-	head := tlv.Append(nil, 0x9F27, r.cid)
-	head = tlv.Append(head, 0x9F36, byte(r.atc>>8), byte(r.atc))
-	tail := tlv.Append(nil, 0x9F10, r.iad...)
+	head := app.object(nil, 0x9F27, r.cid)
+	head = app.object(head, 0x9F36, byte(r.atc>>8), byte(r.atc))
+	tail := app.object(nil, 0x9F10, r.iad...)
 
 	h := sha1.New()
 	h.Write(c.session.pdolData)
@@ -199,20 +223,9 @@ func (c *Card) signCryptogram(app *personalised, r acAnswer, second bool, data [
 	if second {
 		dol = app.cdol2
 	}
-	signature := signDynamic(app.icc, dynamic, pick(dol, data, 0x9F37))
-	if app.has(faultSDADSignature) {
-		spoil(signature)
-	}
-	out := tlv.Append(head, 0x9F4B, signature...)
+	signature := signDynamic(app.icc, dynamic, pick(dol, data, 0x9F37), app.flaw(dynamicSigned))
+	out := app.object(head, 0x9F4B, signature...)
 	return tlv.Append(nil, 0x77, append(out, tail...)...)
-}
-
-// shorten is the short-response fault.
-func (a *application) shorten(b []byte) []byte {
-	if a.has(faultShortResponse) {
-		return b[:len(b)-4]
-	}
-	return b
 }
 
 // pick returns the first value of tag in data that was built from dol; nil when dol lacks it.

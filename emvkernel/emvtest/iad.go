@@ -80,13 +80,15 @@ func pinInIAD(iad []byte) bool {
 	return len(iad) == iadBytes && iad[6]&(cvrPINPerformed|cvrPINFailed) == cvrPINPerformed
 }
 
-// iadClaims reads back which first cryptogram an IAD belongs to; ok is false for one that is not this
-// issuer's, or of a second GENERATE AC. The latter tells what its first one was too: without the check
-// the cryptogram of a refusal could be passed off as the request it ended.
-func iadClaims(iad []byte) (first acType, ok bool) {
-	if len(iad) != iadBytes || iad[0] != iadBytes-1 || iad[1] != iadKeyIndex || iad[2] != cryptogramVersion ||
-		iad[3] != cvrLength || iad[4]>>6 != cvrNotAsked {
-		return 0, false
+// iadClaims reads back which cryptogram an IAD belongs to, and whether it was the second one of its
+// transaction; ok is false for an IAD that is not this issuer's. The cryptogram covers the IAD, so that
+// one of a refusal cannot be passed off as the request it ended.
+func iadClaims(iad []byte) (kind acType, second, ok bool) {
+	if len(iad) != iadBytes || iad[0] != iadBytes-1 || iad[1] != iadKeyIndex || iad[2] != cryptogramVersion || iad[3] != cvrLength {
+		return 0, false, false
 	}
-	return acType(iad[4] >> 4 & 0b11 << 6), true
+	if iad[4]>>6 == cvrNotAsked {
+		return acType(iad[4] >> 4 & 0b11 << 6), false, true
+	}
+	return acType(iad[4] & 0xC0), true, true
 }

@@ -3,6 +3,7 @@ package emvtest
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -23,14 +24,17 @@ const issuerDataBytes = 10
 type Verdict int
 
 const (
-	// CryptogramMismatch: the cryptogram is not this card's first one over this data. Something it covers
-	// was altered (amount, other amount, country, TVR, currency, date, type, unpredictable number, AIP,
-	// ATC, '9F10'), it is of a second GENERATE AC, or the card is forged.
+	// CryptogramMismatch: the cryptogram is not this card's over this data. Something it covers was altered
+	// (amount, other amount, country, TVR, currency, date, type, unpredictable number, AIP, ATC, '9F10'),
+	// it is of another GENERATE AC than it is said to be, or the card is forged.
 	CryptogramMismatch Verdict = iota
 	// UnknownCard: the number is none of the test issuer's.
 	UnknownCard
-	// NotOnline: the cryptogram is right, but it is a TC or AAC and asks the issuer nothing.
+	// NotOnline: the cryptogram is right, but it is an AAC and asks the issuer nothing.
 	NotOnline
+	// CardApproved: the cryptogram is right and a TC. The card approved in its issuer's place, whose rules
+	// it carries; there is nothing left to decide.
+	CardApproved
 	// Genuine: an ARQC this card computed, over exactly those values listed above. The cryptogram covers
 	// nothing else: CVM results, terminal and merchant, track 2, expiry date and name are no more proven
 	// than whoever sent them is trusted. For an offline PIN see CheckResult.PIN.
@@ -45,6 +49,8 @@ func (v Verdict) String() string {
 		return "unknown card"
 	case NotOnline:
 		return "not an online request"
+	case CardApproved:
+		return "approved by the card"
 	case Genuine:
 		return "genuine"
 	}
@@ -78,12 +84,13 @@ type CheckResult struct {
 // goroutine.
 type Issuer struct {
 	declines map[string]string // card number -> decline code
+	pins     map[string]string // card number -> PIN
 }
 
 // NewIssuer makes the issuer of the cards in Profiles. Cards made from other profiles verify too; their
 // issuer line counts when they are given here.
 func NewIssuer(others ...*Profile) *Issuer {
-	i := &Issuer{declines: map[string]string{}}
+	i := &Issuer{declines: map[string]string{}, pins: map[string]string{}}
 	for _, name := range Profiles() {
 		p, err := Load(name)
 		if err != nil {
@@ -106,6 +113,7 @@ func (i *Issuer) GoString() string { return "test issuer" }
 func (i *Issuer) add(p *Profile) {
 	for _, a := range p.applications {
 		i.declines[string(a.pan)] = a.decline
+		i.pins[string(a.pan)] = a.pin
 	}
 }
 
@@ -129,11 +137,22 @@ func (i *Issuer) Check(acData []byte) (CheckResult, error) {
 	r.Brand = b.name
 	r.Verdict, r.Reason = p.verify(b)
 	r.Decision = decline("generic_decline")
-	if r.Verdict == Genuine {
+	switch r.Verdict {
+	case Genuine:
 		r.PIN = pinInIAD(p.iad)
 		r.Decision = i.decide(p)
+	case CardApproved:
+		r.PIN = pinInIAD(p.iad)
+		r.Decision = Decision{Approved: true, ARC: [2]byte([]byte(p.terminalCode()))}
 	}
 	return r, nil
+}
+
+// RightPIN reports whether a PIN is that of the card with the number: the issuer's side of an online PIN.
+// It counts no tries.
+func (i *Issuer) RightPIN(number string, pin []byte) bool {
+	want, known := i.pins[number]
+	return known && subtle.ConstantTimeCompare([]byte(want), pin) == 1
 }
 
 // Decide says how the issuer answers a payment by card number, amount in minor units and ISO 4217
@@ -202,9 +221,9 @@ func (p payment) card() string {
 }
 
 func (p payment) verify(b *brand) (Verdict, string) {
-	claimed, ok := iadClaims(p.iad)
+	claimed, second, ok := iadClaims(p.iad)
 	if !ok {
-		return CryptogramMismatch, "'9F10' is not this issuer's (unknown key index, version or length), or of a second cryptogram"
+		return CryptogramMismatch, "'9F10' is not this issuer's (unknown key index, version or length)"
 	}
 	input := cryptogramInput(p.terminal, p.aip, p.atc, p.iad)
 	if mac(p.sessionKey(b), input) != p.cryptogram {
@@ -214,10 +233,20 @@ func (p payment) verify(b *brand) (Verdict, string) {
 	switch {
 	case kind != claimed:
 		return CryptogramMismatch, "'9F27' names another kind of cryptogram than '9F10'"
-	case kind != typeARQC:
+	case kind == typeTC:
+		return CardApproved, ""
+	case kind != typeARQC || second:
 		return NotOnline, "the card did not ask for the issuer"
 	}
 	return Genuine, ""
+}
+
+// terminalCode is the response code ('8A') the terminal gave itself for a card that approved.
+func (p payment) terminalCode() string {
+	if _, second, _ := iadClaims(p.iad); second {
+		return "Y3"
+	}
+	return "Y1"
 }
 
 func parsePayment(acData []byte) (p payment, err error) {

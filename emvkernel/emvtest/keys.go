@@ -25,8 +25,8 @@ type keySpec struct {
 	keySize
 }
 
-func (b *brand) caSpec() keySpec     { return keySpec{"ca/" + b.name, b.ca} }
-func (b *brand) issuerSpec() keySpec { return keySpec{"issuer/" + b.name, b.issuer} }
+func (b *brand) caSpec() keySpec     { return keySpec{"ca/" + b.keyHolder(), b.ca} }
+func (b *brand) issuerSpec() keySpec { return keySpec{"issuer/" + b.keyHolder(), b.issuer} }
 
 func (a *application) iccSpec() keySpec {
 	return keySpec{fmt.Sprintf("icc/%s.%02X", string(a.pan), a.sequence), a.brand.icc}
@@ -87,7 +87,9 @@ func findKey(spec keySpec) *rsaKey {
 func neededKeys() ([]keySpec, error) {
 	var specs []keySpec
 	for _, b := range brands {
-		specs = append(specs, b.caSpec(), b.issuerSpec())
+		if b.keys == "" {
+			specs = append(specs, b.caSpec(), b.issuerSpec())
+		}
 	}
 	for _, name := range Profiles() {
 		p, err := Load(name)

@@ -36,17 +36,27 @@ func (c *Card) getProcessingOptions(cmd apdu.Command) apdu.Response {
 	c.remember(app, memory)
 	c.session.initiated = true
 	c.session.pdolData = bytes.Clone(e.Value)
-	if app.format == 0x80 {
-		return success(tlv.Append(nil, 0x80, append(bytes.Clone(app.aip[:]), app.afl...)...))
+	return success(app.cut(faultMalformedOptions, app.processingOptions(), 1))
+}
+
+// processingOptions is the answer to GET PROCESSING OPTIONS: AIP and AFL.
+func (p *personalised) processingOptions() []byte {
+	if p.format == 0x80 {
+		return tlv.Append(nil, 0x80, append(bytes.Clone(p.value(0x82, p.aip[:])), p.value(0x94, p.afl)...)...)
 	}
-	out := tlv.Append(nil, 0x82, app.aip[:]...)
-	return success(tlv.Append(nil, 0x77, tlv.Append(out, 0x94, app.afl...)...))
+	out := p.object(nil, 0x82, p.aip[:]...)
+	return tlv.Append(nil, 0x77, p.object(out, 0x94, p.afl...)...)
 }
 
 func (a *application) memoryKey() string { return fmt.Sprintf("%X", a.aid) }
 
+// memory returns what the card remembers of an application: at first, what the personaliser left there.
 func (c *Card) memory(app *personalised) ApplicationState {
-	return c.state.Applications[app.memoryKey()]
+	memory, ok := c.state.Applications[app.memoryKey()]
+	if !ok {
+		memory = ApplicationState{ATC: app.used.last, LastOnlineATC: app.used.online}
+	}
+	return memory
 }
 
 func (c *Card) remember(app *personalised, memory ApplicationState) {

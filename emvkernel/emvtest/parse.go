@@ -25,17 +25,42 @@ const (
 //	about TEXT                 one line for people
 //	name NAME                  for a profile that is not one of Profiles
 //	pse yes|no                 has the Payment System Environment 1PAY.SYS.DDF01 (yes)
+//	directory each|one         of the PSE: a record for each application, or one for all (each)
 //	transport t1|t0            t0 answers 61xx and 6Cxx as T=0 cards do (t1)
 //	gpo-needs-le yes|no        6700 to GET PROCESSING OPTIONS without Le, as real cards answer (yes)
 //	blocked yes|no             the card is blocked: 6A81 to SELECT (no)
+//	status STEP SW             the step is answered with the status word alone and has no effect
+//	pull STEP                  the card is pulled out at the step: Exchange returns ErrPulled
+//	delay STEP TIME            the card takes so long for the step, as 1.5s, up to 5m
+//
+// A STEP is a command: select-pse read-directory select gpo read-record internal-authenticate get-data
+// get-challenge verify generate-ac external-authenticate script second-generate-ac. Then what a test of a
+// terminal is to do with the card and what must come of it, see [Expectation]:
+//
+//	payment WORDS              what differs from 12.50 US dollars at the terminal of TerminalConfig:
+//	                           amount N, cashback N, type N, currency N, country N (of the terminal),
+//	                           floor N (and the card may approve offline), pin-pad, online-pin, bypass,
+//	                           wrong-pins N, force-online, no-issuer-data (no '91'), no-sda, no-dda,
+//	                           no-cda, denies (the terminal declines whatever is wrong)
+//	issuer-script before|after HEX   a command of the issuer, for before or after the second GENERATE AC
+//	expect OUTCOME WORDS       of the first GENERATE AC or what ended the payment before it; OUTCOME is
+//	                           online, approved, declined, not-accepted, card-blocked, try-again,
+//	                           terminated, canceled, timed-out or pulled; WORDS are authenticated,
+//	                           tvr HEX, tsi HEX, cvm HEX ('9F34')
+//	expect-online OUTCOME WORDS      once the issuer answered: also reverse, forged, code CODE
+//	expect-deferred OUTCOME WORDS    when the payment is stored instead
+//	expect-unable OUTCOME WORDS      when the issuer cannot be reached
 //
 // Then one or more applications, each begun by its brand, which sets the defaults of all that follows:
 //
 //	application BRAND          visa, mastercard, amex, discover, jcb, unionpay, diners, interac,
-//	                           eftpos_au; the last two may stand on a card of another brand too
+//	                           eftpos_au, cartes_bancaires, rupay; interac, eftpos_au and
+//	                           cartes_bancaires may stand on a card of another brand too
 //	aid HEX                    DF name, 5 to 16 bytes
 //	label TEXT                 '50', up to 16 characters
 //	preferred-name TEXT|none   '9F12', up to 16 characters
+//	code-table N               '9F11': the part of ISO/IEC 8859 that has them, 1 to 10
+//	discretionary HEX|none     data objects of the issuer, in the FCI ('BF0C') and the directory ('73')
 //	priority N                 '87', 1 (first) to 15, or 0 for none
 //	confirm yes|no             '87' b8: only with the cardholder's confirmation
 //	application-blocked yes|no SELECT answers 6283
@@ -59,6 +84,7 @@ const (
 //	pin DIGITS                 4 to 12 digits (1234)
 //	pin-tries N                '9F17' of a new card, 0 to 15
 //	pin-key own|shared         PINs are enciphered for a key of their own ('9F2D'), or for the card's
+//	used LAST ONLINE           counters of a new card: of its last payment, and its last online (0 0)
 //	offline-limits LOWER UPPER|none   '9F14' and '9F23': payments in a row without the issuer (none)
 //	action-denial HEX          '9F0E', 5 bytes
 //	action-online HEX          '9F0F'
@@ -72,11 +98,49 @@ const (
 //	                           by EXTERNAL AUTHENTICATE or with '91' in CDOL2; required: no TC without it
 //	first-ac tc|arqc|aac       the most the card grants at the first GENERATE AC
 //	second-ac tc|aac           the same at the second
+//	reason WORD                what an AAC gives as its reason: none advice service-not-allowed
+//	                           pin-try-limit issuer-authentication
+//	scripts yes|no             accepts the issuer's commands (no: 6E00)
 //	issuer approve|decline CODE   what the issuer answers online, CODE as in Stripe's decline codes
-//	fault NAME ...             what is wrong with the card: a wrong name gets the list
 //
-// Repeating fault adds; the first cvm line replaces the brand's list and the others add. Anything else
-// may stand once. Every error is an ErrProfile.
+// What is wrong with the card. Changes and faults that would not show are refused.
+//
+//	omit TAG ...               the card does not give these data objects
+//	repeat TAG ...             it gives them twice in a row
+//	replace TAG HEX|empty      it gives the object with this value
+//	add TAG HEX|empty          one more object in an unsigned record
+//	fault NAME ...             of those below
+//
+// Flaws of one signed block, each with all else in it right, are issuer-certificate-FLAW,
+// icc-certificate-FLAW, pin-certificate-FLAW, static-FLAW (the signature of SDA) and sdad-FLAW (of DDA and
+// CDA). For all of them FLAW is header, format, hash-algorithm, hash, trailer, signature or length; for
+// certificates also identifier (of the card's own: pan-in-certificate), expired, key-algorithm, key-length
+// or exponent-length, and where the key leaves a remainder remainder-short, remainder-long or
+// remainder-missing; for sdad also data-length. The other faults:
+//
+//	issuer-certificate-revoked its serial number is one that Revoked lists
+//	pin-key-short              the key for enciphered PINs is too short for one
+//	static-data                a signed record was changed after signing
+//	dynamic-number-length      the signed dynamic number has nine bytes
+//	cda-cid                    CDA vouches for another '9F27'
+//	cda-hash                   CDA vouches for another transaction
+//	cryptogram                 wrong: only the issuer notices
+//	higher-ac                  TC when asked for an ARQC
+//	never-declines             ARQC when asked for an AAC
+//	second-arqc                ARQC at the second GENERATE AC
+//	issuer-authentication      believes no issuer
+//	short-response             GENERATE AC is answered four bytes short
+//	fci-malformed              SELECT is answered one byte short
+//	gpo-malformed              GET PROCESSING OPTIONS is answered one byte short
+//	record-malformed           a record is one byte short
+//	record-trailing-bytes      bytes behind a record's template
+//	record-padding             zero bytes between data objects, which is allowed
+//	pan-in-track2              '57' has another number than '5A'
+//	duplicate-tag              '5F24' in two records
+//
+// fault, status, pull, delay, issuer-script, omit, repeat, replace and add may stand on several lines, and
+// each adds; the first cvm line replaces the brand's list and the others add. Anything else may stand once.
+// Every error is an ErrProfile.
 func ParseProfile(r io.Reader) (*Profile, error) {
 	file := "profile"
 	if f, ok := r.(interface{ Name() string }); ok {
@@ -103,7 +167,7 @@ func parseProfile(file, text string) (*Profile, error) {
 	if !utf8.ValidString(text) {
 		return nil, fmt.Errorf("%w: %s: not UTF-8 text; save the file as UTF-8", ErrProfile, file)
 	}
-	p := &parser{profile: &Profile{pse: true, gpoNeedsLe: true}, seen: map[string]int{}}
+	p := &parser{profile: &Profile{pse: true, gpoNeedsLe: true, payment: ordinaryPayment}, seen: map[string]int{}}
 	number, began := 0, 0
 	for line := range strings.Lines(text) {
 		number++
@@ -134,6 +198,10 @@ func parseProfile(file, text string) (*Profile, error) {
 	}
 	if err := p.finish(); err != nil {
 		return nil, fmt.Errorf("%w: %s:%d: %w", ErrProfile, file, began, err)
+	}
+	p.profile.sortConducts()
+	if err := p.profile.check(); err != nil {
+		return nil, fmt.Errorf("%w: %s:%d: %w", ErrProfile, file, number, err)
 	}
 	return p.profile, nil
 }
@@ -173,6 +241,7 @@ func (p *parser) finish() error {
 	if p.app == nil {
 		return nil
 	}
+	p.app.sortEdits()
 	if err := p.app.check(); err != nil {
 		return err
 	}

@@ -36,6 +36,7 @@ const (
 var (
 	goodTerm    = certificateTerm{expiry: [2]byte{0x12, 0x49}, serial: [3]byte{0x00, 0x00, 0x01}}
 	expiredTerm = certificateTerm{expiry: [2]byte{0x12, 0x19}, serial: [3]byte{0x00, 0x00, 0x02}}
+	revokedTerm = certificateTerm{expiry: [2]byte{0x12, 0x49}, serial: [3]byte{0x00, 0x00, 0x03}}
 )
 
 func personalise(a *application) *personalised {
@@ -44,7 +45,8 @@ func personalise(a *application) *personalised {
 		records:     map[recordID][]byte{},
 		master:      deriveMasterKey(issuerMasterKey(brandOfNumber(string(a.pan))), string(a.pan), a.sequence),
 	}
-	p.aip = a.interchangeProfile()
+	aip := a.interchangeProfile()
+	copy(p.aip[:], a.value(0x82, aip[:]))
 	p.addRecord(sfiTrack, 1, a.trackRecord())
 	p.addRecord(sfiData, 1, a.signedRecord())
 	p.addRecord(sfiData, 2, a.riskRecord())
@@ -62,10 +64,20 @@ func personalise(a *application) *personalised {
 		i := bytes.Index(r, []byte{0x9F, 0x0D, 0x05})
 		r[i+7] ^= 0x01
 	}
+	track := recordID{sfiTrack, 1}
 	if a.has(faultTrailingBytes) {
-		p.records[recordID{sfiTrack, 1}] = append(p.records[recordID{sfiTrack, 1}], 0xAA, 0xBB)
+		p.records[track] = append(p.records[track], 0xAA, 0xBB)
 	}
+	p.records[track] = a.cut(faultMalformedRecord, p.records[track], 1)
 	return p
+}
+
+// cut is a fault that takes bytes away from the end.
+func (a *application) cut(fault string, b []byte, n int) []byte {
+	if a.has(fault) {
+		return b[:len(b)-n]
+	}
+	return b
 }
 
 func (p *personalised) addRecord(sfi, number byte, content []byte) {
@@ -102,48 +114,56 @@ func (a *application) trackRecord() []byte {
 		track += "F"
 	}
 	var out []byte
-	out = tlv.Append(out, 0x57, hexDigits(track)...)
-	out = tlv.Append(out, 0x5F20, []byte(a.holder)...)
+	out = a.object(out, 0x57, hexDigits(track)...)
+	out = a.object(out, 0x5F20, []byte(a.holder)...)
 	if a.has(faultDuplicateTag) {
-		out = tlv.Append(out, 0x5F24, bcdDate(a.expiry)...)
+		out = a.object(out, 0x5F24, bcdDate(a.expiry)...)
 	}
 	return out
 }
 
 func (a *application) signedRecord() []byte {
 	var out []byte
-	out = tlv.Append(out, 0x5F25, bcdDate(a.effective)...)
-	out = tlv.Append(out, 0x5F24, bcdDate(a.expiry)...)
-	out = tlv.Append(out, 0x5A, a.pan.compressed(0)...)
-	out = tlv.Append(out, 0x5F34, a.sequence)
-	out = tlv.Append(out, 0x9F07, a.usage[:]...)
+	out = a.object(out, 0x5F25, bcdDate(a.effective)...)
+	out = a.object(out, 0x5F24, bcdDate(a.expiry)...)
+	out = a.object(out, 0x5A, a.pan.compressed(0)...)
+	out = a.object(out, 0x5F34, a.sequence)
+	out = a.object(out, 0x9F07, a.usage[:]...)
 	if len(a.cvms) > 0 {
-		out = tlv.Append(out, 0x8E, a.cvmList()...)
+		out = a.object(out, 0x8E, a.cvmList()...)
 	}
-	out = tlv.Append(out, 0x9F0D, a.actions.fallback[:]...)
-	out = tlv.Append(out, 0x9F0E, a.actions.denial[:]...)
-	out = tlv.Append(out, 0x9F0F, a.actions.online[:]...)
-	out = tlv.Append(out, 0x5F28, bcdCode(a.country)...)
+	out = a.object(out, 0x9F0D, a.actions.fallback[:]...)
+	out = a.object(out, 0x9F0E, a.actions.denial[:]...)
+	out = a.object(out, 0x9F0F, a.actions.online[:]...)
+	out = a.object(out, 0x5F28, bcdCode(a.country)...)
 	if a.staticTags {
-		out = tlv.Append(out, 0x9F4A, 0x82)
+		out = a.object(out, 0x9F4A, 0x82)
 	}
 	return out
 }
 
 func (a *application) riskRecord() []byte {
 	var out []byte
-	out = tlv.Append(out, 0x8C, a.cdol1.Bytes()...)
-	out = tlv.Append(out, 0x8D, a.cdol2.Bytes()...)
-	if a.oda == "dda" || a.oda == "cda" {
-		out = tlv.Append(out, 0x9F49, a.ddol.Bytes()...)
+	out = a.object(out, 0x8C, a.cdol1.Bytes()...)
+	out = a.object(out, 0x8D, a.cdol2.Bytes()...)
+	if a.signs() {
+		out = a.object(out, 0x9F49, a.ddol.Bytes()...)
 	}
-	out = tlv.Append(out, 0x9F42, bcdCode(a.currency)...)
-	out = tlv.Append(out, 0x9F44, 0x02)
-	out = tlv.Append(out, 0x5F30, hexDigits("0"+a.serviceCode)...)
-	out = tlv.Append(out, 0x9F08, a.brand.version[:]...)
+	out = a.object(out, 0x9F42, bcdCode(a.currency)...)
+	out = a.object(out, 0x9F44, 0x02)
+	out = a.object(out, 0x5F30, hexDigits("0"+a.serviceCode)...)
+	out = a.object(out, 0x9F08, a.brand.version[:]...)
+	if a.has(faultPadding) {
+		out = append(out, 0x00, 0x00, 0x00)
+	}
 	if a.offline.set {
-		out = tlv.Append(out, 0x9F14, a.offline.lower)
-		out = tlv.Append(out, 0x9F23, a.offline.upper)
+		out = a.object(out, 0x9F14, a.offline.lower)
+		out = a.object(out, 0x9F23, a.offline.upper)
+	}
+	for _, e := range a.edits {
+		if e.way == editAdd {
+			out = tlv.Append(out, e.tag, e.value...)
+		}
 	}
 	return out
 }
@@ -161,58 +181,37 @@ func (a *application) cvmList() []byte {
 
 // certify adds the records with certificates and, for SDA, the static signature.
 func (p *personalised) certify() {
-	a := p.application
-	ca, issuer := findKey(a.brand.caSpec()), findKey(a.brand.issuerSpec())
-	issuerTerm, iccTerm := goodTerm, goodTerm
-	if a.has(faultIssuerExpired) {
-		issuerTerm = expiredTerm
-	}
-	if a.has(faultICCExpired) {
-		iccTerm = expiredTerm
-	}
-	identifier := [4]byte(a.pan[:6].compressed(4))
-	certificate, remainder := issuerCertificate(ca, issuer, identifier, issuerTerm)
-	if a.has(faultIssuerSignature) {
-		spoil(certificate)
-	}
-	head := tlv.Append(nil, 0x8F, a.brand.key())
-	head = tlv.Append(head, 0x9F32, issuer.exponent()...)
+	ca, issuer := findKey(p.brand.caSpec()), findKey(p.brand.issuerSpec())
+	identifier := [4]byte(p.pan[:6].compressed(4))
+	certificate, remainder := issuerCertificate(ca, issuer, identifier, p.term(issuerCertified), p.flaw(issuerCertified))
+	head := p.object(nil, 0x8F, p.brand.key())
+	head = p.object(head, 0x9F32, issuer.exponent()...)
 	if len(remainder) > 0 {
-		head = tlv.Append(head, 0x92, remainder...)
+		head = p.object(head, 0x92, remainder...)
 	}
 	p.addRecord(sfiIssuer, 1, head)
-	p.addRecord(sfiIssuer, 2, tlv.Append(nil, 0x90, certificate...))
+	p.addRecord(sfiIssuer, 2, p.object(nil, 0x90, certificate...))
 	p.afl = append(p.afl, sfiIssuer<<3, 1, 2, 0)
-	if a.ownPINKey {
+	if p.ownPINKey {
 		p.certifyPINKey(issuer)
 	}
 
-	if a.oda == "sda" {
-		signature := signStatic(issuer, [2]byte{0xDA, 0xC0}, p.staticData())
-		if a.has(faultStaticSignature) {
-			spoil(signature)
-		}
-		p.addRecord(sfiICC, 1, tlv.Append(nil, 0x93, signature...))
+	if p.oda == "sda" {
+		signature := signStatic(issuer, [2]byte{0xDA, 0xC0}, p.staticData(), p.flaw(staticSigned))
+		p.addRecord(sfiICC, 1, p.object(nil, 0x93, signature...))
 		p.afl = append(p.afl, sfiICC<<3, 1, 1, 0)
 		return
 	}
-	p.icc = findKey(a.iccSpec())
-	if !a.ownPINKey {
+	p.icc = findKey(p.iccSpec())
+	if !p.ownPINKey {
 		p.pinKey = p.icc
 	}
-	number := a.pan
-	if a.has(faultPANInCertificate) {
-		number = pan(otherNumber(string(number)))
-	}
-	certificate, remainder = iccCertificate(issuer, p.icc, [10]byte(number.compressed(10)), iccTerm, p.staticData())
-	if a.has(faultICCSignature) {
-		spoil(certificate)
-	}
-	tail := tlv.Append(nil, 0x9F47, p.icc.exponent()...)
+	certificate, remainder = iccCertificate(issuer, p.icc, [10]byte(p.pan.compressed(10)), p.term(iccCertified), p.staticData(), p.flaw(iccCertified))
+	tail := p.object(nil, 0x9F47, p.icc.exponent()...)
 	if len(remainder) > 0 {
-		tail = tlv.Append(tail, 0x9F48, remainder...)
+		tail = p.object(tail, 0x9F48, remainder...)
 	}
-	p.addRecord(sfiICC, 1, tlv.Append(nil, 0x9F46, certificate...))
+	p.addRecord(sfiICC, 1, p.object(nil, 0x9F46, certificate...))
 	p.addRecord(sfiICC, 2, tail)
 	p.afl = append(p.afl, sfiICC<<3, 1, 2, 0)
 }
@@ -221,25 +220,29 @@ func (p *personalised) certify() {
 // "PIN encipherment").
 func (p *personalised) certifyPINKey(issuer *rsaKey) {
 	p.pinKey = findKey(p.pinSpec())
-	term := goodTerm
-	if p.has(faultPINExpired) {
-		term = expiredTerm
-	}
 	certified := p.pinKey
 	if p.has(faultPINKeyShort) {
 		certified = deriveKey(keySpec{"pin/short", keySize{128, 3}})
 	}
-	certificate, remainder := iccCertificate(issuer, certified, [10]byte(p.pan.compressed(10)), term, nil)
-	if p.has(faultPINSignature) {
-		spoil(certificate)
-	}
-	tail := tlv.Append(nil, 0x9F2E, certified.exponent()...)
+	certificate, remainder := iccCertificate(issuer, certified, [10]byte(p.pan.compressed(10)), p.term(pinCertified), nil, p.flaw(pinCertified))
+	tail := p.object(nil, 0x9F2E, certified.exponent()...)
 	if len(remainder) > 0 {
-		tail = tlv.Append(tail, 0x9F2F, remainder...)
+		tail = p.object(tail, 0x9F2F, remainder...)
 	}
-	p.addRecord(sfiPIN, 1, tlv.Append(nil, 0x9F2D, certificate...))
+	p.addRecord(sfiPIN, 1, p.object(nil, 0x9F2D, certificate...))
 	p.addRecord(sfiPIN, 2, tail)
 	p.afl = append(p.afl, sfiPIN<<3, 1, 2, 0)
+}
+
+// term is when a certificate ends, and its number.
+func (a *application) term(certificate string) certificateTerm {
+	switch {
+	case a.flaw(certificate) == flawExpired:
+		return expiredTerm
+	case certificate == issuerCertified && a.has(faultRevoked):
+		return revokedTerm
+	}
+	return goodTerm
 }
 
 // staticData is the static data to be authenticated (EMV Book 3, 10.3): of files 1 to 10 the content of

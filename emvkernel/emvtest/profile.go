@@ -27,7 +27,13 @@ type Profile struct {
 	t0           bool // speaks T=0: 61xx and 6Cxx
 	blocked      bool // answers 6A81 to every SELECT
 	gpoNeedsLe   bool // answers 6700 to GET PROCESSING OPTIONS without Le, as real Visa cards do
+	oneRecord    bool // the PSE's directory has one record for all applications, not one for each
+	conducts     []conduct
 	applications []*application
+
+	payment  Payment
+	scripts  []issuerScript
+	expected map[expectation]*Result
 }
 
 // application is one payment application of a card.
@@ -35,10 +41,13 @@ type application struct {
 	brand     *brand
 	aid       []byte
 	label     string
-	preferred string
-	priority  byte // 1 to 15, 0 for none
-	confirm   bool // the cardholder must confirm the selection
-	blocked   bool // SELECT answers 6283, GPO 6985
+	preferred string // UTF-8
+	codeTable byte   // '9F11': the part of ISO/IEC 8859 the card stores it in
+	// Data objects of the issuer: 'BF0C' in the FCI, '73' in the directory.
+	discretionary []byte
+	priority      byte // 1 to 15, 0 for none
+	confirm       bool // the cardholder must confirm the selection
+	blocked       bool // SELECT answers 6283, GPO 6985
 
 	pan         pan
 	sequence    byte // BCD
@@ -55,6 +64,7 @@ type application struct {
 	cvmAmounts [2]uint32 // X and Y, minor units of the application currency
 	pin        string    // 4 to 12 digits
 	pinTries   byte      // of a new card
+	used       counters  // of a new card
 	ownPINKey  bool      // PINs are enciphered for a key of their own, not for the one the card signs with
 	offline    offlineLimits
 	actions    actionCodes
@@ -68,9 +78,15 @@ type application struct {
 	issuerAuthentication issuerAuthentication
 	firstAC              string // the most the card grants: tc, arqc, aac
 	secondAC             string // tc, aac
+	reason               string // why the card declines, as '9F27' says it
+	scripts              bool   // accepts the issuer's commands
 	decline              string // decline code of the issuer, empty when it approves
+	edits                []edit
 	faults               []string
 }
+
+// counters are those of the last payment and the last one online ('9F36', '9F13').
+type counters struct{ last, online uint16 }
 
 // issuerAuthentication says how the card checks that an answer comes from its issuer.
 type issuerAuthentication struct {
@@ -89,6 +105,9 @@ type offlineLimits struct {
 
 // actionCodes are the issuer action codes '9F0E', '9F0F' and '9F0D'.
 type actionCodes struct{ denial, online, fallback [5]byte }
+
+// signs reports whether the card has a key to sign with.
+func (a *application) signs() bool { return a.oda == "dda" || a.oda == "cda" }
 
 // String returns the name only: card data is not for printing.
 func (p Profile) String() string { return p.Name }

@@ -3,13 +3,13 @@ package emvtest
 import (
 	"bytes"
 
+	"golang.org/x/text/encoding/charmap"
+
 	"smartreader/emvkernel/apdu"
 	"smartreader/emvkernel/tlv"
 )
 
-var (
-	pseName = []byte("1PAY.SYS.DDF01")
-)
+var pseName = []byte("1PAY.SYS.DDF01")
 
 const pseDirectory = 1 // SFI of the directory file
 
@@ -56,16 +56,44 @@ func (c *Card) pseInformation() []byte {
 	return tlv.Append(nil, 0x6F, tlv.Append(outer, 0xA5, inner...)...)
 }
 
-// directoryRecord is one record of the PSE's directory; each lists one application.
-func (c *Card) directoryRecord(number byte) []byte {
-	app := c.applications[number-1]
-	entry := tlv.Append(nil, 0x4F, app.aid...)
-	entry = tlv.Append(entry, 0x50, []byte(app.label)...)
-	if app.preferred != "" {
-		entry = tlv.Append(entry, 0x9F12, []byte(app.preferred)...)
+// directory makes the records of the PSE's directory (EMV Book 1, "Coding of a Payment System Directory").
+func (c *Card) directory() [][]byte {
+	var entries [][]byte
+	for _, app := range c.applications {
+		entries = append(entries, tlv.Append(nil, 0x61, app.directoryEntry()...))
 	}
-	entry = append(entry, app.priorityIndicator()...)
-	return tlv.Append(nil, 0x70, tlv.Append(nil, 0x61, entry...)...)
+	if c.profile.oneRecord {
+		entries = [][]byte{bytes.Join(entries, nil)}
+	}
+	for i, entry := range entries {
+		entries[i] = tlv.Append(nil, 0x70, entry...)
+	}
+	return entries
+}
+
+func (a *application) directoryEntry() []byte {
+	entry := a.object(nil, 0x4F, a.aid...)
+	entry = a.object(entry, 0x50, []byte(a.label)...)
+	if name, _ := a.preferredName(); len(name) > 0 {
+		entry = a.object(entry, 0x9F12, name...)
+	}
+	entry = append(entry, a.priorityIndicator()...)
+	if len(a.discretionary) > 0 {
+		entry = a.object(entry, 0x73, a.discretionary...)
+	}
+	return entry
+}
+
+// preferredName is '9F12' as stored: in the part of ISO/IEC 8859 that '9F11' names.
+func (a *application) preferredName() (name []byte, ok bool) {
+	name, err := codeTables[a.codeTable].NewEncoder().Bytes([]byte(a.preferred))
+	return name, err == nil
+}
+
+// codeTables are the parts of ISO/IEC 8859 by their number (EMV Book 4, Annex B).
+var codeTables = map[byte]*charmap.Charmap{
+	1: charmap.ISO8859_1, 2: charmap.ISO8859_2, 3: charmap.ISO8859_3, 4: charmap.ISO8859_4, 5: charmap.ISO8859_5,
+	6: charmap.ISO8859_6, 7: charmap.ISO8859_7, 8: charmap.ISO8859_8, 9: charmap.ISO8859_9, 10: charmap.ISO8859_10,
 }
 
 func (a *application) priorityIndicator() []byte {
@@ -76,22 +104,25 @@ func (a *application) priorityIndicator() []byte {
 	if b == 0 {
 		return nil
 	}
-	return tlv.Append(nil, 0x87, b)
+	return a.object(nil, 0x87, b)
 }
 
 func (a *application) fileControlInformation() []byte {
-	inner := tlv.Append(nil, 0x50, []byte(a.label)...)
+	inner := a.object(nil, 0x50, []byte(a.label)...)
 	inner = append(inner, a.priorityIndicator()...)
 	if len(a.pdol) > 0 {
-		inner = tlv.Append(inner, 0x9F38, a.pdol.Bytes()...)
+		inner = a.object(inner, 0x9F38, a.pdol.Bytes()...)
 	}
-	inner = tlv.Append(inner, 0x5F2D, []byte(a.language)...)
-	if a.preferred != "" {
-		inner = tlv.Append(inner, 0x9F11, 0x01)
-		inner = tlv.Append(inner, 0x9F12, []byte(a.preferred)...)
+	inner = a.object(inner, 0x5F2D, []byte(a.language)...)
+	if name, _ := a.preferredName(); len(name) > 0 {
+		inner = a.object(inner, 0x9F11, a.codeTable)
+		inner = a.object(inner, 0x9F12, name...)
 	}
-	outer := tlv.Append(nil, 0x84, a.aid...)
-	return tlv.Append(nil, 0x6F, tlv.Append(outer, 0xA5, inner...)...)
+	if len(a.discretionary) > 0 {
+		inner = a.object(inner, 0xBF0C, a.discretionary...)
+	}
+	outer := a.object(nil, 0x84, a.aid...)
+	return a.cut(faultMalformedFCI, a.object(nil, 0x6F, a.object(outer, 0xA5, inner...)...), 1)
 }
 
 // readRecord answers READ RECORD (EMV Book 3, 6.5.11): the PSE's directory, or after GET PROCESSING
@@ -108,10 +139,11 @@ func (c *Card) readRecord(cmd apdu.Command) apdu.Response {
 		if sfi != pseDirectory {
 			return status(apdu.FileNotFound)
 		}
-		if cmd.P1 == 0 || int(cmd.P1) > len(c.applications) {
+		records := c.directory()
+		if cmd.P1 == 0 || int(cmd.P1) > len(records) {
 			return status(apdu.RecordNotFound)
 		}
-		return success(c.directoryRecord(cmd.P1))
+		return success(records[cmd.P1-1])
 	}
 	if !c.session.initiated {
 		return status(apdu.ConditionsOfUse)

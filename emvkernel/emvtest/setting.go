@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // setting is one word of the profile format: how it is read, and how it is written back.
@@ -16,18 +19,23 @@ type setting struct {
 	card func(p *Profile, value string) error
 	app  func(a *application, value string, first bool) error
 
-	cardText func(p *Profile) string
-	appText  func(a *application) []string // one value per line
+	cardText  func(p *Profile) string   // the only value
+	cardLines func(p *Profile) []string // in its place where there may be several
+	appText   func(a *application) []string
 }
 
 func settingNamed(word string) (setting, bool) {
-	for _, s := range settings() {
-		if s.word == word {
-			return s, true
-		}
-	}
-	return setting{}, false
+	s, ok := settingsByWord()[word]
+	return s, ok
 }
+
+var settingsByWord = sync.OnceValue(func() map[string]setting {
+	table := map[string]setting{}
+	for _, s := range settings() {
+		table[s.word] = s
+	}
+	return table
+})
 
 func settingNames() string {
 	var names []string
@@ -43,7 +51,12 @@ func (p *Profile) Text() string {
 	var out strings.Builder
 	line := func(word, value string) { fmt.Fprintf(&out, "%s %s\n", word, value) }
 	for _, s := range settings() {
-		if s.card != nil {
+		switch {
+		case s.cardLines != nil:
+			for _, value := range s.cardLines(p) {
+				line(s.word, value)
+			}
+		case s.card != nil:
 			if value := s.cardText(p); value != "" {
 				line(s.word, value)
 			}
@@ -157,6 +170,18 @@ func printable(low, high int) codec[string] {
 				}
 			}
 			return s, len(s) >= low && len(s) <= high
+		},
+		text: func(v string) string { return v },
+	}
+}
+
+// unicodeText reads text that the card stores in one of the parts of ISO/IEC 8859.
+func unicodeText(low, high int) codec[string] {
+	return codec[string]{
+		want: fmt.Sprintf("%d to %d printable characters", low, high),
+		parse: func(s string) (string, bool) {
+			n := utf8.RuneCountInString(s)
+			return s, n >= low && n <= high && strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0
 		},
 		text: func(v string) string { return v },
 	}

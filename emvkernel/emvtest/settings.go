@@ -1,6 +1,7 @@
 package emvtest
 
 import (
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strconv"
@@ -20,10 +21,17 @@ func settings() []setting {
 		cardSetting("transport", func(p *Profile) *bool { return &p.t0 }, either("t0", "t1")),
 		cardSetting("gpo-needs-le", func(p *Profile) *bool { return &p.gpoNeedsLe }, yesNo),
 		cardSetting("blocked", func(p *Profile) *bool { return &p.blocked }, yesNo),
+		cardSetting("directory", func(p *Profile) *bool { return &p.oneRecord }, either("one", "each")),
+		statusSetting, pullSetting, delaySetting,
+		paymentSetting,
+		scriptSetting,
+		expectSetting(expectFirst), expectSetting(expectOnline), expectSetting(expectDeferred), expectSetting(expectUnable),
 
 		appSetting("aid", func(a *application) *[]byte { return &a.aid }, hexBytes(5, 16)),
 		appSetting("label", func(a *application) *string { return &a.label }, printable(1, 16)),
-		appSetting("preferred-name", func(a *application) *string { return &a.preferred }, orNone(printable(1, 16))),
+		appSetting("preferred-name", func(a *application) *string { return &a.preferred }, orNone(unicodeText(1, 16))),
+		appSetting("code-table", func(a *application) *byte { return &a.codeTable }, number(1, 10)),
+		appSetting("discretionary", func(a *application) *[]byte { return &a.discretionary }, dataObjectBytes),
 		appSetting("priority", func(a *application) *byte { return &a.priority }, number(0, 15)),
 		appSetting("confirm", func(a *application) *bool { return &a.confirm }, yesNo),
 		appSetting("application-blocked", func(a *application) *bool { return &a.blocked }, yesNo),
@@ -42,6 +50,7 @@ func settings() []setting {
 		appSetting("pin", func(a *application) *string { return &a.pin }, pinDigits),
 		appSetting("pin-tries", func(a *application) *byte { return &a.pinTries }, number(0, 15)),
 		appSetting("pin-key", func(a *application) *bool { return &a.ownPINKey }, either("own", "shared")),
+		appSetting("used", func(a *application) *counters { return &a.used }, usedCounters),
 		appSetting("offline-limits", func(a *application) *offlineLimits { return &a.offline }, consecutive),
 		appSetting("action-denial", func(a *application) *[5]byte { return &a.actions.denial }, actionCode),
 		appSetting("action-online", func(a *application) *[5]byte { return &a.actions.online }, actionCode),
@@ -57,7 +66,10 @@ func settings() []setting {
 		appSetting("issuer-authentication", func(a *application) *issuerAuthentication { return &a.issuerAuthentication }, authentication),
 		appSetting("first-ac", func(a *application) *string { return &a.firstAC }, oneOf("tc", "arqc", "aac")),
 		appSetting("second-ac", func(a *application) *string { return &a.secondAC }, oneOf("tc", "aac")),
+		appSetting("reason", func(a *application) *string { return &a.reason }, oneOf(reasonWords()...)),
+		appSetting("scripts", func(a *application) *bool { return &a.scripts }, yesNo),
 		appSetting("issuer", func(a *application) *string { return &a.decline }, issuerAnswer),
+		tagListSetting(editOmit), tagListSetting(editRepeat), tagValueSetting(editReplace), tagValueSetting(editAdd),
 		faultSetting,
 	}
 }
@@ -198,6 +210,42 @@ var consecutive = codec[offlineLimits]{
 	},
 }
 
+var usedCounters = codec[counters]{
+	want: "the counter of the last payment and of the last one online, such as 7 5",
+	parse: func(s string) (v counters, ok bool) {
+		fields := strings.Fields(s)
+		if len(fields) != 2 {
+			return v, false
+		}
+		last, err1 := strconv.ParseUint(fields[0], 10, 16)
+		online, err2 := strconv.ParseUint(fields[1], 10, 16)
+		return counters{uint16(last), uint16(online)}, err1 == nil && err2 == nil && online <= last
+	},
+	text: func(v counters) string { return fmt.Sprintf("%d %d", v.last, v.online) },
+}
+
+// dataObjectBytes are whole data objects of the issuer's own.
+var dataObjectBytes = codec[[]byte]{
+	want: "data objects in hexadecimal, up to 32 bytes, such as 9F4D020B0A, or none",
+	parse: func(s string) ([]byte, bool) {
+		if s == "none" {
+			return nil, true
+		}
+		b, err := hex.DecodeString(s)
+		if err != nil || len(b) == 0 || len(b) > maxEditBytes {
+			return nil, false
+		}
+		_, err = tlv.Parse(b)
+		return b, err == nil
+	},
+	text: func(v []byte) string {
+		if len(v) == 0 {
+			return "none"
+		}
+		return fmt.Sprintf("%X", v)
+	},
+}
+
 var responseFormat = codec[byte]{
 	want: "77 or 80",
 	parse: func(s string) (byte, bool) {
@@ -290,30 +338,5 @@ var issuerAnswer = codec[string]{
 			return "approve"
 		}
 		return "decline " + v
-	},
-}
-
-var faultSetting = setting{
-	word: "fault", repeats: true,
-	app: func(a *application, value string, _ bool) error {
-		for _, name := range strings.Fields(value) {
-			if !faultNamed(name) {
-				var lines []string
-				for _, f := range faults {
-					lines = append(lines, f.name+" ("+f.effect+")")
-				}
-				return fmt.Errorf("unknown fault %q; there are %s", name, strings.Join(lines, ", "))
-			}
-			if !a.has(name) {
-				a.faults = append(a.faults, name)
-			}
-		}
-		return nil
-	},
-	appText: func(a *application) []string {
-		if len(a.faults) == 0 {
-			return nil
-		}
-		return []string{strings.Join(a.faults, " ")}
 	},
 }

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A payment system's published test key (1024 bits, index 99): the checksum formula agrees with theirs.
+// EMV fact 15. A payment system's published test key (1024 bits, index 99): the checksum formula agrees with theirs.
 func TestPublishedChecksum(t *testing.T) {
 	modulus, _ := hex.DecodeString("AB79FCC9520896967E776E64444E5DCDD6E13611874F3985722520425295EEA4BD0C2781DE7F31CD3D041F565F747306" +
 		"EED62954B17EDABA3A6C5B85A1DE1BEB9A34141AF38FCF8279C9DEA0D5A6710D08DB4124F041945587E20359BAB47B75" +

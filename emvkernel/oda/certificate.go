@@ -2,6 +2,7 @@ package oda
 
 import (
 	"bytes"
+	"slices"
 	"time"
 )
 
@@ -37,84 +38,90 @@ func Find(keys []CAKey, rid []byte, index byte) (CAKey, error) {
 // layout is what issuer and ICC certificates have in common: fields at fixed offsets behind the owner's
 // identification (EMV Book 2, tables "Format of Data Recovered from ... Public Key Certificate").
 type layout struct {
-	what   string
-	format byte
-	idSize int // bytes of the owner's identification: 4 issuer, 10 account number
+	what     string
+	format   byte
+	idSize   int                       // bytes of the owner's identification: 4 issuer, 10 account number
+	matches  func(id, pan []byte) bool // whether the owner is the issuer, or the holder, of the account
+	mismatch Reason
 }
 
 var (
-	issuerLayout = layout{"issuer certificate", formatIssuer, 4}
-	iccLayout    = layout{"ICC certificate", formatICC, 10}
-	pinLayout    = layout{"PIN encipherment key certificate", formatICC, 10}
+	issuerLayout = layout{"issuer certificate", formatIssuer, 4, issuerMatches, IssuerMismatch}
+	iccLayout    = layout{"ICC certificate", formatICC, 10, panMatches, PANMismatch}
+	pinLayout    = layout{"PIN encipherment key certificate", formatICC, 10, panMatches, PANMismatch}
 )
 
-// recoverKey verifies a certificate and returns the key it certifies and the owner's identification.
-// extra is hashed behind the exponent: the static data of an ICC certificate.
-func (l layout) recoverKey(by PublicKey, c Certificate, extra []byte, on time.Time) (PublicKey, []byte, error) {
+// serial is a certificate's number, unique among those one key signed.
+type serial [3]byte
+
+// recoverKey verifies a certificate and returns the key it certifies and its serial number. extra is
+// hashed behind the exponent: the static data of an ICC certificate.
+func (l layout) recoverKey(by PublicKey, c Certificate, extra, pan []byte, on time.Time) (PublicKey, serial, error) {
+	bad := func(r Reason) (PublicKey, serial, error) { return PublicKey{}, serial{}, fail(l.what, r) }
 	if len(c.Certificate) == 0 || len(c.Exponent) == 0 {
-		return PublicKey{}, nil, fail(l.what, Missing)
+		return bad(Missing)
 	}
 	message, hash, err := by.recoverMessage(l.what, c.Certificate, l.format)
 	if err != nil {
-		return PublicKey{}, nil, err
+		return PublicKey{}, serial{}, err
 	}
 	// format, identification, expiry(2), serial(3), hash algorithm, key algorithm, key length,
 	// exponent length, key digits and padding.
 	head := 1 + l.idSize + 2 + 3 + 1 + 1 + 1 + 1
 	if len(message) <= head {
-		return PublicKey{}, nil, fail(l.what, BadKeyLength)
+		return bad(BadKeyLength)
 	}
 	id := message[1 : 1+l.idSize]
-	expiry := message[1+l.idSize : 1+l.idSize+2]
-	algorithms := message[head-4 : head-2]
+	expiry := message[head-9 : head-7]
+	number := serial(message[head-7 : head-4])
+	hashAlgorithm, keyAlgorithm := message[head-4], message[head-3]
 	keyLength, exponentLength := int(message[head-2]), int(message[head-1])
-	digits := message[head:]
+	leading := message[head:]
 
 	// The hash algorithm is checked before it is used, the key algorithm may be checked at any time.
-	if algorithms[0] != algorithm01 || algorithms[1] != algorithm01 {
-		return PublicKey{}, nil, fail(l.what, BadAlgorithm)
+	if hashAlgorithm != algorithm01 || keyAlgorithm != algorithm01 {
+		return bad(BadAlgorithm)
 	}
 	if keyLength == 0 || keyLength > len(by.Modulus) || exponentLength != len(c.Exponent) {
-		return PublicKey{}, nil, fail(l.what, BadKeyLength)
+		return bad(BadKeyLength)
 	}
-	missing := max(0, keyLength-len(digits))
-	switch {
-	case missing > 0 && len(c.Remainder) == 0:
-		return PublicKey{}, nil, fail(l.what, Missing)
-	case len(c.Remainder) != missing:
-		return PublicKey{}, nil, fail(l.what, RemainderMismatch)
+	missing := max(0, keyLength-len(leading))
+	if missing > 0 && len(c.Remainder) == 0 {
+		return bad(Missing)
+	}
+	if len(c.Remainder) != missing {
+		return bad(RemainderMismatch)
 	}
 	if !sumEqual(hash, message, c.Remainder, c.Exponent, extra) {
-		return PublicKey{}, nil, fail(l.what, HashMismatch)
+		return bad(HashMismatch)
 	}
-	last, ok := expiryMonth(expiry)
-	if !ok || monthOf(on) > last {
-		return PublicKey{}, nil, fail(l.what, Expired)
+	if last, ok := expiryMonth(expiry); !ok || monthOf(on) > last {
+		return bad(Expired)
+	}
+	if !l.matches(id, pan) {
+		return bad(l.mismatch)
 	}
 	if !validExponent(c.Exponent) {
-		return PublicKey{}, nil, fail(l.what, BadKey)
+		return bad(BadKey)
 	}
-	key := PublicKey{Exponent: bytes.Clone(c.Exponent)}
-	key.Modulus = append(key.Modulus, digits[:keyLength-missing]...)
-	key.Modulus = append(key.Modulus, c.Remainder...)
-	return key, id, nil
+	modulus := append(make([]byte, 0, keyLength), leading[:keyLength-missing]...)
+	modulus = append(modulus, c.Remainder...)
+	return PublicKey{Modulus: modulus, Exponent: bytes.Clone(c.Exponent)}, number, nil
 }
 
 // RecoverIssuerKey verifies the issuer's certificate with the certification authority's key
 // (EMV Book 2, 5.3 and 6.3). pan is '5A' as the card holds it; on is the transaction date. A
-// certificate is good to the end of its month.
-//
-// The revocation list (5.3, step "is the certificate revoked", optional) is not consulted.
-func RecoverIssuerKey(ca CAKey, c Certificate, pan []byte, on time.Time) (PublicKey, error) {
+// certificate is good to the end of its month, and unless revoked lists it.
+func RecoverIssuerKey(ca CAKey, c Certificate, pan []byte, revoked []Revocation, on time.Time) (PublicKey, error) {
 	if last, _ := ca.lastMonth(); last >= 0 && monthOf(on) > last {
 		return PublicKey{}, fail("certification authority key", KeyExpired)
 	}
-	key, id, err := issuerLayout.recoverKey(PublicKey{ca.Modulus, ca.Exponent}, c, nil, on)
+	key, number, err := issuerLayout.recoverKey(PublicKey{ca.Modulus, ca.Exponent}, c, nil, pan, on)
 	if err != nil {
 		return PublicKey{}, err
 	}
-	if !issuerMatches(id, pan) {
-		return PublicKey{}, fail(issuerLayout.what, IssuerMismatch)
+	if slices.Contains(revoked, Revocation{ca.RID, ca.Index, number}) {
+		return PublicKey{}, fail(issuerLayout.what, Revoked)
 	}
 	return key, nil
 }
@@ -122,56 +129,49 @@ func RecoverIssuerKey(ca CAKey, c Certificate, pan []byte, on time.Time) (Public
 // RecoverICCKey verifies the card's own certificate with the issuer's key (EMV Book 2, 6.4). static
 // is the static data to be authenticated (StaticData); pan is '5A' as the card holds it.
 func RecoverICCKey(issuer PublicKey, c Certificate, static, pan []byte, on time.Time) (PublicKey, error) {
-	return iccLayout.recoverCardKey(issuer, c, static, pan, on)
+	key, _, err := iccLayout.recoverKey(issuer, c, static, pan, on)
+	return key, err
 }
 
 // RecoverPINKey verifies the certificate of the key PINs are enciphered with, '9F2D' to '9F2F'
 // (EMV Book 2, 7.1). It is made like the card's own certificate, but vouches for no static data.
 func RecoverPINKey(issuer PublicKey, c Certificate, pan []byte, on time.Time) (PublicKey, error) {
-	return pinLayout.recoverCardKey(issuer, c, nil, pan, on)
-}
-
-func (l layout) recoverCardKey(issuer PublicKey, c Certificate, static, pan []byte, on time.Time) (PublicKey, error) {
-	key, id, err := l.recoverKey(issuer, c, static, on)
-	if err != nil {
-		return PublicKey{}, err
-	}
-	if !panMatches(id, pan) {
-		return PublicKey{}, fail(l.what, PANMismatch)
-	}
-	return key, nil
+	key, _, err := pinLayout.recoverKey(issuer, c, nil, pan, on)
+	return key, err
 }
 
 // issuerMatches: the identifier is the leftmost 3 to 8 digits of the account number, filled with 'F'.
 func issuerMatches(id, pan []byte) bool {
-	want, got := digits(id), digits(pan)
-	return len(want) >= 3 && len(got) >= len(want) && filled(id, len(want)) && bytes.Equal(want, got[:len(want)])
+	n, ok := digits(id)
+	have, _ := digits(pan)
+	return ok && n >= 3 && n <= have && sameDigits(id, pan, n)
 }
 
 // panMatches compares the certificate's ten bytes with '5A', which may be shorter: both are digits
 // filled with 'F'.
 func panMatches(id, pan []byte) bool {
-	want, got := digits(id), digits(pan)
-	return len(want) > 0 && filled(id, len(want)) && filled(pan, len(got)) && bytes.Equal(want, got)
+	n, ok1 := digits(id)
+	have, ok2 := digits(pan)
+	return ok1 && ok2 && n > 0 && n == have && sameDigits(id, pan, n)
 }
 
-// digits returns the leading decimal digits of b, one per byte.
-func digits(b []byte) []byte {
-	out := make([]byte, 0, 2*len(b))
-	for i := range 2 * len(b) {
-		d := nibble(b, i)
-		if d > 9 {
-			break
-		}
-		out = append(out, d)
+// digits counts the decimal digits at the start of b; filled reports that nothing but 'F' follows.
+func digits(b []byte) (n int, filled bool) {
+	for n < 2*len(b) && nibble(b, n) <= 9 {
+		n++
 	}
-	return out
-}
-
-// filled reports whether all from digit n on is 'F'.
-func filled(b []byte, n int) bool {
 	for i := n; i < 2*len(b); i++ {
 		if nibble(b, i) != 0x0F {
+			return n, false
+		}
+	}
+	return n, true
+}
+
+// sameDigits compares the first n digits, which both have.
+func sameDigits(a, b []byte, n int) bool {
+	for i := range n {
+		if nibble(a, i) != nibble(b, i) {
 			return false
 		}
 	}

@@ -22,7 +22,7 @@ func TestRecoverChain(t *testing.T) {
 			if fits := size[1] <= size[0]-36; fits != (len(cert.Remainder) == 0) {
 				t.Errorf("issuer remainder of %d bytes", len(cert.Remainder))
 			}
-			issuer, err := RecoverIssuerKey(c.ca, cert, testPAN, today)
+			issuer, err := RecoverIssuerKey(c.ca, cert, testPAN, nil, today)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -40,6 +40,7 @@ func TestRecoverChain(t *testing.T) {
 	}
 }
 
+// EMV facts 8 and 13: every field of the certificate wrong.
 func TestIssuerCertificateReasons(t *testing.T) {
 	c := newChain(t, 128, 112, 96)
 	good := c.issuerCertificate(t, nil)
@@ -81,7 +82,7 @@ func TestIssuerCertificateReasons(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := RecoverIssuerKey(c.ca, tt.cert, testPAN, today)
+			_, err := RecoverIssuerKey(c.ca, tt.cert, testPAN, nil, today)
 			if !errors.Is(err, tt.want) {
 				t.Errorf("got %v, want %v", err, tt.want)
 			}
@@ -91,13 +92,13 @@ func TestIssuerCertificateReasons(t *testing.T) {
 			}
 		})
 	}
-	if _, err := RecoverIssuerKey(c.ca, good, testPAN, today); err != nil {
+	if _, err := RecoverIssuerKey(c.ca, good, testPAN, nil, today); err != nil {
 		t.Errorf("the good one: %v", err)
 	}
 	// Identifiers of three to eight digits match.
 	for _, id := range [][]byte{{0x42, 0x4F, 0xFF, 0xFF}, {0x42, 0x42, 0x42, 0x42}} {
 		cert := edited(func(b []byte) { copy(b[1:], id) })
-		if _, err := RecoverIssuerKey(c.ca, cert, testPAN, today); err != nil {
+		if _, err := RecoverIssuerKey(c.ca, cert, testPAN, nil, today); err != nil {
 			t.Errorf("identifier %X: %v", id, err)
 		}
 	}
@@ -108,19 +109,19 @@ func TestCertificateMonth(t *testing.T) {
 	c := newChain(t, 128, 112, 96)
 	cert := c.issuerCertificate(t, func(b []byte) { b[5], b[6] = 0x11, 0x26 })
 	day := func(y int, m time.Month, d int) time.Time { return time.Date(y, m, d, 23, 59, 59, 0, time.UTC) }
-	if _, err := RecoverIssuerKey(c.ca, cert, testPAN, day(2026, time.November, 30)); err != nil {
+	if _, err := RecoverIssuerKey(c.ca, cert, testPAN, nil, day(2026, time.November, 30)); err != nil {
 		t.Errorf("last day of the month: %v", err)
 	}
-	if _, err := RecoverIssuerKey(c.ca, cert, testPAN, day(2026, time.December, 1)); !errors.Is(err, Expired) {
+	if _, err := RecoverIssuerKey(c.ca, cert, testPAN, nil, day(2026, time.December, 1)); !errors.Is(err, Expired) {
 		t.Errorf("first day after: %v", err)
 	}
 	// Years 00 to 49 are 20xx.
 	cert = c.issuerCertificate(t, func(b []byte) { b[5], b[6] = 0x12, 0x49 })
-	if _, err := RecoverIssuerKey(c.ca, cert, testPAN, today); err != nil {
+	if _, err := RecoverIssuerKey(c.ca, cert, testPAN, nil, today); err != nil {
 		t.Errorf("year 49: %v", err)
 	}
 	// The certification authority's key has a last month too.
-	if _, err := RecoverIssuerKey(c.ca, cert, testPAN, day(2032, time.January, 1)); !errors.Is(err, KeyExpired) {
+	if _, err := RecoverIssuerKey(c.ca, cert, testPAN, nil, day(2032, time.January, 1)); !errors.Is(err, KeyExpired) {
 		t.Errorf("expired key: %v", err)
 	}
 }
@@ -244,8 +245,8 @@ func FuzzCertificate(f *testing.F) {
 	f.Add([]byte{}, issuer.Remainder, issuer.Exponent, testPAN, body)
 	f.Fuzz(func(t *testing.T, certificate, remainder, exponent, pan, static []byte) {
 		k := Certificate{certificate, remainder, exponent}
-		// The signing key is fresh in every run: whatever verifies was a seed.
-		key, err := RecoverIssuerKey(c.ca, k, pan, today)
+		// Nobody but the test has the private keys: whatever verifies was a seed.
+		key, err := RecoverIssuerKey(c.ca, k, pan, nil, today)
 		if err == nil && !bytes.Equal(key.Modulus, c.issuer.Modulus) {
 			t.Fatal("recovered a key nobody certified")
 		}
@@ -259,7 +260,7 @@ func FuzzCertificate(f *testing.F) {
 		// The fuzzer's bytes as what a signature recovers to: exponent one would be identity, so sign them.
 		if len(static) == 128-22 {
 			signed := Certificate{c.caKey.sign(t, static, remainder, exponent), remainder, exponent}
-			key, err := RecoverIssuerKey(c.ca, signed, pan, today)
+			key, err := RecoverIssuerKey(c.ca, signed, pan, nil, today)
 			if _, ok := errors.AsType[*Failure](err); err != nil && !ok {
 				t.Fatalf("untyped error %v", err)
 			}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/big"
 	mrand "math/rand/v2"
+	"sync"
 	"testing"
 	"time"
 )
@@ -16,10 +17,17 @@ type signer struct {
 	n, d *big.Int
 }
 
+// signers keeps the keys made so far: by size and exponent.
+var signers sync.Map
+
 // newSigner makes a key with a modulus of size bytes, always the same one: fuzzing runs in several
 // processes, and the seeds of one must verify in the others.
 func newSigner(t testing.TB, size int, exponent int64) *signer {
 	t.Helper()
+	name := [2]int64{int64(size), exponent}
+	if s, have := signers.Load(name); have {
+		return s.(*signer)
+	}
 	e := big.NewInt(exponent)
 	one := big.NewInt(1)
 	source := mrand.NewChaCha8(sha256.Sum256(fmt.Append(nil, "test key ", size, " ", exponent)))
@@ -31,7 +39,9 @@ func newSigner(t testing.TB, size int, exponent int64) *signer {
 		if d == nil || n.BitLen() != size*8 {
 			continue
 		}
-		return &signer{PublicKey{Modulus: n.Bytes(), Exponent: e.Bytes()}, n, d}
+		s := &signer{PublicKey{Modulus: n.Bytes(), Exponent: e.Bytes()}, n, d}
+		signers.Store(name, s)
+		return s
 	}
 	t.Fatal("no key found")
 	return nil
@@ -119,7 +129,17 @@ type chain struct {
 
 func newChain(t testing.TB, caSize, issuerSize, iccSize int) *chain {
 	t.Helper()
-	c := &chain{caKey: newSigner(t, caSize, 65537), issuer: newSigner(t, issuerSize, 3), icc: newSigner(t, iccSize, 65537)}
+	return chainOf(newSigner(t, caSize, 65537), newSigner(t, issuerSize, 3), newSigner(t, iccSize, 65537))
+}
+
+// newChainOf makes one whose keys have all the same exponent.
+func newChainOf(t testing.TB, caSize, issuerSize, iccSize int, exponent int64) *chain {
+	t.Helper()
+	return chainOf(newSigner(t, caSize, exponent), newSigner(t, issuerSize, exponent), newSigner(t, iccSize, exponent))
+}
+
+func chainOf(ca, issuer, icc *signer) *chain {
+	c := &chain{caKey: ca, issuer: issuer, icc: icc}
 	c.ca = CAKey{RID: [5]byte{0xA0, 0, 0, 0, 3}, Index: 0x92, Modulus: c.caKey.Modulus, Exponent: c.caKey.Exponent, Expiry: "2031-12"}
 	sum := c.ca.Sum()
 	c.ca.Checksum = sum[:]

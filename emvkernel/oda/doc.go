@@ -1,6 +1,6 @@
 // Package oda is EMV offline data authentication with RSA: the certification authority keys, the
-// recovery of issuer and ICC public keys from their certificates, and the verification of static
-// (SDA), dynamic (DDA) and combined (CDA) signatures.
+// recovery of issuer and ICC public keys from their certificates, which a list may revoke, and the
+// verification of static (SDA), dynamic (DDA) and combined (CDA) signatures.
 //
 // Sources: EMV Book 2, "Static Data Authentication (SDA)" (5), "Offline Dynamic Data Authentication"
 // (6, with CDA in 6.6) and Annex A2.1 (the signature scheme with message recovery). Only SHA-1 and RSA,

@@ -13,6 +13,20 @@ const (
 	maxModulus = 248
 )
 
+// The two exponents EMV allows (Book 2, "RSA Algorithm"). Nobody changes them.
+var (
+	three  = big.NewInt(3)
+	fermat = big.NewInt(65537)
+)
+
+// exponent decodes a valid exponent.
+func exponent(e []byte) *big.Int {
+	if len(e) == 1 {
+		return three
+	}
+	return fermat
+}
+
 // PublicKey is an RSA public key of any legal length in bytes; lengths that are no multiple of eight
 // exist (124 and 126 bytes).
 type PublicKey struct {
@@ -38,8 +52,7 @@ func (k PublicKey) recoverMessage(what string, signed []byte, format byte) (mess
 	if s.Cmp(n) >= 0 {
 		return nil, nil, fail(what, BadHeader) // not a residue: no signature recovers to '6A'
 	}
-	e := new(big.Int).SetBytes(k.Exponent)
-	x := new(big.Int).Exp(s, e, n).FillBytes(make([]byte, len(k.Modulus)))
+	x := s.Exp(s, exponent(k.Exponent), n).FillBytes(make([]byte, len(k.Modulus)))
 	if len(x) < 1+1+hashSize+1 || x[0] != 0x6A {
 		return nil, nil, fail(what, BadHeader)
 	}
@@ -60,5 +73,6 @@ func sumEqual(hash []byte, parts ...[]byte) bool {
 	for _, p := range parts {
 		h.Write(p)
 	}
-	return subtle.ConstantTimeCompare(h.Sum(nil), hash) == 1
+	var sum [hashSize]byte
+	return subtle.ConstantTimeCompare(h.Sum(sum[:0]), hash) == 1
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"testing"
+
+	"smartreader/emvkernel/tlv"
 )
 
 // EMV fact 7.
@@ -51,4 +53,41 @@ func TestStaticDataWipe(t *testing.T) {
 	if inside[0] != 0 || len(s.data) != 0 {
 		t.Error("not wiped")
 	}
+}
+
+// EMV fact 7: two records with any content, in any files, are assembled as written; a record that is not
+// exactly one template spoils all.
+func FuzzStaticData(f *testing.F) {
+	f.Add(byte(1), []byte{0x5F, 0x24, 0x01, 0x26}, byte(11), []byte{0x5F, 0x50, 0x01, 0x41}, []byte{}, []byte{0x82})
+	f.Add(byte(10), bytes.Repeat([]byte{0x00}, 200), byte(30), []byte{}, []byte{0x00}, []byte{})
+	f.Add(byte(2), []byte{1}, byte(3), []byte{2}, []byte{}, []byte{0x82, 0x82})
+	f.Fuzz(func(t *testing.T, sfi1 byte, content1 []byte, sfi2 byte, content2, behind, list []byte) {
+		if len(content1)+len(content2)+2*len(behind) > maxStaticLen/2 {
+			return
+		}
+		aip := []byte{0x39, 0x00}
+		var s StaticData
+		var want []byte
+		for _, r := range []struct {
+			sfi     byte
+			content []byte
+		}{{sfi1, content1}, {sfi2, content2}} {
+			record := tlv.Append(nil, 0x70, r.content...)
+			s.AddRecord(r.sfi, append(record[:len(record):len(record)], behind...))
+			if r.sfi > 10 {
+				want = append(want, record...)
+			} else {
+				want = append(want, r.content...)
+			}
+		}
+		asked := bytes.Equal(list, []byte{0x82})
+		got, err := s.Bytes(list, len(list) > 0, aip)
+		if asked {
+			want = append(want, aip...)
+		}
+		good := len(behind) == 0 && (asked || len(list) == 0)
+		if good != (err == nil) || good && !bytes.Equal(got, want) {
+			t.Fatalf("%X, %v, want %X", got, err, want)
+		}
+	})
 }

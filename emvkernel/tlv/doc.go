@@ -8,6 +8,8 @@
 // points past its input. It is lenient only where real cards are: a length may use more bytes than
 // it needs, and '00' may stand between data objects of a template.
 //
+// All walks one level without allocating anything, Walk goes into templates, Parse makes a list.
+//
 // Everything here is a pure function on bytes; all of it is safe for concurrent use. Decoded
 // elements share memory with the input.
 package tlv

@@ -6,7 +6,10 @@ import (
 	"testing"
 )
 
-// EMV facts 1 and 2: list order, duplicates, zeros for what is missing, fitting by format.
+// EMV fact 1: list order, duplicates, zeros for what is missing or a template.
+//
+// EMV fact 2: numbers are cut and filled on the left, compressed ones filled with 'F', all else cut and
+// filled on the right.
 func TestDOLBuild(t *testing.T) {
 	values := map[Tag][]byte{
 		0x9F02: {0x00, 0x00, 0x00, 0x01, 0x23, 0x45}, // n 12

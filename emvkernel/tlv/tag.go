@@ -46,8 +46,10 @@ func (t Tag) Valid() bool {
 
 // Constructed reports whether the value of t is itself a list of data objects.
 func (t Tag) Constructed() bool {
-	b := t.bytes()
-	return b[0]&0x20 != 0
+	for t > 0xFF {
+		t >>= 8 // the first byte says it
+	}
+	return t&0x20 != 0
 }
 
 // String returns the tag in upper-case hexadecimal, at least two digits.

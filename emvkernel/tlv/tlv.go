@@ -1,6 +1,9 @@
 package tlv
 
-import "fmt"
+import (
+	"fmt"
+	"iter"
+)
 
 // Element is one decoded data object.
 type Element struct {
@@ -40,23 +43,77 @@ func ParseOne(b []byte) (e Element, rest []byte, err error) {
 	return parseAt(b, 0)
 }
 
-// Parse decodes a list of data objects, such as the value of a template. '00' before, between and
-// after them is skipped. An empty list is not an error.
-func Parse(b []byte) ([]Element, error) {
-	var list []Element
+// All walks a list of data objects, such as the value of a template, without allocating anything. '00'
+// before, between and after them is skipped. After an error, which comes with a zero Element, the walk
+// is over.
+func All(b []byte) iter.Seq2[Element, error] {
+	return func(yield func(Element, error) bool) { each(b, yield) }
+}
+
+// each is apart from All so that All is inlined, and its function stays on the stack.
+func each(b []byte, yield func(Element, error) bool) {
 	for offset := 0; offset < len(b); {
 		if b[offset] == 0x00 {
 			offset++
 			continue
 		}
 		e, rest, err := parseAt(b, offset)
+		if !yield(e, err) || err != nil {
+			return
+		}
+		offset = len(b) - len(rest)
+	}
+}
+
+// Parse decodes a list of data objects as All walks it. An empty list is not an error.
+func Parse(b []byte) ([]Element, error) {
+	var list []Element
+	for e, err := range All(b) {
 		if err != nil {
 			return nil, err
 		}
 		list = append(list, e)
-		offset = len(b) - len(rest)
 	}
 	return list, nil
+}
+
+// maxDepth is far beyond what EMV nests (an application template in a record, three deep).
+const maxDepth = 16
+
+// Walk visits the data objects of b and, behind each template, what is in it; depth counts from 0. It
+// stops at the first error, its own or visit's, and returns it: what was visited until then is
+// well-formed up to its own head and length. A template nested deeper than 16 is an error. Offsets of
+// errors count from the start of b.
+func Walk(b []byte, visit func(depth int, e Element) error) error {
+	return walk(b, 0, 0, visit)
+}
+
+func walk(b []byte, start, depth int, visit func(int, Element) error) error {
+	for offset := start; offset < len(b); {
+		if b[offset] == 0x00 {
+			offset++
+			continue
+		}
+		e, rest, err := parseAt(b, offset)
+		if err != nil {
+			return err
+		}
+		if depth > maxDepth {
+			return &Error{Offset: offset, Tag: e.Tag, Reason: "nested too deep"}
+		}
+		if err := visit(depth, e); err != nil {
+			return err
+		}
+		end := len(b) - len(rest)
+		if e.Tag.Constructed() {
+			// The value is a part of b that begins where it begins, so that offsets stay those of b.
+			if err := walk(b[:end], end-len(e.Value), depth+1, visit); err != nil {
+				return err
+			}
+		}
+		offset = end
+	}
+	return nil
 }
 
 // Find returns the first element of list that has the tag.

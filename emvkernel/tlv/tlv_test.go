@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -152,18 +153,156 @@ func TestChildren(t *testing.T) {
 	}
 }
 
+// EMV fact 5: real cards use longer lengths than needed, and '00' may stand between data objects of a
+// template; 'FF' may not.
+func TestRealCardsAreNotMinimal(t *testing.T) {
+	list, err := Parse(unhex(t, "00 82 82 0002 1800 00 00 94 81 04 08010100"))
+	if err != nil || len(list) != 2 || len(list[0].Value) != 2 || len(list[1].Value) != 4 {
+		t.Errorf("%v, %v", list, err)
+	}
+	if _, err := Parse(unhex(t, "82 02 1800 FF 94 04 08010100")); err == nil {
+		t.Error("'FF' passed for filler")
+	}
+}
+
+func TestAll(t *testing.T) {
+	in := unhex(t, "00 82 01 FF 00 94 00 5A 05 12")
+	var tags []Tag
+	var last error
+	for e, err := range All(in) {
+		if err != nil {
+			last = err
+			continue // the walk is over even for a caller that goes on
+		}
+		tags = append(tags, e.Tag)
+	}
+	if !slices.Equal(tags, []Tag{0x82, 0x94}) {
+		t.Errorf("tags %v", tags)
+	}
+	if e, ok := errors.AsType[*Error](last); !ok || e.Offset != 7 || e.Tag != 0x5A {
+		t.Errorf("error %v", last)
+	}
+	for range All(in) {
+		break // leaves at the first, before the error
+	}
+}
+
+// record is one of a real card's size: certificates, account, lists.
+var record = append(Append(Append([]byte{0x00}, 0x90, make([]byte, 176)...), 0x8C, make([]byte, 21)...), 0x9F, 0x32, 0x01, 0x03, 0x00)
+
+func TestWalkingAllocatesNothing(t *testing.T) {
+	nested := Append(nil, 0x70, Append(nil, 0x61, record...)...)
+	total := 0
+	for name, walk := range map[string]func(){
+		"All": func() {
+			for e, err := range All(record) {
+				if err != nil {
+					total = -1
+					return
+				}
+				total += len(e.Value)
+			}
+		},
+		"Walk": func() {
+			err := Walk(nested, func(depth int, e Element) error {
+				total += depth + len(e.Raw)
+				return nil
+			})
+			if err != nil {
+				total = -1
+			}
+		},
+	} {
+		if n := testing.AllocsPerRun(100, walk); n != 0 {
+			t.Errorf("%s allocates %v times", name, n)
+		}
+		if total <= 0 {
+			t.Errorf("%s walked nothing", name)
+		}
+	}
+}
+
+func BenchmarkAll(b *testing.B) {
+	b.ReportAllocs()
+	b.SetBytes(int64(len(record)))
+	for b.Loop() {
+		for _, err := range All(record) {
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}
+
+func TestWalk(t *testing.T) {
+	in := unhex(t, "6F 10 84 02 3132 00 A5 09 50 01 41 BF0C 03 42 01 11 5A 01 12")
+	var got []string
+	err := Walk(in, func(depth int, e Element) error {
+		got = append(got, strings.Repeat(".", depth)+e.Tag.String())
+		return nil
+	})
+	want := []string{"6F", ".84", ".A5", "..50", "..BF0C", "...42", "5A"}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v, %v; want %v", got, err, want)
+	}
+
+	// What is malformed inside a template is reported where it stands in the whole.
+	n := 0
+	err = Walk(unhex(t, "6F 05 A5 03 50 05 41"), func(int, Element) error { n++; return nil })
+	if e, ok := errors.AsType[*Error](err); !ok || e.Offset != 4 || e.Tag != 0x50 || n != 2 {
+		t.Errorf("%v after %d elements", err, n)
+	}
+
+	stop := errors.New("enough")
+	n = 0
+	if err := Walk(in, func(int, Element) error { n++; return stop }); err != stop || n != 1 {
+		t.Errorf("%v after %d elements", err, n)
+	}
+
+	deep := []byte{}
+	for range maxDepth + 1 {
+		deep = Append(nil, 0x70, deep...)
+	}
+	if err := Walk(deep, func(int, Element) error { return nil }); err != nil {
+		t.Errorf("%d levels: %v", maxDepth+1, err)
+	}
+	if err := Walk(Append(nil, 0x70, deep...), func(int, Element) error { return nil }); err == nil {
+		t.Errorf("%d levels were walked", maxDepth+2)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{
 		"6F1A840E315041592E5359532E4444463031A5088801015F2D02656E",
-		"7081039F2701", "9F8101", "00", "FF", "7000", "90820001AA0000",
+		"7081039F2701", "9F8101", "00", "FF", "7000", "90820001AA0000", "6F0470025A00", "70027002", "E002E000",
 	} {
 		b, _ := hex.DecodeString(s)
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
 		list, err := Parse(in)
+		top, inside := 0, 0
+		walked := Walk(in, func(depth int, e Element) error {
+			if depth == 0 {
+				if err == nil && string(e.Raw) != string(list[top].Raw) {
+					t.Fatalf("Walk and Parse differ at element %d", top)
+				}
+				top++
+			}
+			inside++
+			return nil
+		})
+		if inside > len(in) {
+			t.Fatalf("%d elements in %d bytes", inside, len(in))
+		}
 		if err != nil {
+			if walked == nil {
+				t.Fatalf("walked what does not parse: %v", err)
+			}
 			return
+		}
+		if walked == nil && top != len(list) {
+			t.Fatalf("walked %d of %d elements", top, len(list))
 		}
 		var out []byte
 		total := 0

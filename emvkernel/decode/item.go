@@ -1,0 +1,57 @@
+package decode
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// ErrForm is returned for bytes that do not have the form of what they were taken for.
+var ErrForm = errors.New("decode: wrong form")
+
+// Item is one thing said about a value, with what it consists of.
+type Item struct {
+	Tag     string `json:"tag,omitempty"` // of a data object, as "9F02"
+	Name    string `json:"name,omitempty"`
+	Value   string `json:"value,omitempty"` // upper-case hexadecimal
+	Meaning string `json:"meaning,omitempty"`
+	Items   []Item `json:"items,omitempty"`
+}
+
+// String returns the item and its parts, one a line, two spaces deeper at each level.
+func (i Item) String() string {
+	var b strings.Builder
+	i.write(&b, 0)
+	return b.String()
+}
+
+func (i Item) write(b *strings.Builder, depth int) {
+	var words []string
+	for _, w := range []string{i.Tag, i.Name} {
+		if w != "" {
+			words = append(words, w)
+		}
+	}
+	line := strings.Join(words, " ")
+	for _, w := range []string{i.Value, i.Meaning} {
+		switch {
+		case w == "":
+		case line == "":
+			line = w
+		case strings.HasSuffix(line, ":"):
+			line += " " + w
+		default:
+			line += ": " + w
+		}
+	}
+	fmt.Fprintf(b, "%s%s\n", strings.Repeat("  ", depth), line)
+	for _, part := range i.Items {
+		part.write(b, depth+1)
+	}
+}
+
+func wrong(what string, got int, want string) error {
+	return fmt.Errorf("%w: %s of %d bytes, want %s", ErrForm, what, got, want)
+}
+
+func hexOf(b []byte) string { return fmt.Sprintf("%X", b) }

@@ -1,0 +1,242 @@
+package main
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"smartreader/emvkernel"
+	"smartreader/emvkernel/emvtest"
+	"smartreader/emvkernel/oda"
+)
+
+// file is the form of a -config file. What it leaves out stays as it is in the test terminal's configuration.
+type file struct {
+	Test     *bool         `json:"test"`
+	Terminal *terminalFile `json:"terminal"`
+	// Applications replace the ready-made ones.
+	Applications []applicationFile `json:"applications"`
+	CAKeys       []keyFile         `json:"caKeys"` // replace the test keys
+	Revoked      []revokedFile     `json:"revoked"`
+}
+
+type terminalFile struct {
+	Type                   *hexBytes `json:"type"`
+	Capabilities           *hexBytes `json:"capabilities"`
+	AdditionalCapabilities *hexBytes `json:"additionalCapabilities"`
+	Country                *uint16   `json:"country"`
+	SerialNumber           *string   `json:"serialNumber"`
+	MerchantID             *string   `json:"merchantId"`
+	TerminalID             *string   `json:"terminalId"`
+	MerchantName           *string   `json:"merchantName"`
+	MCC                    *uint16   `json:"mcc"`
+	AcquirerID             *hexBytes `json:"acquirerId"`
+	Languages              []string  `json:"languages"`
+}
+
+type applicationFile struct {
+	AID                    hexBytes  `json:"aid"`
+	Brand                  string    `json:"brand"`
+	PartialMatch           bool      `json:"partialMatch"`
+	Version                hexBytes  `json:"version"`
+	TACDenial              hexBytes  `json:"tacDenial"`
+	TACOnline              hexBytes  `json:"tacOnline"`
+	TACDefault             hexBytes  `json:"tacDefault"`
+	FloorLimit             int64     `json:"floorLimit"`
+	FloorCurrency          uint16    `json:"floorCurrency"`
+	RandomThreshold        int64     `json:"randomThreshold"`
+	RandomTarget           byte      `json:"randomTarget"`
+	RandomMaximum          byte      `json:"randomMaximum"`
+	DefaultDDOL            hexBytes  `json:"defaultDDOL"`
+	DefaultTDOL            hexBytes  `json:"defaultTDOL"`
+	Capabilities           *hexBytes `json:"capabilities"`
+	AdditionalCapabilities *hexBytes `json:"additionalCapabilities"`
+	Country                uint16    `json:"country"`
+	OfflineApproval        bool      `json:"offlineApproval"`
+	PINBypass              bool      `json:"pinBypass"`
+}
+
+// keyFile is a certification authority key; without a checksum it is not checked against one.
+type keyFile struct {
+	RID      hexBytes `json:"rid"`
+	Index    hexBytes `json:"index"`
+	Modulus  hexBytes `json:"modulus"`
+	Exponent hexBytes `json:"exponent"`
+	Expiry   string   `json:"expiry"` // "2031-12"
+	Checksum hexBytes `json:"checksum"`
+	Test     bool     `json:"test"`
+}
+
+type revokedFile struct {
+	RID    hexBytes `json:"rid"`
+	Index  hexBytes `json:"index"`
+	Serial hexBytes `json:"serial"`
+}
+
+// hexBytes is hexadecimal text in JSON.
+type hexBytes []byte
+
+func (h *hexBytes) UnmarshalText(text []byte) error {
+	b, err := hex.DecodeString(string(text))
+	if err != nil {
+		return errors.New("hexadecimal digits in pairs are wanted")
+	}
+	*h = b
+	return nil
+}
+
+// readConfig returns the terminal's configuration: that of the test terminal with every ready-made
+// application, changed by a file, which may be "".
+func readConfig(path string) (*emvkernel.Config, error) {
+	cfg := emvtest.TerminalConfig()
+	for _, a := range emvkernel.Schemes() {
+		known := func(b emvkernel.Application) bool { return bytes.Equal(a.AID, b.AID) }
+		if !slices.ContainsFunc(cfg.Applications, known) {
+			cfg.Applications = append(cfg.Applications, a)
+		}
+	}
+	if path != "" {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, setup(err)
+		}
+		var f file
+		d := json.NewDecoder(bytes.NewReader(text))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&f); err != nil {
+			return nil, setup(fmt.Errorf("%s: %w", path, err))
+		}
+		if err := f.apply(&cfg); err != nil {
+			return nil, setup(fmt.Errorf("%s: %w", path, err))
+		}
+	}
+	return &cfg, nil
+}
+
+func (f *file) apply(cfg *emvkernel.Config) error {
+	if f.Test != nil {
+		cfg.Test = *f.Test
+	}
+	if f.Terminal != nil {
+		if err := f.Terminal.apply(&cfg.Terminal); err != nil {
+			return fmt.Errorf("terminal: %w", err)
+		}
+	}
+	if f.Applications != nil {
+		cfg.Applications = nil
+	}
+	for i, a := range f.Applications {
+		application, err := a.application()
+		if err != nil {
+			return fmt.Errorf("applications[%d]: %w", i, err)
+		}
+		cfg.Applications = append(cfg.Applications, application)
+	}
+	if f.CAKeys != nil {
+		cfg.CAKeys, cfg.Revoked = nil, nil
+	}
+	for i, k := range f.CAKeys {
+		key := oda.CAKey{Modulus: k.Modulus, Exponent: k.Exponent, Expiry: k.Expiry, Checksum: k.Checksum, Test: k.Test}
+		index := []byte{0}
+		if err := fixed(field{"rid", k.RID, key.RID[:]}, field{"index", k.Index, index}); err != nil {
+			return fmt.Errorf("caKeys[%d]: %w", i, err)
+		}
+		key.Index = index[0]
+		if len(k.Checksum) == 0 {
+			sum := key.Sum()
+			key.Checksum = sum[:]
+		}
+		cfg.CAKeys = append(cfg.CAKeys, key)
+	}
+	for i, r := range f.Revoked {
+		var revoked oda.Revocation
+		index := []byte{0}
+		if err := fixed(field{"rid", r.RID, revoked.RID[:]}, field{"index", r.Index, index}, field{"serial", r.Serial, revoked.Serial[:]}); err != nil {
+			return fmt.Errorf("revoked[%d]: %w", i, err)
+		}
+		revoked.Index = index[0]
+		cfg.Revoked = append(cfg.Revoked, revoked)
+	}
+	return nil
+}
+
+// field is a value of fixed length: what the file says and where it goes.
+type field struct {
+	name string
+	from []byte
+	to   []byte
+}
+
+func fixed(fields ...field) error {
+	for _, f := range fields {
+		if len(f.from) != len(f.to) {
+			return fmt.Errorf("%s has %d bytes, want %d", f.name, len(f.from), len(f.to))
+		}
+		copy(f.to, f.from)
+	}
+	return nil
+}
+
+func (f *terminalFile) apply(t *emvkernel.Terminal) error {
+	kind := []byte{t.Type}
+	var fields []field
+	for _, o := range []struct {
+		name string
+		from *hexBytes
+		to   []byte
+	}{{"type", f.Type, kind}, {"capabilities", f.Capabilities, t.Capabilities[:]}, {"additionalCapabilities", f.AdditionalCapabilities, t.AdditionalCapabilities[:]}} {
+		if o.from != nil {
+			fields = append(fields, field{o.name, *o.from, o.to})
+		}
+	}
+	if err := fixed(fields...); err != nil {
+		return err
+	}
+	t.Type = kind[0]
+	set(&t.Country, f.Country)
+	set(&t.SerialNumber, f.SerialNumber)
+	set(&t.MerchantID, f.MerchantID)
+	set(&t.TerminalID, f.TerminalID)
+	set(&t.MerchantName, f.MerchantName)
+	set(&t.MCC, f.MCC)
+	if f.AcquirerID != nil {
+		t.AcquirerID = *f.AcquirerID
+	}
+	if f.Languages != nil {
+		t.Languages = f.Languages
+	}
+	return nil
+}
+
+func set[T any](to, from *T) {
+	if from != nil {
+		*to = *from
+	}
+}
+
+func (f *applicationFile) application() (emvkernel.Application, error) {
+	a := emvkernel.Application{
+		AID: f.AID, Brand: f.Brand, PartialMatch: f.PartialMatch, FloorLimit: f.FloorLimit, FloorCurrency: f.FloorCurrency,
+		RandomThreshold: f.RandomThreshold, RandomTarget: f.RandomTarget, RandomMaximum: f.RandomMaximum,
+		DefaultDDOL: f.DefaultDDOL, DefaultTDOL: f.DefaultTDOL, Country: f.Country, OfflineApproval: f.OfflineApproval, PINBypass: f.PINBypass,
+	}
+	fields := []field{{"version", f.Version, a.Version[:]}}
+	for _, code := range []field{{"tacDenial", f.TACDenial, a.TACDenial[:]}, {"tacOnline", f.TACOnline, a.TACOnline[:]}, {"tacDefault", f.TACDefault, a.TACDefault[:]}} {
+		if code.from != nil {
+			fields = append(fields, code)
+		}
+	}
+	if f.Capabilities != nil {
+		a.Capabilities = new([3]byte)
+		fields = append(fields, field{"capabilities", *f.Capabilities, a.Capabilities[:]})
+	}
+	if f.AdditionalCapabilities != nil {
+		a.AdditionalCapabilities = new([5]byte)
+		fields = append(fields, field{"additionalCapabilities", *f.AdditionalCapabilities, a.AdditionalCapabilities[:]})
+	}
+	return a, fixed(fields...)
+}

@@ -1,0 +1,332 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"flag"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"smartreader/emvkernel"
+	"smartreader/emvkernel/decode"
+	"smartreader/emvkernel/emvtest"
+	"smartreader/emvkernel/transcript"
+)
+
+const runHelp = `
+The card is one of
+
+  -card NAME         a software card: a name of "emv cards", or a .card file
+  -tcp HOST:PORT     a card server, see "emv help serve"
+  -ccid              a card in a USB chip card reader (Linux); -reader chooses one of several
+  -transcript FILE   a recorded transaction; payment, PIN and issuer's answer are the recorded ones
+
+The terminal is the test terminal, which knows the test keys only; -config FILE changes it: JSON with
+"terminal", "applications", "caKeys", "revoked" and "test", as in
+
+  {"terminal": {"type": "22", "capabilities": "20B8C8", "country": 276},
+   "applications": [{"aid": "A0000000031010", "partialMatch": true, "version": "0096", "tacOnline": "DC4004F800"}],
+   "caKeys": [{"rid": "A000000003", "index": "92", "modulus": "996A...", "exponent": "03", "expiry": "2031-12"}],
+   "test": false}
+
+What a file leaves out stays; lists replace. Live keys and "test": true exclude each other.
+
+When the card asks for its issuer, the issuer's answer is one of -issuer test (what the test cards' issuer
+says; the default with -card), -arc (with -91 and -scripts), -unable (no answer, card and terminal decide),
+-deferred (the payment is stored, the card gets an AAC; the default otherwise) or -cancel.
+
+Card data is masked in everything that is printed or recorded, unless -clear is given.
+
+Examples:
+
+  emv run -card visa
+  emv run -card offline-pin-cvm -pin 1234
+  emv run -card visa -amount 1300 -currency EUR -arc 05 -json
+  emv run -ccid -config terminal.json -record payment.transcript
+  emv run -transcript payment.transcript
+`
+
+type runOptions struct {
+	card, tcp, transcript, reader string
+	ccid                          bool
+	config                        string
+	amount, cashback              int64
+	currency, kind, date          string
+	exponent                      int
+	un                            string
+	random, counter               uint
+	pin                           string
+	onlinePIN, forceOnline        bool
+	issuer, arc, data, scripts    string
+	deferred, unable, cancel      bool
+	record                        string
+	clear, json                   bool
+	timeout                       time.Duration
+}
+
+func (o *runOptions) flags(set *flag.FlagSet) {
+	set.StringVar(&o.card, "card", "", "software card: a name of \"emv cards\", or a .card file")
+	set.StringVar(&o.tcp, "tcp", "", "card server, as 127.0.0.1:9000")
+	set.StringVar(&o.transcript, "transcript", "", "recorded transaction")
+	set.BoolVar(&o.ccid, "ccid", false, "card in a USB chip card reader")
+	set.StringVar(&o.reader, "reader", "", "with -ccid: vendor and product as 08e6:3437, or the serial number")
+	set.StringVar(&o.config, "config", "", "terminal configuration, a JSON file")
+	set.Int64Var(&o.amount, "amount", 1250, "amount in minor units, cashback included")
+	set.Int64Var(&o.cashback, "cashback", 0, "cashback in minor units")
+	set.StringVar(&o.currency, "currency", "USD", "currency, as EUR or 978")
+	set.IntVar(&o.exponent, "exponent", -1, "digits after the point (default: the currency's)")
+	set.StringVar(&o.kind, "type", "00", "transaction type '9C': 00 goods, 01 cash, 09 with cashback, 20 refund")
+	set.StringVar(&o.date, "date", "", "date and time, as 2026-11-21 or 2026-11-21T12:34:56 (default: now)")
+	set.StringVar(&o.un, "un", "", "unpredictable number, 8 hexadecimal digits (default: random)")
+	set.UintVar(&o.random, "random", 50, "number drawn for random selection, 1 to 99")
+	set.UintVar(&o.counter, "counter", 1, "transaction sequence counter")
+	set.StringVar(&o.pin, "pin", "", "PIN of a test card, or \"prompt\"; without it there is no PIN pad")
+	set.BoolVar(&o.onlinePIN, "online-pin", false, "the PIN pad takes PINs for the issuer too; no block is made")
+	set.BoolVar(&o.forceOnline, "force-online", false, "the merchant wants the issuer asked")
+	set.StringVar(&o.issuer, "issuer", "", "\"test\": the issuer of the test cards answers")
+	set.StringVar(&o.arc, "arc", "", "the issuer's authorisation response code, as 00 or 05")
+	set.StringVar(&o.data, "91", "", "with -arc: issuer authentication data, hexadecimal")
+	set.StringVar(&o.scripts, "scripts", "", "with -arc: issuer script templates 71 and 72, hexadecimal")
+	set.BoolVar(&o.deferred, "deferred", false, "the issuer is not asked, the payment is stored")
+	set.BoolVar(&o.unable, "unable", false, "the issuer cannot be reached, card and terminal decide")
+	set.BoolVar(&o.cancel, "cancel", false, "the payment is called off")
+	set.StringVar(&o.record, "record", "", "write a transcript to this file, redacted unless -clear")
+	set.BoolVar(&o.clear, "clear", false, "show and record card data")
+	set.BoolVar(&o.json, "json", false, "print JSON instead of a trace")
+	set.DurationVar(&o.timeout, "timeout", time.Minute, "how long the transaction may take, waiting for the card included")
+}
+
+// ofPayment are flags a transcript answers itself.
+var ofPayment = []string{"amount", "cashback", "currency", "exponent", "type", "date", "un", "random", "counter", "pin", "online-pin",
+	"force-online", "issuer", "arc", "91", "scripts", "deferred", "unable", "cancel", "record"}
+
+func (a *app) run(ctx context.Context, c *command, args []string) error {
+	set := flag.NewFlagSet(c.name, flag.ContinueOnError)
+	o := &runOptions{}
+	o.flags(set)
+	if err := a.parse(c, set, args); err != nil {
+		return err
+	}
+	if set.NArg() > 0 {
+		return usage("%q is too much; settings are flags", set.Arg(0))
+	}
+	if o.transcript != "" {
+		var both []string
+		set.Visit(func(f *flag.Flag) {
+			for _, name := range ofPayment {
+				if f.Name == name {
+					both = append(both, "-"+name)
+				}
+			}
+		})
+		if len(both) > 0 {
+			return usage("a transcript has its own payment; leave out %s", strings.Join(both, ", "))
+		}
+	}
+	cfg, err := readConfig(o.config)
+	if err != nil {
+		return err
+	}
+	if err := cfg.Validate(); err != nil {
+		return setup(err)
+	}
+	params, err := o.params()
+	if err != nil {
+		return err
+	}
+	if _, err := o.answer(nil, true); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, o.timeout)
+	defer cancel()
+	src, err := o.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer src.close()
+	s := &session{app: a, options: o, cfg: cfg, source: src, redactor: transcript.NewRedactor()}
+	return s.run(ctx, params)
+}
+
+// params makes the payment of the flags.
+func (o *runOptions) params() (p emvkernel.Params, err error) {
+	code, decimals, ok := decode.CurrencyCode(o.currency)
+	if !ok {
+		return p, usage("-currency %q is no currency; write it like EUR or 978", o.currency)
+	}
+	if o.exponent < 0 {
+		o.exponent = decimals
+	}
+	if o.exponent < 0 || o.exponent > 9 {
+		return p, usage("-exponent: how many digits has the currency after the point?")
+	}
+	kind, ok := unhex(o.kind)
+	if !ok || len(kind) != 1 {
+		return p, usage("-type %q is not two hexadecimal digits", o.kind)
+	}
+	p = emvkernel.Params{
+		Amount: o.amount, Cashback: o.cashback, Currency: code, Exponent: byte(o.exponent), Type: kind[0], Time: time.Now(),
+		ForceOnline: o.forceOnline, NoOnlinePIN: !o.onlinePIN,
+	}
+	if o.date != "" {
+		p.Time, err = time.ParseInLocation("2006-01-02T15:04:05", o.date, time.Local)
+		if err != nil {
+			p.Time, err = time.ParseInLocation(time.DateOnly, o.date, time.Local)
+		}
+		if err != nil {
+			return p, usage("-date %q is no date; write it like 2026-11-21 or 2026-11-21T12:34:56", o.date)
+		}
+	}
+	if o.un == "" {
+		if _, err := rand.Read(p.UnpredictableNumber[:]); err != nil {
+			return p, err
+		}
+	} else if un, ok := unhex(o.un); !ok || len(un) != 4 {
+		return p, usage("-un %q is not 8 hexadecimal digits", o.un)
+	} else {
+		p.UnpredictableNumber = [4]byte(un)
+	}
+	if o.random < 1 || o.random > 99 {
+		return p, usage("-random is 1 to 99")
+	}
+	if o.counter > 99_999_999 {
+		return p, usage("-counter has at most 8 digits")
+	}
+	p.RandomSelection, p.Counter = byte(o.random), uint32(o.counter)
+	if o.pin != "" && o.pin != "prompt" && !validPIN(o.pin) {
+		return p, usage("-pin has 4 to 12 digits, or is \"prompt\"")
+	}
+	return p, nil
+}
+
+// answer is what Complete gets. With check it only says whether the flags fit together.
+func (o *runOptions) answer(s *session, check bool) (answer emvkernel.Answer, err error) {
+	given := 0
+	for _, b := range []bool{o.issuer != "", o.arc != "", o.deferred, o.unable, o.cancel} {
+		if b {
+			given++
+		}
+	}
+	switch {
+	case given > 1:
+		return answer, usage("the issuer has one answer: -issuer, -arc, -deferred, -unable or -cancel")
+	case o.issuer != "" && o.issuer != "test":
+		return answer, usage("-issuer %q: there is \"test\"", o.issuer)
+	case o.arc == "" && (o.data != "" || o.scripts != ""):
+		return answer, usage("-91 and -scripts belong to an -arc")
+	case o.cancel:
+		return emvkernel.Answer{Kind: emvkernel.Cancel}, nil
+	case o.unable:
+		return emvkernel.Answer{Kind: emvkernel.UnableToGoOnline}, nil
+	case o.arc != "":
+		answer.Kind = emvkernel.IssuerAnswered
+		if len(o.arc) != 2 {
+			return answer, usage("-arc has two characters, as 00 or 05")
+		}
+		answer.ARC = [2]byte([]byte(o.arc))
+		var ok bool
+		if answer.IssuerAuthenticationData, ok = unhex(o.data); !ok && o.data != "" {
+			return answer, usage("-91 is not hexadecimal")
+		}
+		if answer.Scripts, ok = unhex(o.scripts); !ok && o.scripts != "" {
+			return answer, usage("-scripts is not hexadecimal")
+		}
+		return answer, nil
+	}
+	if check || o.deferred || o.issuer == "" && s.source.soft == nil {
+		return emvkernel.Answer{}, nil
+	}
+	return s.askTestIssuer()
+}
+
+// askTestIssuer lets the issuer of the test cards answer.
+func (s *session) askTestIssuer() (emvkernel.Answer, error) {
+	var others []*emvtest.Profile
+	if s.source.soft != nil {
+		others = append(others, s.source.soft)
+	}
+	issuer := emvtest.NewIssuer(others...)
+	data := s.tx.ACData()
+	defer data.Wipe()
+	check, err := issuer.Check(data)
+	if err != nil {
+		return emvkernel.Answer{}, fmt.Errorf("the test issuer: %w", err)
+	}
+	s.issuer = check.Verdict.String()
+	if check.Reason != "" {
+		s.issuer += ": " + check.Reason
+	}
+	if check.Verdict == emvtest.UnknownCard {
+		return emvkernel.Answer{Kind: emvkernel.IssuerAnswered, ARC: check.Decision.ARC}, nil
+	}
+	authentication, err := issuer.Respond(data, check.Decision.ARC)
+	if err != nil {
+		return emvkernel.Answer{}, fmt.Errorf("the test issuer: %w", err)
+	}
+	return emvkernel.Answer{Kind: emvkernel.IssuerAnswered, ARC: check.Decision.ARC, IssuerAuthenticationData: authentication}, nil
+}
+
+// save writes the transcript to the -record file, readable by its owner only.
+func (o *runOptions) save(t *transcript.Transcript) error {
+	f, err := os.OpenFile(o.record, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return setup(err)
+	}
+	if err := transcript.Save(f, t, o.clear); err != nil {
+		f.Close()
+		return setup(err)
+	}
+	return f.Close()
+}
+
+func (a *app) cards(_ context.Context, c *command, args []string) error {
+	set := flag.NewFlagSet(c.name, flag.ContinueOnError)
+	if err := a.parse(c, set, args); err != nil {
+		return err
+	}
+	width := 0
+	for _, name := range emvtest.Profiles() {
+		width = max(width, len(name))
+	}
+	for _, name := range emvtest.Profiles() {
+		p, err := emvtest.Load(name)
+		if err != nil {
+			return setup(err)
+		}
+		fmt.Fprintf(a.stdout, "%-*s  %s\n", width, name, p.About)
+	}
+	return nil
+}
+
+// person asks at the terminal the program runs in.
+type person struct {
+	app   *app
+	lines *bufio.Reader
+}
+
+func (p *person) ChooseApplication(_ context.Context, labels []string) (int, error) {
+	for i, l := range labels {
+		fmt.Fprintf(p.app.stderr, "%d  %s\n", i+1, l)
+	}
+	fmt.Fprint(p.app.stderr, "Which application (empty: the first)? ")
+	line, _ := p.lines.ReadString('\n')
+	if line = strings.TrimSpace(line); line == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(line)
+	if err != nil || n < 1 || n > len(labels) {
+		return 0, fmt.Errorf("there is no application %.20q", line)
+	}
+	return n - 1, nil
+}
+
+func (p *person) ConfirmApplication(_ context.Context, label string) (bool, error) {
+	fmt.Fprintf(p.app.stderr, "Pay with %s (yes or no, empty: yes)? ", label)
+	line, _ := p.lines.ReadString('\n')
+	line = strings.ToLower(strings.TrimSpace(line))
+	return line == "" || strings.HasPrefix(line, "y"), nil
+}

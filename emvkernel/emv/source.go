@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"smartreader/emvkernel"
+	"smartreader/emvkernel/emvtest"
+	"smartreader/emvkernel/transcript"
+	"smartreader/hal"
+	"smartreader/hal/ccid"
+)
+
+// source is a card to run a transaction with.
+type source struct {
+	card   emvkernel.Transceiver
+	atr    []byte
+	close  func()
+	player *transcript.Player     // of a transcript
+	played *transcript.Transcript // of a transcript
+	soft   *emvtest.Profile       // of a software card
+}
+
+// loadProfile finds a software card by its name or its file.
+func loadProfile(name string) (*emvtest.Profile, error) {
+	if !strings.HasSuffix(name, ".card") {
+		p, err := emvtest.Load(name)
+		if err != nil {
+			return nil, usage("-card: %v; or give a .card file", err)
+		}
+		return p, nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, setup(err)
+	}
+	defer f.Close()
+	p, err := emvtest.ParseProfile(f)
+	if err != nil {
+		return nil, setup(err)
+	}
+	return p, nil
+}
+
+// open finds the card the flags name.
+func (o *runOptions) open(ctx context.Context) (*source, error) {
+	named := 0
+	for _, given := range []bool{o.card != "", o.tcp != "", o.transcript != "", o.ccid} {
+		if given {
+			named++
+		}
+	}
+	if named != 1 {
+		return nil, usage("say which card: one of -card NAME, -tcp HOST:PORT, -transcript FILE, -ccid")
+	}
+	switch {
+	case o.card != "":
+		p, err := loadProfile(o.card)
+		if err != nil {
+			return nil, err
+		}
+		c := emvtest.NewCard(p, nil)
+		return &source{card: c, atr: c.ATR(), close: func() {}, soft: p}, nil
+	case o.tcp != "":
+		c, err := dial(ctx, o.tcp)
+		if err != nil {
+			return nil, err
+		}
+		return &source{card: c, atr: c.atr, close: func() { c.Close() }}, nil
+	case o.transcript != "":
+		return openTranscript(o.transcript)
+	}
+	return openReader(ctx, ccid.Options{Match: o.reader})
+}
+
+func openTranscript(path string) (*source, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, setup(err)
+	}
+	defer f.Close()
+	t, err := transcript.Parse(f)
+	if err != nil {
+		return nil, setup(fmt.Errorf("%s: %w", path, err))
+	}
+	p := transcript.NewPlayer(t)
+	return &source{card: p, atr: p.ATR(), close: func() {}, player: p, played: t}, nil
+}
+
+// openReader waits for a card in a USB chip card reader.
+func openReader(ctx context.Context, o ccid.Options) (*source, error) {
+	r := ccid.New(o)
+	card, err := r.Activate(ctx)
+	if err != nil {
+		r.Close()
+		switch {
+		case errors.Is(err, hal.ErrNotFound), errors.Is(err, hal.ErrUnsupported), errors.Is(err, fs.ErrPermission):
+			return nil, setup(err)
+		case errors.Is(err, hal.ErrMute):
+			return nil, fmt.Errorf("%w: take the card out and put it in again, chip first", err)
+		}
+		return nil, fmt.Errorf("waiting for a card: %w", err)
+	}
+	return &source{card: card, atr: card.ATR(), close: func() { card.Close(); r.Close() }}, nil
+}

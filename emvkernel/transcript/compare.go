@@ -1,0 +1,62 @@
+package transcript
+
+import (
+	"bytes"
+	"fmt"
+
+	"smartreader/emvkernel/apdu"
+	"smartreader/emvkernel/decode"
+	"smartreader/emvkernel/tlv"
+)
+
+// follows lists the data objects that depend on whether the card was authenticated, and how its cardholder
+// was verified, which needs the same keys: results, numbers the card signed, and what is hashed over them.
+var follows = map[tlv.Tag]bool{0x95: true, 0x9B: true, 0x9F34: true, 0x98: true, 0x8A: true, 0x9F4C: true, 0x9F45: true}
+
+// compare says in words where a command differs from the recorded one.
+func (p *Player) compare(sent, recorded []byte) error {
+	if bytes.Equal(sent, recorded) {
+		return nil
+	}
+	mismatch := func(format string, args ...any) error {
+		return &Mismatch{p.number, fmt.Sprintf(format, args...)}
+	}
+	a, err1 := apdu.ParseCommand(sent)
+	b, err2 := apdu.ParseCommand(recorded)
+	if err1 != nil || err2 != nil || a.CLA != b.CLA || a.INS != b.INS {
+		return mismatch("%s, in the transcript %s", decode.CommandName(sent), decode.CommandName(recorded))
+	}
+	name := decode.CommandName(sent)
+	if a.P1 != b.P1 || a.P2 != b.P2 {
+		if !p.t.Redacted || a.INS != apdu.INSGenerateAC || a.P2 != b.P2 {
+			return mismatch("%s, in the transcript %s", name, decode.CommandName(recorded))
+		}
+		if (a.P1^b.P1)&0xC0 != 0 {
+			return &Parted{p.number, name + ", in the transcript " + decode.CommandName(recorded)}
+		}
+	}
+	if a.Le != b.Le {
+		return mismatch("%s: another Le", name)
+	}
+	dol, theirs, ok := p.dols.dolOf(b)
+	_, ours, fits := p.dols.dolOf(a)
+	if dol == nil || !ok || !fits {
+		if bytes.Equal(a.Data, b.Data) {
+			return nil
+		}
+		return mismatch("%s: other data (%d bytes, in the transcript %d)", name, len(a.Data), len(b.Data))
+	}
+	for _, item := range dol {
+		x, y := ours[:item.Length], theirs[:item.Length]
+		ours, theirs = ours[item.Length:], theirs[item.Length:]
+		switch {
+		case bytes.Equal(x, y):
+		case p.t.Redacted && (follows[item.Tag] || item.Tag.Sensitive() || item.Tag.Name() == ""):
+		case item.Tag.Sensitive(), item.Tag.Name() == "", len(x) > 6:
+			return mismatch("%s: %s %s differs", name, item.Tag, item.Tag.Name())
+		default:
+			return mismatch("%s: %s %s is %X, in the transcript %X", name, item.Tag, item.Tag.Name(), x, y)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,503 @@
+package transcript
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"smartreader/emvkernel/apdu"
+	"smartreader/emvkernel/tlv"
+)
+
+// Redact returns a copy of t without the cardholder. Lengths stay as they are. It takes out
+//
+//   - card numbers, but for the last four digits: where a tag says that one is there, and everywhere else in
+//     commands, answers and texts where the same digits stand, at any nibble and as text. The digits become
+//     zeros: numbers that begin with 0 belong to no payment system (ISO/IEC 7812-1), so it is nobody's number.
+//     Two numbers of one card with the same last four stay two: the second has another digit before them;
+//   - the issuer's data of the tracks, the cardholder's name, the payment account reference and the IBAN;
+//   - PINs: the data of VERIFY and of the commands that change a PIN;
+//   - certificates and signatures, because the card number can be recovered from them, or found by trying
+//     what is left of it against the hash inside; for the same reason the TC hash value;
+//   - in answers that are not well formed, in data objects EMV does not know, and in records above file 10:
+//     whatever could be a card number, or begins like one.
+//
+// What it cannot take out is what does not look like what it is: a name in a data object of the issuer's
+// own, a number that is coded in another way. Cryptograms stay; without the issuer's keys they say nothing.
+func Redact(t *Transcript) *Transcript {
+	out := t.clone()
+	r := NewRedactor()
+	groups := answersOf(out.Events)
+	for _, g := range groups {
+		r.learn(g.command, g.data(out.Events))
+	}
+	for _, g := range groups {
+		data := g.data(out.Events)
+		r.Answer(g.command, data)
+		g.put(out.Events, data)
+	}
+	// Commands need the lists the card gives, in the order it gives them.
+	r.forget()
+	for i, e := range t.Events {
+		switch e.Kind {
+		case Command:
+			r.Command(out.Events[i].Bytes)
+			r.lists(e.Bytes, nil)
+		case Response:
+			if i > 0 && t.Events[i-1].Kind == Command {
+				r.lists(t.Events[i-1].Bytes, e.Bytes)
+			}
+		case ATR:
+			r.known(out.Events[i].Bytes)
+		case Fault:
+			out.Events[i].Text = r.Text(e.Text)
+		}
+	}
+	if a := out.Answer; a != nil {
+		r.list(a.Scripts)
+		r.known(a.IssuerAuthenticationData)
+	}
+	out.Outcome, out.Config = r.Text(out.Outcome), r.Text(out.Config)
+	out.Redacted = true
+	return out
+}
+
+// Redactor takes the cardholder out of commands and answers as they come, by what it learnt from the answers
+// so far; Redact, which sees all of them first, finds more. It works in place, and lengths stay.
+type Redactor struct {
+	numbers []accountNumber
+	names   [][]byte
+	dols    map[tlv.Tag]tlv.DOL // of the application in use
+	second  bool                // one GENERATE AC was sent already
+}
+
+// NewRedactor returns a Redactor that knows nobody.
+func NewRedactor() *Redactor {
+	r := &Redactor{}
+	r.forget()
+	return r
+}
+
+// String keeps what it learnt out of logs.
+func (r *Redactor) String() string { return "redactor" }
+
+// GoString does so too.
+func (r *Redactor) GoString() string { return "redactor" }
+
+func (r *Redactor) forget() { r.dols, r.second = map[tlv.Tag]tlv.DOL{}, false }
+
+// Learn notes what the answer to a command, status word included, says of the cardholder and which data the
+// card will ask for. Both in clear.
+func (r *Redactor) Learn(command, answer []byte) {
+	data := answer[:max(0, len(answer)-2)]
+	r.learn(command, data)
+	r.lists(command, nil)
+	r.lists(command, answer)
+}
+
+// learn notes account numbers and names.
+func (r *Redactor) learn(command, data []byte) {
+	each(data, func(tag tlv.Tag, value []byte) { r.noteObject(tag, value) }, func(rest []byte) {
+		eachRaw(rest, func(tag tlv.Tag, value []byte) { r.noteObject(tag, value) })
+	})
+	if tag, ok := askedFor(command); ok {
+		r.noteObject(tag, data)
+	}
+}
+
+func (r *Redactor) noteObject(tag tlv.Tag, value []byte) {
+	switch tag {
+	case 0x5A, 0x57, 0x9F6B:
+		n := 0
+		for n < 2*len(value) && nibble(value, n) <= 9 {
+			n++
+		}
+		number := make([]byte, n)
+		for i := range number {
+			number[i] = '0' + nibble(value, i)
+		}
+		r.noteNumber(string(number))
+	case 0x56:
+		parts := strings.Split(strings.TrimLeft(string(value), "B"), "^")
+		r.noteNumber(parts[0])
+		if len(parts) > 1 {
+			r.noteName(parts[1])
+		}
+	case 0x5F20, 0x9F0B:
+		r.noteName(string(value))
+	}
+}
+
+func (r *Redactor) noteNumber(digits string) {
+	for _, c := range digits {
+		if c < '0' || c > '9' {
+			return
+		}
+	}
+	if len(digits) < leastLearned || redacted(digits) {
+		return
+	}
+	number := accountNumber{digits: digits}
+	for _, other := range r.numbers {
+		if other.digits == digits {
+			return
+		}
+		if strings.HasSuffix(other.digits, digits[len(digits)-4:]) {
+			number.mark = (number.mark + 1) % 10
+		}
+	}
+	r.numbers = append(r.numbers, number)
+	// A longer one first: the shorter may be its beginning.
+	slices.SortFunc(r.numbers, func(a, b accountNumber) int { return len(b.digits) - len(a.digits) })
+}
+
+func (r *Redactor) noteName(s string) {
+	if s = strings.TrimSpace(s); len(s) >= 4 && !slices.ContainsFunc(r.names, func(n []byte) bool { return string(n) == s }) {
+		r.names = append(r.names, []byte(s))
+	}
+}
+
+// Answer redacts the data of an answer, without its status word, to a command in clear or redacted.
+func (r *Redactor) Answer(command, data []byte) {
+	switch {
+	case len(command) > 1 && command[1] == apdu.INSInternalAuthenticate && len(data) > 2:
+		clearSignature(data)
+	case len(command) > 3 && command[1] == apdu.INSReadRecord && command[3]>>3 > 10:
+		r.list(data)
+		r.unknown(data)
+	default:
+		r.list(data)
+	}
+	if tag, ok := askedFor(command); ok && !startsWith(data, tag) {
+		r.object(tag, data) // the bare value, as some cards answer
+	}
+}
+
+// clearSignature: an answer that is only a signature, in either format.
+func clearSignature(data []byte) {
+	if e, rest, err := tlv.ParseOne(data); err == nil && len(rest) == 0 {
+		data = e.Value
+		if list, err := e.Children(); err == nil {
+			for _, part := range list {
+				clear(part.Value)
+			}
+			return
+		}
+	}
+	clear(data)
+}
+
+// Command redacts a command. It must be told every answer before it, by Learn.
+func (r *Redactor) Command(command []byte) {
+	cmd, err := apdu.ParseCommand(command)
+	if err != nil {
+		r.unknown(command)
+		return
+	}
+	switch cmd.INS {
+	case apdu.INSVerify, insPINChange:
+		clear(cmd.Data)
+		return
+	case apdu.INSSelect, apdu.INSExternalAuthenticate:
+	case apdu.INSGetProcessingOptions, apdu.INSGenerateAC, apdu.INSInternalAuthenticate:
+		dol, data, ok := r.dolOf(cmd)
+		if !ok {
+			r.unknown(cmd.Data)
+			break
+		}
+		for _, item := range dol {
+			r.object(item.Tag, data[:item.Length])
+			data = data[item.Length:]
+		}
+	default:
+		r.unknown(cmd.Data)
+	}
+	r.known(cmd.Data)
+}
+
+const insPINChange = 0x24 // PIN CHANGE/UNBLOCK (EMV Book 3, 6.5.10)
+
+// dolOf finds the list a command's data was made by, and the data; not ok when they do not fit.
+func (r *Redactor) dolOf(cmd apdu.Command) (dol tlv.DOL, data []byte, ok bool) {
+	data = cmd.Data
+	switch cmd.INS {
+	case apdu.INSGetProcessingOptions:
+		e, rest, err := tlv.ParseOne(data)
+		if err != nil || e.Tag != 0x83 || len(rest) != 0 {
+			return nil, nil, false
+		}
+		dol, data = r.dols[0x9F38], e.Value
+	case apdu.INSGenerateAC:
+		dol = r.dols[0x8C]
+		if r.second {
+			dol = r.dols[0x8D]
+		}
+	case apdu.INSInternalAuthenticate:
+		if dol, ok = r.dols[0x9F49]; !ok {
+			dol = tlv.DOL{{Tag: 0x9F37, Length: 4}}
+		}
+	}
+	return dol, data, dol.Size() == len(data)
+}
+
+// lists follows which application is in use and what it asks for. A nil answer: the command was sent.
+func (r *Redactor) lists(command, answer []byte) {
+	if len(command) < 4 {
+		return
+	}
+	if answer == nil {
+		switch command[1] {
+		case apdu.INSSelect:
+			r.forget()
+		case apdu.INSGetProcessingOptions:
+			r.second = false
+		case apdu.INSGenerateAC:
+			r.second = true
+		}
+		return
+	}
+	each(answer[:max(0, len(answer)-2)], func(tag tlv.Tag, value []byte) {
+		switch tag {
+		case 0x9F38, 0x8C, 0x8D, 0x9F49:
+			if dol, err := tlv.ParseDOL(value); err == nil {
+				r.dols[tag] = dol
+			}
+		}
+	}, func([]byte) {})
+}
+
+// Text redacts a line for people.
+func (r *Redactor) Text(s string) string {
+	b := []byte(s)
+	maskTextRuns(b)
+	r.known(b)
+	return string(bytes.ToValidUTF8(b, []byte("?")))
+}
+
+// list redacts a list of data objects. One that is not well formed may hide anything.
+func (r *Redactor) list(data []byte) {
+	broken := false
+	each(data, r.object, func(rest []byte) {
+		broken = true
+		eachRaw(rest, r.object)
+	})
+	if broken {
+		r.unknown(data)
+	}
+	r.known(data)
+}
+
+// object redacts the value of one data object.
+func (r *Redactor) object(tag tlv.Tag, value []byte) {
+	switch tag {
+	case 0x5A:
+		n := 2 * len(value)
+		for n > 0 && nibble(value, n-1) == 0x0F {
+			n--
+		}
+		r.maskBefore(value, n)
+	case 0x57, 0x9F6B:
+		r.maskTrack2(value)
+	case 0x5F20, 0x9F0B:
+		fill(value, 'X')
+	case 0x56, 0x9F1F, 0x5F53, 0x9F24:
+		fill(value, '0')
+	case 0x90, 0x93, 0x98, 0x9F46, 0x9F2D, 0x9F4B, 0x42, 0x9F0C:
+		clear(value)
+	case 0x86:
+		r.Command(value)
+	case 0x50, 0x9F12, 0x5F50:
+		maskTextRuns(value)
+	case 0x9F05, 0x9F0A, 0x9F7C, 0x9F6E:
+		r.unknown(value) // free form
+	default:
+		if tag.Sensitive() {
+			clear(value)
+		} else if tag.Name() == "" {
+			r.unknown(value)
+		}
+	}
+	r.known(value)
+}
+
+// maskBefore takes out the number in the first n nibbles, learnt or not.
+func (r *Redactor) maskBefore(value []byte, n int) {
+	r.known(value)
+	digits := make([]byte, n)
+	for i := range digits {
+		digits[i] = "0123456789ABCDEF"[nibble(value, i)]
+	}
+	if !redacted(string(digits)) {
+		for i := range n - 4 {
+			setNibble(value, i, 0)
+		}
+	}
+}
+
+func (r *Redactor) maskTrack2(value []byte) {
+	for i := range 2 * len(value) {
+		if nibble(value, i) == 0x0D {
+			r.maskBefore(value, i)
+			maskTrackTail(value, i+1)
+			return
+		}
+	}
+	zeroDigits(value, 0, 2*len(value))
+}
+
+// known takes out the numbers and names that were learnt.
+func (r *Redactor) known(b []byte) {
+	for _, number := range r.numbers {
+		maskNumber(b, number)
+	}
+	for _, name := range r.names {
+		for i := bytes.Index(b, name); i >= 0; i = bytes.Index(b, name) {
+			fill(b[i:i+len(name)], 'X')
+			if bytes.Equal(name, b[i:i+len(name)]) {
+				break // a name of nothing but X
+			}
+		}
+	}
+}
+
+// unknown takes out whatever could be a number.
+func (r *Redactor) unknown(b []byte) {
+	r.known(b)
+	for _, number := range r.numbers {
+		maskPrefix(b, number.digits)
+	}
+	maskRuns(b)
+}
+
+// askedFor: the data object a GET DATA asks for.
+func askedFor(command []byte) (tlv.Tag, bool) {
+	if len(command) < 4 || command[1] != apdu.INSGetData {
+		return 0, false
+	}
+	return tlv.Tag(command[2])<<8 | tlv.Tag(command[3]), true
+}
+
+func startsWith(data []byte, tag tlv.Tag) bool {
+	e, _, err := tlv.ParseOne(data)
+	return err == nil && e.Tag == tag
+}
+
+// each walks over data objects and the templates among them, as deep as they go. broken gets what cannot be
+// read any more. The values are data's own memory.
+func each(data []byte, object func(tlv.Tag, []byte), broken func(rest []byte)) {
+	for len(data) > 0 {
+		if data[0] == 0 {
+			data = data[1:]
+			continue
+		}
+		e, rest, err := tlv.ParseOne(data)
+		if err != nil {
+			broken(data)
+			return
+		}
+		if e.Tag.Constructed() {
+			each(e.Value, object, broken)
+		} else {
+			object(e.Tag, e.Value)
+		}
+		data = rest
+	}
+}
+
+// rawTags are looked for in bytes without structure, with the shortest and longest value they have.
+var rawTags = []struct {
+	tag         tlv.Tag
+	bytes       []byte
+	least, most int
+}{
+	{0x5A, []byte{0x5A}, 4, 10}, {0x57, []byte{0x57}, 8, 19}, {0x56, []byte{0x56}, 20, 76}, {0x93, []byte{0x93}, 64, 255}, {0x90, []byte{0x90}, 64, 255},
+	{0x5F20, []byte{0x5F, 0x20}, 2, 45}, {0x9F0B, []byte{0x9F, 0x0B}, 2, 45}, {0x9F1F, []byte{0x9F, 0x1F}, 1, 76}, {0x9F20, []byte{0x9F, 0x20}, 1, 19},
+	{0x9F6B, []byte{0x9F, 0x6B}, 8, 19}, {0x9F46, []byte{0x9F, 0x46}, 32, 255}, {0x9F2D, []byte{0x9F, 0x2D}, 32, 255}, {0x9F4B, []byte{0x9F, 0x4B}, 32, 255},
+	{0x9F24, []byte{0x9F, 0x24}, 1, 29}, {0x5F53, []byte{0x5F, 0x53}, 4, 34},
+}
+
+// eachRaw finds what looks like data objects of the cardholder in bytes that are no list: the tag, a length
+// it can have, and as much of the value as there is.
+func eachRaw(b []byte, object func(tlv.Tag, []byte)) {
+	for i := range b {
+		for _, raw := range rawTags {
+			after, found := bytes.CutPrefix(b[i:], raw.bytes)
+			if !found || len(after) < 2 {
+				continue
+			}
+			n := int(after[0])
+			after = after[1:]
+			if n == 0x81 {
+				n, after = int(after[0]), after[1:]
+			}
+			if n >= raw.least && n <= raw.most {
+				object(raw.tag, after[:min(n, len(after))])
+			}
+		}
+	}
+}
+
+// answer is the data of one answer, in the parts it came in: a card hands out more than one by '61xx' and
+// GET RESPONSE, and what is looked for may begin in one and end in the next.
+type answer struct {
+	command []byte
+	parts   []int // indexes of Response events
+}
+
+func answersOf(events []Event) (out []answer) {
+	var command []byte
+	more := false // the answer before was not all
+	for i, e := range events {
+		switch {
+		case e.Kind == Command:
+			goesOn := more && len(e.Bytes) > 1 && e.Bytes[1] == apdu.INSGetResponse
+			if !goesOn {
+				command = bytes.Clone(e.Bytes)
+				out = append(out, answer{command: command})
+			}
+			more = false
+		case e.Kind == Response && len(out) > 0:
+			last := &out[len(out)-1]
+			last.parts = append(last.parts, i)
+			n := len(e.Bytes)
+			more = n >= 2 && (e.Bytes[n-2] == 0x61 || e.Bytes[n-2] == 0x62 || e.Bytes[n-2] == 0x63)
+		}
+	}
+	return out
+}
+
+// body is an answer without its status word. One too short to have one is all data.
+func body(b []byte) []byte {
+	if len(b) < 2 {
+		return b
+	}
+	return b[:len(b)-2]
+}
+
+func (a answer) data(events []Event) (data []byte) {
+	for _, i := range a.parts {
+		data = append(data, body(events[i].Bytes)...)
+	}
+	return data
+}
+
+func (a answer) put(events []Event, data []byte) {
+	for _, i := range a.parts {
+		data = data[copy(body(events[i].Bytes), data):]
+	}
+}
+
+// List returns the data object list a command was made by, and the part of its data that is the values; not
+// ok when the command has none, or does not fit. It goes by the answers given to Learn.
+func (r *Redactor) List(command []byte) (dol tlv.DOL, data []byte, ok bool) {
+	cmd, err := apdu.ParseCommand(command)
+	if err != nil {
+		return nil, nil, false
+	}
+	switch cmd.INS {
+	case apdu.INSGetProcessingOptions, apdu.INSGenerateAC, apdu.INSInternalAuthenticate:
+		dol, data, ok = r.dolOf(cmd)
+		return dol, data, ok && len(dol) > 0
+	}
+	return nil, nil, false
+}
