@@ -16,50 +16,36 @@ var dataSetTags = []tlv.Tag{
 	0x5A, 0x57, 0x5F24, 0x5F34,
 }
 
-// snapshot is a copy of the data set's values at the moment the GENERATE AC is sent; the TVR, for one,
-// may change right after it.
-type snapshot map[tlv.Tag][]byte
+// snapshot is a copy of the data set's values, encoded, at the moment the GENERATE AC is sent; the TVR, for
+// one, may change right after it. What the card answers is not in it: the first answerTags of dataSetTags.
+type snapshot []byte
+
+const answerTags = 4
 
 func (t *Transaction) snapshot() snapshot {
-	s := make(snapshot, len(dataSetTags))
-	for _, tag := range dataSetTags {
+	// Room for all of it, so that growing leaves no copies of the account number behind.
+	s := make(snapshot, 0, 1024)
+	for _, tag := range dataSetTags[answerTags:] {
 		if v := t.value(tag); len(v) > 0 {
-			s[tag] = bytes.Clone(v)
+			s = tlv.Append(s, tag, v...)
 		}
 	}
 	return s
 }
 
-// with encodes the snapshot together with what the card answered.
+// with puts what the card answered in front of the snapshot.
 func (s snapshot) with(a *acAnswer) Secret {
-	answer := snapshot{0x9F26: a.ac, 0x9F27: {a.cid}, 0x9F36: a.atc, 0x9F10: a.iad}
-	// Room for all of it, so that growing leaves no copies of the account number behind: three bytes of
-	// tag and three of length are the most an object has.
-	size := 0
-	for _, values := range []snapshot{s, answer} {
-		for _, v := range values {
-			size += 6 + len(v)
-		}
-	}
-	out := make([]byte, 0, size)
-	for _, tag := range dataSetTags {
-		v, ok := answer[tag]
-		if !ok {
-			v = s[tag]
-		}
+	out := make([]byte, 0, len(s)+64)
+	for i, v := range [answerTags][]byte{a.ac, {a.cid}, a.atc, a.iad} {
 		if len(v) > 0 {
-			out = tlv.Append(out, tag, v...)
+			out = tlv.Append(out, dataSetTags[i], v...)
 		}
 	}
-	return out
+	return append(out, s...)
 }
 
-// wipe overwrites the copies: account number and track 2 image are among them.
-func (s snapshot) wipe() {
-	for _, v := range s {
-		clear(v)
-	}
-}
+// wipe overwrites the copy: account number and track 2 image are in it.
+func (s snapshot) wipe() { clear(s[:cap(s)]) }
 
 // ACData returns the data set of the first GENERATE AC as one flat list of data objects in a fixed
 // order, every value as it was when the command was sent: unpredictable number, TVR, amounts, date,

@@ -18,12 +18,12 @@ func TestSnapshotWipe(t *testing.T) {
 	s := tx.snapshot()
 	set := s.with(&acAnswer{cid: 0x80, atc: []byte{0, 1}, ac: make([]byte, 8)})
 	before := bytes.Clone(set)
-	copies := [][]byte{s[0x5A], s[0x57]}
+	if !bytes.Contains(s, account) {
+		t.Error("no account number in the snapshot")
+	}
 	s.wipe()
-	for _, c := range copies {
-		if len(c) == 0 || !bytes.Equal(c, make([]byte, len(c))) {
-			t.Errorf("a copy of %d bytes is still there", len(c))
-		}
+	if !bytes.Equal(s, make([]byte, len(s))) {
+		t.Error("copies are still there")
 	}
 	if !bytes.Equal(set, before) || !bytes.Contains(set, account) || !bytes.Equal(tx.card[0x5A], account) {
 		t.Error("more than the copies was wiped")

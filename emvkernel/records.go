@@ -151,6 +151,7 @@ func trackAccount(b []byte) (Secret, bool) {
 }
 
 func leadingDigits(b []byte) (digits Secret, n int) {
+	digits = make(Secret, 0, 2*len(b))
 	for n < 2*len(b) && nibble(b, n) <= 9 {
 		digits = append(digits, '0'+nibble(b, n))
 		n++

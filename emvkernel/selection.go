@@ -267,6 +267,9 @@ func (t *Transaction) choose(ctx context.Context) (int, error) {
 	return i, nil
 }
 
+// dataObjects is how many data objects a card usually has.
+const dataObjects = 48
+
 // begin starts afresh with a selected application; nothing of an application tried before survives.
 func (t *Transaction) begin(c candidate, f fci) {
 	for _, v := range t.card {
@@ -276,9 +279,9 @@ func (t *Transaction) begin(c candidate, f fci) {
 		cfg: t.cfg, params: t.params, link: t.link, holder: t.holder, log: t.log,
 		phase: t.phase, candidates: t.candidates,
 		selected: c, app: c.app,
-		card: map[tlv.Tag][]byte{0x84: bytes.Clone(f.name)},
-		seen: map[tlv.Tag]bool{},
+		card: make(map[tlv.Tag][]byte, dataObjects), seen: make(map[tlv.Tag]bool, dataObjects),
 	}
+	t.card[0x84] = bytes.Clone(f.name)
 	for _, e := range f.proprietary {
 		if inFCI(e.Tag) {
 			t.keep(e)

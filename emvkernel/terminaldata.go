@@ -2,7 +2,6 @@ package emvkernel
 
 import (
 	"encoding/binary"
-	"fmt"
 	"strings"
 
 	"smartreader/emvkernel/tlv"
@@ -50,9 +49,9 @@ func (t *Transaction) terminalData(tag tlv.Tag) (value []byte, owned bool) {
 	case 0x5F36:
 		return []byte{p.Exponent}, true
 	case 0x9A:
-		return bcdDigits(p.Time.Format("060102")), true
+		return bcdNumber(int64(p.Time.Year()%100*10000+int(p.Time.Month())*100+p.Time.Day()), 3), true
 	case 0x9F21:
-		return bcdDigits(p.Time.Format("150405")), true
+		return bcdNumber(int64(p.Time.Hour()*10000+p.Time.Minute()*100+p.Time.Second()), 3), true
 	case 0x9C:
 		return []byte{p.Type}, true
 	case 0x9F37:
@@ -115,7 +114,7 @@ func (t *Transaction) keep(e tlv.Element) {
 	if _, have := t.card[e.Tag]; have {
 		return // the FCI has the first word on what it may say; records cannot repeat a tag
 	}
-	t.card[e.Tag] = append(make([]byte, 0, len(e.Value)), e.Value...)
+	t.card[e.Tag] = e.Value // of an answer that is the kernel's own copy
 }
 
 // note marks a data object of the processing options or a record as given. A primitive one that comes
@@ -193,7 +192,12 @@ func binaryAmount(n int64) []byte {
 
 // bcdNumber codes n as size bytes of two digits each.
 func bcdNumber(n int64, size int) []byte {
-	return bcdDigits(fmt.Sprintf("%0*d", 2*size, n))
+	out := make([]byte, size)
+	for i := size - 1; i >= 0; i-- {
+		out[i] = byte(n/10%10)<<4 | byte(n%10)
+		n /= 100
+	}
+	return out
 }
 
 // bcdDigits packs an even number of digits.

@@ -144,7 +144,9 @@ func (t *Transaction) step(ctx context.Context, name string, due, next phase, ru
 	err := run(ctx)
 	if err == nil {
 		t.phase = next
-		t.log.DebugContext(ctx, "emv step", "step", name, "tvr", t.tvr.String(), "tsi", t.tsi.String())
+		if t.log.Enabled(ctx, slog.LevelDebug) {
+			t.log.DebugContext(ctx, "emv step", "step", name, "tvr", t.tvr.String(), "tsi", t.tsi.String())
+		}
 		return Outcome{}, nil
 	}
 	d, ok := errors.AsType[*decision](err)
@@ -162,8 +164,10 @@ func (t *Transaction) step(ctx context.Context, name string, due, next phase, ru
 		t.phase = over
 	}
 	t.outcome = d.Outcome
-	t.log.DebugContext(ctx, "emv outcome", "step", name, "outcome", d.Kind.String(), "reason", d.Reason,
-		"tvr", t.tvr.String(), "tsi", t.tsi.String())
+	if t.log.Enabled(ctx, slog.LevelDebug) {
+		t.log.DebugContext(ctx, "emv outcome", "step", name, "outcome", d.Kind.String(), "reason", d.Reason,
+			"tvr", t.tvr.String(), "tsi", t.tsi.String())
+	}
 	return d.Outcome, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"smartreader/emvkernel"
 	"smartreader/emvkernel/emvtest"
 )
 
@@ -18,28 +19,39 @@ type cardInfo struct {
 	Group string `json:"group"` // one of the group* headings
 }
 
-// The groups of the list, in its order.
+// The groups of the list, in its order. The first three are the cards that
+// Stripe's simulators have; the others exist to test readers.
 const (
 	groupPay      = "They pay"
 	groupVerify   = "They want the cardholder verified; the PIN is 1234"
 	groupDeclined = "The issuer declines: offline they are stored, and declined when forwarded"
+	groupGood     = "They pay, each in a way of its own"
 	groupOdd      = "Something is odd or broken"
 )
 
-var cardGroups = []string{groupPay, groupVerify, groupDeclined, groupOdd}
+var (
+	shortGroups = []string{groupPay, groupVerify, groupDeclined}
+	cardGroups  = append(shortGroups[:len(shortGroups):len(shortGroups)], groupGood, groupOdd)
+)
 
-// cardGroup finds a card's group by its name. The cards that Stripe's
-// simulators do not have exist to test readers.
-func cardGroup(name string, simulated bool) string {
+func cardGroup(name string, simulated bool, p *emvtest.Profile) string {
+	e, known := p.Expectation()
+	pays := known && e.Online != nil && e.Online.Outcome == emvkernel.Approved && !e.Online.Forged
 	switch {
-	case strings.HasPrefix(name, "declined-"):
+	case simulated && strings.HasPrefix(name, "declined-"):
 		return groupDeclined
-	case strings.Contains(name, "-pin-"):
+	case simulated && strings.Contains(name, "-pin-"):
 		return groupVerify
 	case simulated:
 		return groupPay
+	case pays && !failsAuthentication(e.First.TVR):
+		return groupGood
 	}
 	return groupOdd
+}
+
+func failsAuthentication(tvr *emvkernel.TVR) bool {
+	return tvr != nil && (tvr.Has(emvkernel.SDAFailed) || tvr.Has(emvkernel.DDAFailed) || tvr.Has(emvkernel.CDAFailed))
 }
 
 func cardList() []cardInfo {
@@ -51,29 +63,33 @@ func cardList() []cardInfo {
 	}
 	list := []cardInfo{}
 	for _, name := range emvtest.Profiles() {
-		info := cardInfo{Name: name, Group: cardGroup(name, simulated[name])}
 		if p, err := emvtest.Load(name); err == nil {
-			info.About = p.About
+			list = append(list, cardInfo{Name: name, About: p.About, Group: cardGroup(name, simulated[name], p)})
 		}
-		list = append(list, info)
 	}
 	return list
 }
 
-func (c Client) listCards(ctx context.Context, stdout io.Writer) error {
+// listCards lists the cards of the groups; those it leaves out are counted.
+func (c Client) listCards(ctx context.Context, groups []string, stdout io.Writer) error {
 	var list []cardInfo
 	if err := c.Do(ctx, http.MethodGet, "cards", nil, &list); err != nil {
 		return err
 	}
 	w := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
-	for _, group := range cardGroups {
+	rest := len(list)
+	for _, group := range groups {
 		heading := group + ":\n"
 		for _, card := range list {
 			if card.Group == group {
 				fmt.Fprintf(w, "%s  %s\t%s\n", heading, card.Name, card.About)
 				heading = ""
+				rest--
 			}
 		}
+	}
+	if rest > 0 {
+		fmt.Fprintf(w, "%d more to test readers with: card list all\n", rest)
 	}
 	return w.Flush()
 }

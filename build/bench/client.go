@@ -46,7 +46,9 @@ func (c Client) Run(ctx context.Context, args []string, stdout io.Writer) error 
 func (c Client) Command(args []string, stdout io.Writer) (run func(context.Context) error, err error) {
 	switch command := strings.Join(args, " "); {
 	case command == "card list":
-		return func(ctx context.Context) error { return c.listCards(ctx, stdout) }, nil
+		return func(ctx context.Context) error { return c.listCards(ctx, shortGroups, stdout) }, nil
+	case command == "card list all":
+		return func(ctx context.Context) error { return c.listCards(ctx, cardGroups, stdout) }, nil
 	case command == "card remove":
 		return c.Remove, nil
 	case len(args) == 3 && args[0] == "card" && args[1] == "insert":

@@ -85,12 +85,21 @@ func TestControlAPI(t *testing.T) {
 	}
 }
 
-// The list has every card once, below the heading it belongs to.
+// The whole list has every card once, below the heading it belongs to; the short one those of Stripe's
+// simulators, and it counts the rest.
 func TestCardList(t *testing.T) {
 	server, _ := newControl(t)
 	client := bench.Client{Base: server.URL + "/control/"}
 	var out bytes.Buffer
 	if err := client.Run(t.Context(), []string{"card", "list"}, &out); err != nil {
+		t.Fatal(err)
+	}
+	cards := strings.Count(out.String(), "\n  ")
+	if want := fmt.Sprintf("%d more to test readers with: card list all", len(emvtest.Profiles())-cards); cards != len(emvtest.PaymentMethods()) || !strings.Contains(out.String(), want) {
+		t.Errorf("short: %d cards of %d:\n%s", cards, len(emvtest.PaymentMethods()), &out)
+	}
+	out.Reset()
+	if err := client.Run(t.Context(), []string{"card", "list", "all"}, &out); err != nil {
 		t.Fatal(err)
 	}
 	heading, under := "", map[string]string{}
@@ -109,7 +118,7 @@ func TestCardList(t *testing.T) {
 	if len(under) != len(emvtest.Profiles()) {
 		t.Errorf("%d cards of %d:\n%s", len(under), len(emvtest.Profiles()), &out)
 	}
-	for name, want := range map[string]string{"visa": "They pay", "offline-pin-cvm": "They want", "declined-lost-card": "The issuer declines", "broken-dda": "Something is odd"} {
+	for name, want := range map[string]string{"visa": "They pay", "offline-pin-cvm": "They want", "declined-lost-card": "The issuer declines", "sda": "They pay, each", "broken-dda": "Something is odd"} {
 		if !strings.HasPrefix(under[name], want) {
 			t.Errorf("%s is under %q", name, under[name])
 		}

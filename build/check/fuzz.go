@@ -61,7 +61,7 @@ func (j *job) fuzzOne(ctx context.Context, t target, d time.Duration) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	args := []string{"test", "-run=^$", "-fuzz=^" + t.name + "$", "-fuzztime=" + d.String(), "-parallel=2", t.pkg}
+	args := []string{"test", "-run=^$", "-fuzz=^" + t.name + "$", "-fuzztime=" + d.String(), "-fuzzminimizetime=1s", "-parallel=2", t.pkg}
 	out, err := j.golang(ctx, args...)
 	if err != nil && onlyLate(out) {
 		_, err = j.golang(ctx, args...)

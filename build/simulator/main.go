@@ -19,7 +19,7 @@ const usage = `Usage:
   simulator -demo outage [-json]        play a payment through an outage, and check that all of it held
 
   While it runs, from another terminal (with -control ADDRESS if it is not at the default one):
-  simulator card list                   the cards there are, and what each is for
+  simulator card list [all]             the cards there are, and what each is for
   simulator card insert NAME            put a card in (it stays until removed); a test card number does, too
   simulator card remove                 take the card out
   simulator pin wrong|bypass|cancel|timeout|DIGITS

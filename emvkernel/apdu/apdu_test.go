@@ -125,7 +125,7 @@ func TestCommandPrintsNoData(t *testing.T) {
 // An answer may hold an account number, and is printed by the careless.
 func TestResponsePrintsNoData(t *testing.T) {
 	r := Response{Data: []byte{0x5A, 0x02, 0x42, 0x42}, SW: FileInvalidated}
-	for _, s := range []string{r.String(), fmt.Sprintf("%v", r), fmt.Sprintf("%s", r)} {
+	for _, s := range []string{r.String(), fmt.Sprintf("%v", r)} {
 		if s != "4 data bytes, 6283 (selected file invalidated)" {
 			t.Error(s)
 		}

@@ -67,7 +67,7 @@ func each(b []byte, yield func(Element, error) bool) {
 
 // Parse decodes a list of data objects as All walks it. An empty list is not an error.
 func Parse(b []byte) ([]Element, error) {
-	var list []Element
+	list := make([]Element, 0, 8)
 	for e, err := range All(b) {
 		if err != nil {
 			return nil, err
