@@ -217,7 +217,7 @@ func TestScripts(t *testing.T) {
 		{"one before, one after", "7207 8605 8416000000 7107 8605 8416000000", []byte{0x90, 0x00}, 0, "20000000002000000000", 2},
 		{"the second command fails", "720E 8605 8416000000 8605 84FF000000", []byte{0x90, 0x00}, 0x10, "1200000000", 1},
 		{"a GENERATE AC is the terminal's to send", "7207 8605 80AE400000", []byte{0x90, 0x00}, 0x10, "1100000000", 0},
-		{"identifier of a wrong length", "710D 9F1803 112233 8605 8416000000", []byte{0x90, 0x00}, 0, "2000000000", 1},
+		{"identifier of a wrong length", "710D 9F1803 112233 8605 8416000000", []byte{0x90, 0x00}, 0x20, "0000000000", 0},
 		{"the twentieth command fails", "728193" + strings.Repeat("8605 8416000000", 19) + "8605 84FF000000 860584FF000000", []byte{0x90, 0x00}, 0x10, "1F00000000", 19},
 		{"no commands", "7100", nil, 0, "2000000000", 0},
 	}

@@ -52,9 +52,10 @@ func parseScript(e tlv.Element) script {
 	for _, f := range fields {
 		switch f.Tag {
 		case 0x9F18:
-			if len(f.Value) == 4 {
-				s.id = [4]byte(f.Value)
+			if len(f.Value) != 4 {
+				return script{bad: true}
 			}
+			s.id = [4]byte(f.Value)
 		case 0x86:
 			s.commands = append(s.commands, f.Value)
 		}

@@ -1,7 +1,8 @@
 // Package archtest holds the repository to its architecture: who may import
 // whom, where packages may lie, what the production program may contain, and
-// that every invariant has its test. The rules are plain functions over a list
-// of packages, so each is tested on an invented list that breaks it; the tests
+// that every invariant, every row of the offline contract and every clause of the
+// EMV index has its test. The rules are plain functions over a list of packages or
+// a table, so each is tested on an invented one that breaks it; the tests
 // Test...OfThisRepository run them on the real one.
 //
 // Import rules bind what is built into programs. Test files may import

@@ -108,3 +108,14 @@ func TestInvariantsOfThisRepository(t *testing.T) {
 	}
 	report(t, append(broken, CheckTests(dir, tests)...))
 }
+
+func TestClausesOfThisRepository(t *testing.T) {
+	dir := root(t)
+	table, err := os.ReadFile(filepath.Join(dir, "build", "clauses", "contact.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, broken := ParseClauses(string(table), ContactSections)
+	report(t, slices.Concat(broken, CheckTests(dir, found.Tests), CheckFiles(dir, found.Files), CheckFacts(dir, found.Facts)))
+	t.Log("rows of clauses by state:", found.States)
+}

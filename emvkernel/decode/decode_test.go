@@ -152,6 +152,11 @@ func TestATR(t *testing.T) {
 		{"3F6500004241424142", []string{"inverse", `historical bytes: 4241424142: "BABAB"`}},
 		{"3B00", []string{"refused by an EMV terminal after a cold reset: TB1 is not 00"}},
 		{"3B7018000 0", []string{"F=372, D=12"}},
+		{"3BE000FE8131FE4515", []string{"TCK: 15: check byte, right", "CWI 5 is too small for the guard time"}},
+		{"3BE000008131FF45EA", []string{"IFSC is not 16 to 254"}},
+		{"3BE000008131FE65CB", []string{"BWI above 4 or CWI above 5"}},
+		{"3BA00000", []string{"TD1: 00: protocol T=0"}},
+		{"3BE000002000", []string{"after a cold reset: TB2 present"}},
 		{"3BF01800008131FE4553", []string{"TA1: 18"}},
 	} {
 		item, err := ATR(unhex(t, tt.in))

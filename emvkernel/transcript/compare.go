@@ -19,12 +19,12 @@ func (p *Player) compare(sent, recorded []byte) error {
 		return nil
 	}
 	mismatch := func(format string, args ...any) error {
-		return &Mismatch{p.number, fmt.Sprintf(format, args...)}
+		return &Mismatch{p.number, fmt.Sprintf(format, args...), false}
 	}
 	a, err1 := apdu.ParseCommand(sent)
 	b, err2 := apdu.ParseCommand(recorded)
 	if err1 != nil || err2 != nil || a.CLA != b.CLA || a.INS != b.INS {
-		return mismatch("%s, in the transcript %s", decode.CommandName(sent), decode.CommandName(recorded))
+		return &Mismatch{p.number, decode.CommandName(sent) + ", in the transcript " + decode.CommandName(recorded), true}
 	}
 	name := decode.CommandName(sent)
 	if a.P1 != b.P1 || a.P2 != b.P2 {

@@ -22,6 +22,7 @@ var ErrRecorded = errors.New("transcript: recorded fault")
 type Mismatch struct {
 	Number int    // of the command in the transcript, from one
 	What   string // "GENERATE AC: 95 Terminal Verification Results is 8000008000, in the transcript 0000008000"
+	flow   bool   // another command than the recorded one, not other data in it
 }
 
 func (m *Mismatch) Error() string {
@@ -94,11 +95,11 @@ func (p *Player) play(command []byte) ([]byte, error) {
 		p.skipSecured(command)
 	}
 	if p.next == len(p.t.Events) {
-		return nil, &Mismatch{p.number + 1, decode.CommandName(command) + " after the end of the transcript"}
+		return nil, &Mismatch{p.number + 1, decode.CommandName(command) + " after the end of the transcript", true}
 	}
 	e := p.t.Events[p.next]
 	if e.Kind != Command {
-		return nil, &Mismatch{p.number + 1, decode.CommandName(command) + ", where the transcript has " + eventWords[e.Kind] + " " + e.Text}
+		return nil, &Mismatch{p.number + 1, decode.CommandName(command) + ", where the transcript has " + eventWords[e.Kind] + " " + e.Text, true}
 	}
 	p.number++
 	if err := p.compare(command, e.Bytes); err != nil {
@@ -169,18 +170,20 @@ func (p *Player) skipReset() {
 // skipSecured passes over what a terminal does not ask of a card whose certificates are gone: a dynamic
 // signature, and PINs enciphered for its key.
 func (p *Player) skipSecured(command []byte) {
+	skipped := false
 	for p.next < len(p.t.Events) {
 		e := p.t.Events[p.next]
 		ins := byte(0)
 		if e.Kind == Command && len(e.Bytes) > 1 {
 			ins = e.Bytes[1]
 		}
-		secured := ins == apdu.INSInternalAuthenticate || ins == apdu.INSGetChallenge || ins == apdu.INSVerify
+		secured := ins == apdu.INSInternalAuthenticate || ins == apdu.INSGetChallenge || ins == apdu.INSVerify ||
+			skipped && ins == apdu.INSGetResponse
 		if !secured && e.Kind != PIN || len(command) > 1 && ins == command[1] {
 			return
 		}
 		p.next++
-		p.altered = true
+		p.altered, skipped = true, true
 		if secured {
 			p.number++
 			for p.next < len(p.t.Events) && (p.t.Events[p.next].Kind == Response || p.t.Events[p.next].Kind == Fault) {
@@ -201,10 +204,10 @@ func (p *Player) Done() error {
 	for ; p.next < len(p.t.Events); p.next++ {
 		switch e := p.t.Events[p.next]; e.Kind {
 		case Command:
-			return &Mismatch{p.number + 1, "the transcript goes on with " + decode.CommandName(e.Bytes)}
+			return &Mismatch{p.number + 1, "the transcript goes on with " + decode.CommandName(e.Bytes), true}
 		case Choose, Confirm, PIN:
 			if !p.t.Redacted {
-				return &Mismatch{p.number + 1, "the transcript goes on with " + eventWords[e.Kind] + " " + e.Text}
+				return &Mismatch{p.number + 1, "the transcript goes on with " + eventWords[e.Kind] + " " + e.Text, true}
 			}
 		}
 	}
@@ -234,7 +237,7 @@ func (p *Player) take(kind Kind, pastCommands bool) (string, error) {
 			return "", fmt.Errorf("%w: %s", ErrRecorded, e.Text)
 		}
 	}
-	return "", &Mismatch{p.number + 1, "the terminal asks for " + eventWords[kind] + ", the transcript does not"}
+	return "", &Mismatch{p.number + 1, "the terminal asks for " + eventWords[kind] + ", the transcript does not", true}
 }
 
 // PINPad returns a pad that ends each entry as recorded, or nil if there was none.
@@ -263,7 +266,7 @@ func (d playedPad) pin(online bool) (pinLine, error) {
 	line, ok := parsePIN(text)
 	switch {
 	case !ok || line.online != online:
-		return pinLine{}, &Mismatch{d.player.number, "another kind of PIN is asked for than in the transcript"}
+		return pinLine{}, &Mismatch{d.player.number, "another kind of PIN is asked for than in the transcript", true}
 	case line.broken:
 		return pinLine{}, fmt.Errorf("%w: %w", ErrRecorded, emvkernel.ErrPINPad)
 	}

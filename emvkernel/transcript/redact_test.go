@@ -141,6 +141,8 @@ func TestRedactFinds(t *testing.T) {
 		{"GET DATA", "> 80CA005A00\n< 5A08" + number + " 9000\n", ""},
 		{"GET DATA, bare", "> 80CA005A00\n< " + number + " 9000\n", ""},
 		{"GET DATA of the name, bare", "> 80CA5F2000\n< 444F452F4A414E45 9000\n", "444F452F4A414E45"},
+		{"GET DATA of a short name, bare", "> 80CA5F2000\n< 444F45 9000\n", "444F45"},
+		{"GET DATA of a name, and elsewhere", "> 80CA5F2000\n< 444F452F4A414E45 9000\n> 00B2020C00\n< 70 0B 9F1008444F452F4A414E45 9000\n", "444F452F4A414E45"},
 		{"in two parts", "> 00B2010C00\n< 61 0A\n> 00C000000A\n< 70 0A 5A08" + number[:6] + " 6105\n> 00C0000005\n< " + number[6:] + " 9000\n", number[6:12]},
 		{"PDOL data", "> 00A4040000\n< 6F08 A506 9F3803570B00 00 9000\n> 80A800000D830B" + number + "D3112200\n< 6985\n" + record, ""},
 		{"CDOL data", "> 00B2010C00\n< 70 10 5A08" + number + " 8C04 5A06 9A03 9000\n> 80AE800009" + number[:12] + "261121\n< 6985\n", number[:12]},

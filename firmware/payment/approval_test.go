@@ -1,6 +1,9 @@
 package payment_test
 
 import (
+	"bytes"
+	"crypto/rand"
+	"io"
 	"testing"
 
 	"smartreader/emvkernel/tlv"
@@ -138,4 +141,29 @@ func (b *bench) sealedValue(p store.Payment, tag tlv.Tag) []byte {
 	b.must(err)
 	e, _ := tlv.Find(list, tag)
 	return e.Value
+}
+
+// Some payments below the floor limit go online by chance: all of them where the configuration wants 99 per
+// cent and the draw is low, none where it is high.
+func TestRandomSelection(t *testing.T) {
+	for _, c := range []struct {
+		drawn byte
+		want  store.State
+	}{{0, store.Approved}, {97, store.Approved}, {98, store.Stored}} {
+		b := newBench(t, func(b *bench, o *payment.Options) {
+			letCardsApprove(b, o)
+			for i := range b.settings.Kernel.Applications {
+				app := &b.settings.Kernel.Applications[i]
+				app.RandomThreshold, app.RandomTarget, app.RandomMaximum = 4999, 98, 98
+			}
+			o.Random = io.MultiReader(bytes.NewReader([]byte{1, 2, 3, 4, 255, c.drawn}), rand.Reader) // 255 is drawn again
+		})
+		p := b.create(1200, payment.PreferOnline)
+		b.insert("offline-approves")
+		paid, err := b.process(p)
+		b.must(err)
+		if paid.State != c.want {
+			t.Errorf("drawn %d: %s, want %s", c.drawn+1, paid.State, c.want)
+		}
+	}
 }

@@ -323,7 +323,7 @@ func (m *Machine) transact(ctx context.Context, s *session) cardRead {
 	}
 	params := emvkernel.Params{
 		Amount: s.payment.Amount, Currency: iso.numeric, Exponent: iso.exponent,
-		Time: m.opt.Store.Now(), Counter: uint32(s.payment.Index),
+		Time: m.opt.Store.Now(), Counter: uint32(s.payment.Index % 100_000_000), // eight digits
 		RequireODA: s.offline, NoOnlinePIN: s.offline || s.settings.PINKey == "",
 		NoOfflineApproval: s.notStorable != nil,
 		SaleLog: func(pan emvkernel.Secret, _ string) int64 {
@@ -334,7 +334,11 @@ func (m *Machine) transact(ctx context.Context, s *session) cardRead {
 	if m.opt.PINPad != nil {
 		params.PINPad = pad{m.opt.PINPad, s.card, s, time.Now().Add(m.opt.PINTimeout)}
 	}
-	if _, err := io.ReadFull(m.opt.Random, params.UnpredictableNumber[:]); err != nil {
+	_, err = io.ReadFull(m.opt.Random, params.UnpredictableNumber[:])
+	if err == nil {
+		params.RandomSelection, err = drawPercent(m.opt.Random)
+	}
+	if err != nil {
 		return cardRead{failure: readerFailure(err)}
 	}
 	// Where nobody can be asked, the kernel takes the card's first choice that
@@ -372,6 +376,19 @@ func (m *Machine) transact(ctx context.Context, s *session) cardRead {
 		return cardRead{failure: refuse(CardInsertNotRead, RetryCollectAgain, "the card stopped answering", "insert the card again, or try another")}
 	}
 	return cardRead{failure: readerFailure(err)}
+}
+
+// drawPercent draws 1 to 99, each as likely (EMV Book 3, 10.6.2).
+func drawPercent(random io.Reader) (byte, error) {
+	var b [1]byte
+	for {
+		if _, err := io.ReadFull(random, b[:]); err != nil {
+			return 0, err
+		}
+		if b[0] < 198 {
+			return b[0]%99 + 1, nil
+		}
+	}
 }
 
 func cardholderCanceled() *Error {

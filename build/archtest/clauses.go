@@ -1,0 +1,241 @@
+package archtest
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// numbered are the rows that a number names, and how many there are: facts about
+// contact EMV that implementations often get wrong, and the rules of deferral.
+var numbered = []struct {
+	what  string
+	count int
+}{{"Fact", 29}, {"Deferral", 11}}
+
+// A row of build/clauses starts with the clause, such as "Book 3, 10.5.1 Offline
+// PIN Processing" or "Book 4, Annex A2 Terminal Capabilities", or with "Fact 7" or
+// "Deferral 2". A clause may have several rows. The cells of a clause are: clause,
+// what it asks, state, code, tests, sources; those of a numbered row: number, what
+// holds, state, tests.
+// Sources are letters of the legend, two of them or "[unverified]", because every
+// row cites a number.
+var (
+	clauseRow  = regexp.MustCompile(`^\|\s*Book\b`)
+	clauseCite = regexp.MustCompile(`^Book ([1-4]), (?:Annex ([A-F]\d*)|(\d+(?:\.\d+)*))\b`)
+	numberRow  = regexp.MustCompile(`^\|\s*(Fact|Deferral) (\d+)\s*\|`)
+	codePath   = regexp.MustCompile("`([a-z][^`]*)`")
+	sourceCode = regexp.MustCompile(`\b[A-Z]\b`)
+	reason     = "Reason:"
+)
+
+// Clauses is what a clause index names, for CheckTests and CheckFiles.
+type Clauses struct {
+	Tests []NamedTest
+	Files []string
+	// Facts are the tests of each fact.
+	Facts map[int][]NamedTest
+	// States counts the rows of clauses by their state.
+	States map[string]int
+}
+
+// ParseClauses reads a clause index and returns what is wrong with it: rows of
+// another form, rows that claim Yes and name no test, rows that claim less and do
+// not say why, sections and facts without a row. Sections are those that need
+// one, as "3, 10.5.1" or "4, A2".
+func ParseClauses(markdown string, sections []string) (found Clauses, broken []string) {
+	found.States, found.Facts = map[string]int{}, map[int][]NamedTest{}
+	rows := map[string]bool{}
+	for line := range strings.Lines(markdown) {
+		var name, state, asks string
+		var wrong []string
+		cells := rowCells(line)
+		fact := 0
+		switch number := numberRow.FindStringSubmatch(line); {
+		case number != nil:
+			name = number[1] + " " + number[2]
+			if !isNumbered(name) {
+				broken = append(broken, "there is no "+name)
+				continue
+			}
+			if number[1] == "Fact" {
+				fact, _ = strconv.Atoi(number[2])
+			}
+			rows[name] = true
+			if len(cells) != 4 {
+				broken = append(broken, fmt.Sprintf("%s: %d cells, want 4", name, len(cells)))
+				continue
+			}
+			asks, state = cells[1], cells[2]
+		case clauseRow.MatchString(line):
+			cite := clauseCite.FindStringSubmatch(cells[0])
+			if cite == nil {
+				broken = append(broken, "not a clause: "+cells[0])
+				continue
+			}
+			name = fmt.Sprintf("Book %s, %s", cite[1], cite[2]+cite[3])
+			rows[name] = true
+			if len(cells) != 6 {
+				broken = append(broken, fmt.Sprintf("%s: %d cells, want 6", name, len(cells)))
+				continue
+			}
+			asks, state = cells[1], cells[2]
+			found.States[state]++
+			files := codePath.FindAllStringSubmatch(cells[3], -1)
+			for _, f := range files {
+				found.Files = append(found.Files, f[1])
+			}
+			if state == "Yes" && len(files) == 0 {
+				wrong = append(wrong, "Yes, but no code is named")
+			}
+			wrong = append(wrong, checkSources(cells[5])...)
+		default:
+			continue
+		}
+		tests, stray := rowTests(line)
+		found.Tests = append(found.Tests, tests...)
+		if fact > 0 {
+			found.Facts[fact] = append(found.Facts[fact], tests...)
+		}
+		wrong = append(wrong, stray...)
+		wrong = append(wrong, checkState(state, asks, len(tests))...)
+		for _, w := range wrong {
+			broken = append(broken, name+": "+w)
+		}
+	}
+	for _, section := range sections {
+		if name := "Book " + section; !rows[name] {
+			broken = append(broken, name+" has no row")
+		}
+	}
+	for _, n := range numbered {
+		for i := 1; i <= n.count; i++ {
+			if name := fmt.Sprintf("%s %d", n.what, i); !rows[name] {
+				broken = append(broken, name+" has no row")
+			}
+		}
+	}
+	return found, broken
+}
+
+func isNumbered(name string) bool {
+	for _, n := range numbered {
+		for i := 1; i <= n.count; i++ {
+			if name == fmt.Sprintf("%s %d", n.what, i) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// rowCells splits a row of a table; no cell contains a bar.
+func rowCells(line string) []string {
+	cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
+	for i := range cells {
+		cells[i] = strings.TrimSpace(cells[i])
+	}
+	return cells
+}
+
+func checkState(state, asks string, tests int) (wrong []string) {
+	switch state {
+	case "Yes":
+		if tests == 0 {
+			wrong = append(wrong, "Yes, but no test is named (`TestName` in `folder`)")
+		}
+	case "Partial", "No":
+		if !strings.Contains(asks, reason) {
+			wrong = append(wrong, fmt.Sprintf("%s, and no %q says why", state, reason))
+		}
+	default:
+		wrong = append(wrong, fmt.Sprintf("state %q is none of Yes, Partial, No", state))
+	}
+	return wrong
+}
+
+func checkSources(cell string) (wrong []string) {
+	codes := sourceCode.FindAllString(cell, -1)
+	slices.Sort(codes)
+	if len(slices.Compact(codes)) < 2 && !strings.Contains(cell, "[unverified]") {
+		wrong = append(wrong, fmt.Sprintf("sources %q: want two, or [unverified]", cell))
+	}
+	return wrong
+}
+
+// CheckFiles returns the named files that do not exist below root.
+func CheckFiles(root string, files []string) (broken []string) {
+	for _, f := range files {
+		if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(f))); err != nil {
+			broken = append(broken, "there is no "+f)
+		}
+	}
+	return broken
+}
+
+// A test of a fact says so in a comment of its file: "EMV fact 21", "EMV facts 12
+// to 14", "EMV facts 5, 7 and 9".
+var factComment = regexp.MustCompile(`EMV facts? (\d+(?:(?:, | and | to )\d+)*)`)
+
+// CheckFacts returns the facts whose tests do not name their number. A fact
+// without tests is not looked for.
+func CheckFacts(root string, facts map[int][]NamedTest) (broken []string) {
+	for fact, tests := range facts {
+		if len(tests) == 0 {
+			continue
+		}
+		told := slices.ContainsFunc(tests, func(t NamedTest) bool {
+			return slices.Contains(factsIn(filepath.Join(root, filepath.FromSlash(t.Folder)), t.Name), fact)
+		})
+		if !told {
+			broken = append(broken, fmt.Sprintf("Fact %d: no comment says \"EMV fact %d\" in the file of a test named", fact, fact))
+		}
+	}
+	return broken
+}
+
+// factsIn returns the facts named by comments in the file that has the test.
+func factsIn(dir, test string) (facts []int) {
+	files, _ := filepath.Glob(filepath.Join(dir, "*_test.go"))
+	for _, file := range files {
+		tree, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil || !slices.ContainsFunc(tree.Decls, func(d ast.Decl) bool {
+			f, ok := d.(*ast.FuncDecl)
+			return ok && f.Recv == nil && f.Name.Name == test
+		}) {
+			continue
+		}
+		for _, comment := range tree.Comments {
+			text := strings.Join(strings.Fields(comment.Text()), " ")
+			for _, list := range factComment.FindAllStringSubmatch(text, -1) {
+				facts = append(facts, numbers(list[1])...)
+			}
+		}
+	}
+	return facts
+}
+
+// numbers reads "5", "5, 7 and 9" and "12 to 14".
+func numbers(list string) (all []int) {
+	last, upTo := 0, false
+	for _, word := range strings.FieldsFunc(list, func(r rune) bool { return r == ' ' || r == ',' }) {
+		n, err := strconv.Atoi(word)
+		if err != nil {
+			upTo = word == "to"
+			continue
+		}
+		for i := last + 1; upTo && i < n && i-last < 100; i++ {
+			all = append(all, i)
+		}
+		all = append(all, n)
+		last, upTo = n, false
+	}
+	return all
+}
