@@ -29,8 +29,11 @@ func newCanvas(size image.Point) *canvas {
 
 // at is a part of the screen, in thousandths of its width and height.
 func (c *canvas) at(x0, y0, x1, y1 int) image.Rectangle {
-	w, h := c.img.Rect.Dx(), c.img.Rect.Dy()
-	return image.Rect(w*x0/1000, h*y0/1000, w*x1/1000, h*y1/1000)
+	return part(c.img.Rect.Size(), x0, y0, x1, y1)
+}
+
+func part(size image.Point, x0, y0, x1, y1 int) image.Rectangle {
+	return image.Rect(size.X*x0/1000, size.Y*y0/1000, size.X*x1/1000, size.Y*y1/1000)
 }
 
 // unit is the length all sizes are multiples of: 1 pixel on 480 x 320.

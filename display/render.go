@@ -32,7 +32,7 @@ func compose(v View, size image.Point) *canvas {
 	if v.Currency != "" {
 		amount, err = FormatAmount(v.Amount, v.Currency, v.Language)
 	}
-	if v.Kind == PresentCard && (err != nil || amount == "") {
+	if (v.Kind == PresentCard || v.Kind == EnterPIN) && (err != nil || amount == "") {
 		v.Kind, v.Message = Error, t.amountUnknown
 	}
 	switch v.Kind {
@@ -44,6 +44,10 @@ func compose(v View, size image.Point) *canvas {
 		c.idle(v, t)
 	case PresentCard:
 		c.presentCard(v, t, amount)
+	case Choose:
+		c.choose(v, t, amount)
+	case EnterPIN:
+		c.enterPIN(v, t, amount)
 	case Processing:
 		hint := t.pleaseWait
 		if v.KeepCard {

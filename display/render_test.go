@@ -19,10 +19,13 @@ func hard() []View {
 	for language := range languages {
 		for k := Starting; k <= Error; k++ {
 			for _, v := range []View{
-				{Merchant: "Blue Bottle Bakery", Amount: 1250, Currency: "usd", Entries: Insert},
-				{Merchant: long, Amount: 999999999, Currency: "usd", Entries: Insert | Tap | Swipe, Message: long, Badge: &Badge{Queued: 123456}},
-				{Merchant: "ÅÉÎÕÜ gjpqy", Amount: math.MaxInt64, Currency: "eur", Entries: Insert | Tap, Message: "ÅÉÎÕÜ gjpqy", Badge: &Badge{Online: true, Queued: 1}},
-				{Merchant: "日本のパン屋", Amount: math.MinInt64, Currency: "kwd", Entries: Tap, KeepCard: true},
+				{Merchant: "Blue Bottle Bakery", Amount: 1250, Currency: "usd", Entries: Insert, Options: []string{"VISA DEBIT", "MASTERCARD"}, MayBypass: true},
+				{Merchant: long, Amount: 999999999, Currency: "usd", Entries: Insert | Tap | Swipe, Message: long, Badge: &Badge{Queued: 123456},
+					Options: []string{long, long, long, long, long, long}, Selected: 5, Entered: 12, WrongPIN: true, LastTry: true},
+				{Merchant: "ÅÉÎÕÜ gjpqy", Amount: math.MaxInt64, Currency: "eur", Entries: Insert | Tap, Message: "ÅÉÎÕÜ gjpqy", Badge: &Badge{Online: true, Queued: 1},
+					Options: []string{"WWWWWWWWWWWWWWWW", "ЩЩЩЩЩЩЩЩЩЩЩЩЩЩЩЩ", "ΩΩΩΩΩΩΩΩ ΩΩΩΩΩΩΩ", "ÅÉÎÕÜ gjpqy ÅÉÎÕ", "mmmmmmmmmmmmmmmm"}, Selected: 1, LastTry: true, MayBypass: true},
+				{Merchant: "日本のパン屋", Amount: math.MinInt64, Currency: "kwd", Entries: Tap, KeepCard: true,
+					Options: []string{"日本のカード日本のカード日本のカー"[:48]}, WrongPIN: true, MayBypass: true, Entered: 1},
 			} {
 				v.Kind, v.Language = k, language
 				views = append(views, v)
@@ -53,7 +56,7 @@ func TestEverythingFits(t *testing.T) {
 					}
 				}
 			}
-			if amount, _ := FormatAmount(v.Amount, v.Currency, v.Language); v.Kind == PresentCard && !shows(c, amount) {
+			if amount, _ := FormatAmount(v.Amount, v.Currency, v.Language); (v.Kind == PresentCard || v.Kind == EnterPIN) && !shows(c, amount) {
 				t.Errorf("%s: the amount %q is not there", where, amount)
 			}
 		}
@@ -189,6 +192,7 @@ func FuzzRender(f *testing.F) {
 	for _, v := range goldens {
 		f.Add(byte(v.Kind), v.Language, v.Merchant, v.Amount, v.Currency, byte(v.Entries), v.Message, int16(480), int16(320), v.Step)
 	}
+	f.Add(byte(Choose), "de", "a", int64(1), "usd", byte(0), "VISA,,\xff,MASTERCARD DEBIT", int16(128), int16(32), 3)
 	f.Add(byte(200), "xx-\x00", "\u202eabc\u0301\xff", int64(math.MinInt64), "CLF", byte(255), strings.Repeat("W", 1000), int16(-1), int16(1), -3)
 	f.Add(byte(2), "en", "a", int64(1), "usd", byte(7), "", int16(1), int16(1000), 0)
 	f.Fuzz(func(t *testing.T, kind byte, language, merchant string, amount int64, code string, entries byte, message string, w, h int16, step int) {
@@ -196,6 +200,7 @@ func FuzzRender(f *testing.F) {
 		m := Render(View{
 			Kind: Kind(kind), Language: language, Merchant: merchant, Amount: amount, Currency: code,
 			Entries: Entries(entries), Message: message, Step: step, Badge: &Badge{Queued: step},
+			Options: strings.Split(message, ","), Selected: step, Entered: step, WrongPIN: step&1 != 0, LastTry: step&2 != 0, MayBypass: step&4 != 0,
 		}, size)
 		if want := (image.Rectangle{Max: size}); size.X > 0 && size.Y > 0 && m.Rect != want {
 			t.Errorf("picture %v, want %v", m.Rect, want)

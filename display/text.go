@@ -17,6 +17,7 @@ type style struct {
 	lines    int  // at most; 0 is 1
 	whole    bool // never shortened: shrinks below min instead
 	left     bool // starts at the left edge instead of being centred
+	right    bool // ends at the right edge
 }
 
 // placed is one line of text as it was drawn.
@@ -42,8 +43,11 @@ func (c *canvas) text(box image.Rectangle, s string, st style) {
 	top := box.Min.Y + (box.Dy()-height*len(lines))/2
 	for i, l := range lines {
 		x := fixed.I(box.Min.X)
-		if !st.left {
-			x += (fixed.I(box.Dx()) - font.MeasureString(face, l)) / 2
+		switch room := fixed.I(box.Dx()) - font.MeasureString(face, l); {
+		case st.right:
+			x += room
+		case !st.left:
+			x += room / 2
 		}
 		// Capitals stand in the middle of their line: they are 0.72 em high.
 		y := top + i*height + height/2 + size*36/100

@@ -9,6 +9,9 @@ type texts struct {
 	welcome, starting, notReady      string
 	insert, tap, swipe               string // labels of the entry icons, side by side
 	insertCard, tapCard, swipeCard   string // the same when it is the only way
+	choose, confirm, cancel, more    string // which application; whether the only one may be used
+	enterPIN, wrongPIN, lastTry      string
+	withoutPIN                       string // what the Enter key does before the first digit
 	processing, pleaseWait, keepCard string
 	accepted, approved, thanks       string
 	declined, otherWay               string
@@ -24,6 +27,8 @@ var languages = map[string]texts{
 		welcome: "Welcome", starting: "Starting", notReady: "Not ready",
 		insert: "Insert", tap: "Tap", swipe: "Swipe",
 		insertCard: "Insert card", tapCard: "Tap card", swipeCard: "Swipe card",
+		choose: "Pay with which?", confirm: "Pay with this one?", cancel: "Cancel", more: "More",
+		enterPIN: "Enter PIN", wrongPIN: "Wrong PIN", lastTry: "Last try", withoutPIN: "No PIN? Press OK",
 		processing: "Processing", pleaseWait: "Please wait", keepCard: "Please leave the card in",
 		accepted: "Accepted", approved: "Approved", thanks: "Thank you",
 		declined: "Declined", otherWay: "Please pay another way",
@@ -35,6 +40,8 @@ var languages = map[string]texts{
 		welcome: "Willkommen", starting: "Startet", notReady: "Nicht bereit",
 		insert: "Einstecken", tap: "Vorhalten", swipe: "Durchziehen",
 		insertCard: "Karte einstecken", tapCard: "Karte vorhalten", swipeCard: "Karte durchziehen",
+		choose: "Womit bezahlen?", confirm: "Hiermit bezahlen?", cancel: "Abbrechen", more: "Weitere",
+		enterPIN: "PIN eingeben", wrongPIN: "PIN falsch", lastTry: "Letzter Versuch", withoutPIN: "Ohne PIN: OK drücken",
 		processing: "In Bearbeitung", pleaseWait: "Bitte warten", keepCard: "Karte bitte stecken lassen",
 		accepted: "Angenommen", approved: "Genehmigt", thanks: "Vielen Dank",
 		declined: "Abgelehnt", otherWay: "Bitte anders bezahlen",
@@ -46,6 +53,8 @@ var languages = map[string]texts{
 		welcome: "Bienvenue", starting: "Démarrage", notReady: "Indisponible",
 		insert: "Insérer", tap: "Sans contact", swipe: "Glisser",
 		insertCard: "Insérez la carte", tapCard: "Présentez la carte", swipeCard: "Glissez la carte",
+		choose: "Choisissez", confirm: "Payer avec ceci\u00a0?", cancel: "Annuler", more: "Suite",
+		enterPIN: "Saisissez le code", wrongPIN: "Code erroné", lastTry: "Dernier essai", withoutPIN: "Sans code\u00a0: tapez OK",
 		processing: "Traitement en cours", pleaseWait: "Veuillez patienter", keepCard: "Laissez la carte en place",
 		accepted: "Accepté", approved: "Approuvé", thanks: "Merci",
 		declined: "Refusé", otherWay: "Payez par un autre moyen",
@@ -57,6 +66,8 @@ var languages = map[string]texts{
 		welcome: "Bienvenido", starting: "Iniciando", notReady: "No disponible",
 		insert: "Insertar", tap: "Acercar", swipe: "Deslizar",
 		insertCard: "Inserte la tarjeta", tapCard: "Acerque la tarjeta", swipeCard: "Deslice la tarjeta",
+		choose: "Elija con qué pagar", confirm: "¿Pagar con esta?", cancel: "Cancelar", more: "Más",
+		enterPIN: "Introduzca el PIN", wrongPIN: "PIN incorrecto", lastTry: "Último intento", withoutPIN: "Sin PIN: pulse OK",
 		processing: "Procesando", pleaseWait: "Espere, por favor", keepCard: "No retire la tarjeta",
 		accepted: "Aceptado", approved: "Aprobado", thanks: "Gracias",
 		declined: "Rechazado", otherWay: "Pague por otro medio",

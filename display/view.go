@@ -9,6 +9,8 @@ const (
 	NotReady                // payments cannot be taken; Message says why
 	Idle                    // waiting for the shop
 	PresentCard             // the amount, and how to pay
+	Choose                  // which of Options to pay with, or whether the only one may be used
+	EnterPIN                // the amount, and how many digits have been entered
 	Processing              // please wait
 	Accepted                // done
 	Declined                // not done; never says why
@@ -28,6 +30,10 @@ func (k Kind) String() string {
 		return "idle"
 	case PresentCard:
 		return "present-card"
+	case Choose:
+		return "choose"
+	case EnterPIN:
+		return "enter-pin"
 	case Processing:
 		return "processing"
 	case Accepted:
@@ -69,14 +75,30 @@ type View struct {
 	Merchant string
 
 	// Amount in minor units of Currency (ISO 4217, any case), shown by
-	// PresentCard and Accepted. PresentCard without an amount that can be
-	// written truthfully (no currency, an unknown one) becomes Error: nobody is
-	// asked to pay an unknown sum.
+	// PresentCard, Choose, EnterPIN and Accepted. PresentCard and EnterPIN
+	// without an amount that can be written truthfully (no currency, an unknown
+	// one) become Error: nobody is asked to pay an unknown sum.
 	Amount   int64
 	Currency string
 
 	// Entries are shown by PresentCard and TryAgain as shapes.
 	Entries Entries
+
+	// Options are what Choose offers, best first: the names of a card's
+	// applications. With one option it asks whether that one may be used. Names
+	// of up to 16 characters are never shortened. What does not fit on one
+	// screen goes on the next; Shown tells which are seen.
+	Options []string
+	// Selected is the index of the option that Choose marks: the one that Enter
+	// takes. The part of Options it is in is shown.
+	Selected int
+
+	// Entered is how many digits EnterPIN shows as dots; never which.
+	Entered int
+	// WrongPIN makes EnterPIN say that the PIN before was wrong, LastTry that
+	// the card takes no other after this one, MayBypass that Enter without
+	// digits goes on without a PIN.
+	WrongPIN, LastTry, MayBypass bool
 
 	// Message adds to Starting and NotReady, and replaces the words of Error.
 	// It is short: two lines are shown. The caller translates it and keeps

@@ -37,11 +37,8 @@ func (r *Reader) choose(ctx context.Context, c payment.Choice) (int, error) {
 	view := display.View{
 		Kind: display.Choose, Language: language(c.Languages), Amount: c.Amount, Currency: c.Currency, Options: c.Labels,
 	}
-	ctx, stop := context.WithCancelCause(ctx)
-	var watch sync.WaitGroup
-	watch.Go(func() { r.watchCard(ctx, stop) })
-	defer watch.Wait()
-	defer stop(nil)
+	ctx, stop := r.whileCardIsIn(ctx)
+	defer stop()
 	defer r.screen.ask(nil)
 	if err := r.screen.askSeen(ctx, view); err != nil {
 		return 0, err
@@ -119,15 +116,24 @@ func press(v *display.View, size image.Point, event hal.InputEvent) (taken bool,
 	return false, nil
 }
 
-// watchCard ends a question whose card was taken out.
-func (r *Reader) watchCard(ctx context.Context, stop context.CancelCauseFunc) {
+// whileCardIsIn is a context that ends, with hal.ErrCardRemoved as its cause, when
+// the card is taken out. Stop waits until nobody looks after the card any more.
+func (r *Reader) whileCardIsIn(ctx context.Context) (in context.Context, stop func()) {
+	in, end := context.WithCancelCause(ctx)
 	if r.board.Contact == nil {
-		return
+		return in, func() { end(nil) }
 	}
-	for pause(ctx, cardPeriod) == nil {
-		// A slot that cannot tell is for the next command to the card to find out.
-		if present, err := r.board.Contact.Present(ctx); err == nil && !present {
-			stop(hal.ErrCardRemoved)
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		for pause(in, cardPeriod) == nil {
+			// A slot that cannot tell is for the next command to the card to find out.
+			if present, err := r.board.Contact.Present(in); err == nil && !present {
+				end(hal.ErrCardRemoved)
+			}
 		}
+	})
+	return in, func() {
+		end(nil)
+		watch.Wait()
 	}
 }

@@ -527,3 +527,45 @@ func (a *alone) Next(ctx context.Context) (hal.InputEvent, error) {
 	defer a.in.Unlock()
 	return a.Input.Next(ctx)
 }
+
+// A key belongs to whom the call of Next was for that brought it, even where a
+// driver is slow to end a call.
+func TestLateKeysAreNobodyElses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := stubborn(make(chan hal.Key))
+		c := atCounter(t, func(b *hal.Board) { b.Input = slow })
+		question, err := c.r.keys.ask(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		slow <- hal.KeyEnter // of the call before the question
+		synctest.Wait()
+		if n, s := len(question.pressed), c.strays(); n != 0 || len(s) != 1 {
+			t.Errorf("an old key: the question has %d, others %v", n, s)
+		}
+		question.close()
+		slow <- hal.Key5 // of the question's call, which is over
+		synctest.Wait()
+		if n, s := len(question.pressed), c.strays(); n != 0 || len(s) != 1 {
+			t.Errorf("a late key: the question has %d, others %v", n, s)
+		}
+		slow <- hal.KeyCancel
+		synctest.Wait()
+		if s := c.strays(); len(s) != 2 || s[1].Key != hal.KeyCancel {
+			t.Errorf("behind the question others got %v", s)
+		}
+		c.stop()
+		close(slow)
+	})
+}
+
+// stubborn is a keypad whose calls end with a key only.
+type stubborn chan hal.Key
+
+func (s stubborn) Next(ctx context.Context) (hal.InputEvent, error) {
+	key, on := <-s
+	if !on {
+		return hal.InputEvent{}, ctx.Err()
+	}
+	return hal.InputEvent{Key: key}, nil
+}

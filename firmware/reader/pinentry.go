@@ -75,11 +75,8 @@ func (e *pinEntry) call(ctx context.Context, work func(context.Context) error) e
 	}
 	e.one.Lock()
 	defer e.one.Unlock()
-	ctx, stop := context.WithCancelCause(ctx)
-	var watch sync.WaitGroup
-	watch.Go(func() { e.r.watchCard(ctx, stop) })
-	defer watch.Wait()
-	defer stop(nil)
+	ctx, stop := e.r.whileCardIsIn(ctx)
+	defer stop()
 	defer e.end()
 	err := work(ctx)
 	if cause := context.Cause(ctx); err != nil && errors.Is(cause, hal.ErrCardRemoved) {
