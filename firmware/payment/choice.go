@@ -3,6 +3,7 @@ package payment
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // ErrCanceled and ErrTimedOut are returned by Options.Choose when the cardholder
@@ -25,6 +26,7 @@ type Choice struct {
 type chooser struct {
 	choose  func(context.Context, Choice) (int, error)
 	session *session
+	until   time.Time // all questions together end then
 }
 
 func (c chooser) ask(ctx context.Context, labels []string) (int, error) {
@@ -32,7 +34,13 @@ func (c chooser) ask(ctx context.Context, labels []string) (int, error) {
 	if t := c.session.transaction; t != nil {
 		q.Languages = t.Card().Languages
 	}
-	return c.choose(ctx, q)
+	asking, stop := context.WithDeadline(ctx, c.until)
+	defer stop()
+	i, err := c.choose(asking, q)
+	if err != nil && asking.Err() != nil && ctx.Err() == nil {
+		err = ErrTimedOut
+	}
+	return i, err
 }
 
 // ChooseApplication implements emvkernel.Cardholder.

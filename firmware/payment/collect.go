@@ -345,7 +345,7 @@ func (m *Machine) transact(ctx context.Context, s *session) cardRead {
 	// needs no consent.
 	var holder emvkernel.Cardholder
 	if m.opt.Choose != nil {
-		holder = chooser{m.opt.Choose, s}
+		holder = chooser{m.opt.Choose, s, time.Now().Add(choiceTime)}
 	}
 	var link emvkernel.Transceiver = s.card
 	if m.opt.Record != nil {

@@ -167,9 +167,13 @@ func (m *Machine) enter(p Phase, s *session) {
 	m.opt.Step(Step{Kind: StepPhase, Phase: p, LocalID: s.payment.LocalID})
 }
 
-// workTime is more than a card that can be read, its PIN and a disk that works
-// need in one phase.
-const workTime = 2 * time.Minute
+// workTime is more than a card that can be read, its cardholder's answers and PIN,
+// and a disk that works need in one phase.
+const workTime = 4 * time.Minute
+
+// choiceTime is how long the cardholder has for all questions about one card's
+// applications; one that is refused is asked about again.
+const choiceTime = 90 * time.Second
 
 // command is what a POS wants of the loop.
 type command struct {
