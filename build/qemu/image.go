@@ -203,6 +203,7 @@ func readerConfig(lane, level string, devicePort, timePort int) ([]byte, error) 
 		"registrationCode": registrationCode,
 		"deviceType":       "simulated_stripe_s700",
 		"logLevel":         level,
+		"softwarePinPad":   true,
 		"timeServers":      []string{fmt.Sprintf("%s:%d", machine.Host, timePort)},
 		"devices":          map[string]string{"pn532": "hsu:usb:" + pn532Serial, "screen": "fb:/dev/fb0"},
 	}, "", "  ")

@@ -76,6 +76,9 @@ func (s *smokeTest) play(ctx context.Context, screenshot string) error {
 	if err := s.replug(ctx); err != nil {
 		return err
 	}
+	if err := s.enterPIN(ctx); err != nil {
+		return err
+	}
 	if err := s.look(ctx, screenshot); err != nil {
 		return err
 	}
@@ -114,6 +117,71 @@ func (s *smokeTest) replug(ctx context.Context) error {
 		err = fmt.Errorf("the payment ended as %s", paid.Status)
 	}
 	return s.check("pay 5.50", err, "approved by the issuer")
+}
+
+// enterPIN pays with a PIN on the reader's own keys.
+func (s *smokeTest) enterPIN(ctx context.Context) error {
+	pos, err := story.NewPOS("smoke-test-pin")
+	if err != nil {
+		return err
+	}
+	defer pos.Close()
+	if _, err := pos.Connect(ctx, s.rig.endpoints()); err != nil {
+		return s.check("connect for the PIN", err, "")
+	}
+	paid, err := pos.Pay(ctx, &typist{rig: s.rig}, 750, "offline-pin-cvm")
+	if err == nil {
+		cvm := "none"
+		if m := paid.PaymentMethod; m != nil && m.CardPresent != nil && m.CardPresent.ReceiptDetails != nil {
+			cvm = m.CardPresent.ReceiptDetails.CardholderVerificationMethod
+		}
+		if paid.Status != wire.StatusSucceeded || cvm != "offline_pin" {
+			err = fmt.Errorf("the payment ended as %s, the cardholder verified by %s", paid.Status, cvm)
+		}
+	}
+	return s.check("pay 7.50 with a PIN", err, "entered on the keypad, found right by the card")
+}
+
+// typist is a hand that enters the PIN of the test cards as soon as it is asked
+// for: over and over, because keys that are pressed before the question are lost,
+// and what was entered of it halfway is cleared.
+type typist struct {
+	*rig
+	stop context.CancelFunc
+	done chan error
+}
+
+func (t *typist) Insert(ctx context.Context, card string) error {
+	if err := t.rig.Insert(ctx, card); err != nil {
+		return err
+	}
+	ctx, t.stop = context.WithCancel(ctx)
+	t.done = make(chan error, 1)
+	go func() { t.done <- t.typeOn(ctx) }()
+	return nil
+}
+
+func (t *typist) typeOn(ctx context.Context) error {
+	for {
+		for _, key := range []string{"clear", "1", "2", "3", "4", "enter"} {
+			if err := t.press(ctx, key); err != nil {
+				if ctx.Err() != nil {
+					return nil
+				}
+				return err
+			}
+			select {
+			case <-time.After(200 * time.Millisecond): // a person's pace: the machine may be slow
+			case <-ctx.Done():
+				return nil
+			}
+		}
+	}
+}
+
+func (t *typist) Remove(ctx context.Context) error {
+	t.stop()
+	return errors.Join(<-t.done, t.rig.Remove(ctx))
 }
 
 // slotWarning waits until the reader warns that its slot does not work, or does
