@@ -75,7 +75,8 @@ type View struct {
 	Merchant string
 
 	// Amount in minor units of Currency (ISO 4217, any case), shown by
-	// PresentCard, Choose, EnterPIN and Accepted. PresentCard and EnterPIN
+	// PresentCard, Choose (where there is room: not on the small screens),
+	// EnterPIN and Accepted. PresentCard and EnterPIN
 	// without an amount that can be written truthfully (no currency, an unknown
 	// one) become Error: nobody is asked to pay an unknown sum.
 	Amount   int64

@@ -17,10 +17,11 @@ const (
 
 // needsIssuer is what every terminal action code online and default contains, whatever the acquirer
 // configured: data authentication not performed, or failed, which EMV strongly recommends (Book 3, 10.7),
-// since a copied card could be approved offline without it; an account on the exception file; a PIN that
-// only the issuer can verify; the merchant's own wish.
+// since a copied card could be approved offline without it; SDA, which a copy passes, also of a card with
+// DDA whose unsigned AIP somebody altered; an account on the exception file; a PIN that only the issuer can
+// verify; the merchant's own wish.
 var needsIssuer = [5]byte{
-	byte(ODANotPerformed | SDAFailed | DDAFailed | CDAFailed | InExceptionFile), 0,
+	byte(ODANotPerformed | SDAFailed | DDAFailed | CDAFailed | SDASelected | InExceptionFile), 0,
 	byte(OnlinePINEntered & 0xFF), byte(ForcedOnline & 0xFF), 0,
 }
 
@@ -28,14 +29,14 @@ var needsIssuer = [5]byte{
 // of issuer and terminal (EMV Book 3, 10.7; response codes as in Book 4, 6.3.6).
 //
 //	any TVR bit in a denial code                       AAC
-//	online-only terminal                               ARQC
 //	offline-only terminal: any bit in a default code   AAC, else TC
+//	online-only terminal                               ARQC
 //	others:                any bit in an online code   ARQC, else TC
 //
 // The bits of needsIssuer count as part of the terminal's online and default codes, "floor limit exceeded"
-// as part of its online code. Where the acquirer did
-// not allow approval offline (Application.OfflineApproval, Params.NoOfflineApproval) no TC is asked for:
-// an ARQC instead, on an offline-only terminal an AAC.
+// as part of its online code. Where approval offline is not allowed (Application.OfflineApproval,
+// Params.NoOfflineApproval), or the payment is not plainly a purchase, no TC is asked for: an ARQC instead,
+// on an offline-only terminal an AAC.
 func (t *Transaction) AnalyzeTerminalAction(ctx context.Context) (Outcome, error) {
 	return t.step(ctx, "analyze terminal action", toAnalyze, toFirstAC, func(context.Context) error {
 		// A card without action codes wants nothing denied and everything irregular online (Book 3, 10.7).
@@ -49,8 +50,6 @@ func (t *Transaction) AnalyzeTerminalAction(ctx context.Context) (Outcome, error
 		switch {
 		case t.tvr.matches(denial) || t.tvr.matches(t.app.TACDenial):
 			t.request = apdu.RequestAAC
-		case term.onlineOnly():
-			t.request = apdu.RequestARQC
 		case term.offlineOnly() && t.approvedByDefault():
 			t.request = apdu.RequestTC
 		case term.offlineOnly():
@@ -73,9 +72,11 @@ func (t *Transaction) AnalyzeTerminalAction(ctx context.Context) (Outcome, error
 var allBits = [5]byte{0xFF, 0xFF, 0xFF, 0xFF, 0xFF}
 
 // offlineApproval: the card may be asked to approve without its issuer, as far as acquirer, caller and the
-// TVR as it stands now are concerned. No configuration allows it on an online-only terminal.
+// TVR as it stands now are concerned. Never on an online-only terminal, and only for a purchase: cash, with
+// or without one, and money that goes back to the card are the issuer's to grant [unverified].
 func (t *Transaction) offlineApproval() bool {
-	return t.app.OfflineApproval && !t.params.NoOfflineApproval && !t.tvr.matches(needsIssuer)
+	return t.app.OfflineApproval && !t.params.NoOfflineApproval && !t.cfg.Terminal.onlineOnly() &&
+		t.params.Type == typePurchase && !t.cashback() && !t.tvr.matches(needsIssuer)
 }
 
 // approvedByDefault: the terminal approves where its issuer cannot be asked, because no default code has a

@@ -1,6 +1,7 @@
 package emvkernel_test
 
 import (
+	"bytes"
 	"testing"
 
 	"smartreader/emvkernel"
@@ -110,6 +111,7 @@ func TestTerminalAction(t *testing.T) {
 func TestUnprovenIsNeverAskedToApprove(t *testing.T) {
 	for _, tt := range []struct{ profile, tvr string }{
 		{offlineCard + "oda none\n", "8000000000"},
+		{offlineCard + "oda sda\n", "0200000000"}, // a copy would look the same
 		{offlineCard + "oda sda\nfault static-signature\n", "4200000000"},
 		{offlineCard + "fault sdad-signature\n", "0800000000"},
 		{mastercard + offlineCodes + "fault icc-certificate-signature\n", "0400000000"},
@@ -165,6 +167,106 @@ func TestMalformedActionCode(t *testing.T) {
 		s.data[tag] = []byte{0, 0, 0, 0}
 		if _, out := s.run(t, nil); out.Kind != emvkernel.Terminated {
 			t.Errorf("%v: %v", tag, out)
+		}
+	}
+}
+
+// lenient allows every approval offline that can be allowed.
+func lenient(c *emvkernel.Config, _ *emvkernel.Params) {
+	for i := range c.Applications {
+		a := &c.Applications[i]
+		a.OfflineApproval, a.FloorLimit = true, 5000
+		a.TACDenial, a.TACOnline, a.TACDefault = [5]byte{}, [5]byte{}, [5]byte{}
+	}
+}
+
+// Cash, a purchase with cashback and a refund are never approved without the issuer, nor is a kind of payment
+// nobody knows: not below the floor limit, not when the issuer cannot be reached.
+func TestOnlyPurchasesStayOffline(t *testing.T) {
+	for name, tt := range map[string]struct {
+		kind     byte // of the payment
+		cashback int64
+		purchase bool
+	}{
+		"purchase": {0x00, 0, true}, "cash": {0x01, 0, false}, "cashback": {0x09, 250, false},
+		"cashback, by its type": {0x09, 0, false}, "cashback, by its amount": {0x00, 250, false},
+		"manual cash": {0x17, 0, false}, "refund": {0x20, 0, false}, "deposit": {0x21, 0, false},
+	} {
+		for terminal, want := range map[byte][2]byte{ // where the terminal may approve, and where not
+			0x22: {apdu.RequestTC, apdu.RequestARQC}, 0x23: {apdu.RequestTC, apdu.RequestAAC},
+		} {
+			cfg, p := emvtest.TerminalConfig(), payment()
+			lenient(&cfg, &p)
+			cfg.Terminal.Type, p.Type, p.Cashback = terminal, tt.kind, tt.cashback
+			r := &recorder{card: software(t, offlineCard)}
+			out := collect(t, begin(t, &cfg, p, r, nil))
+			asked := want[1]
+			if tt.purchase {
+				asked = want[0]
+			}
+			if got := requests(r); len(got) != 1 || got[0] != asked || (out.Kind == emvkernel.Approved) != tt.purchase {
+				t.Errorf("%s, terminal %02X: asked for %X, %v", name, terminal, got, out)
+			}
+		}
+		cfg, p := emvtest.TerminalConfig(), payment()
+		lenient(&cfg, &p)
+		p.Type, p.Cashback = tt.kind, tt.cashback
+		r := &recorder{card: software(t, visa+"first-ac arqc\naction-online 0000000000\naction-default 0000000000\n")}
+		tx := begin(t, &cfg, p, r, nil)
+		if out := collect(t, tx); out.Kind != emvkernel.OnlineRequest {
+			t.Fatal(name, out)
+		}
+		out, err := tx.Complete(t.Context(), emvkernel.Answer{Kind: emvkernel.UnableToGoOnline})
+		if err != nil || (out.Kind == emvkernel.Approved) != tt.purchase || (requests(r)[1] == apdu.RequestTC) != tt.purchase {
+			t.Errorf("%s, unable to go online: asked for %X, %v, %v", name, requests(r), out, err)
+		}
+	}
+}
+
+// An online-only terminal asks for no approval before its issuer's, even with a configuration that Validate
+// refuses.
+func TestOnlineOnlyNeverStaysOffline(t *testing.T) {
+	for kind, online := range map[byte]bool{0x21: true, 0x24: true, 0x22: false, 0x25: false} {
+		cfg, p := emvtest.TerminalConfig(), payment()
+		lenient(&cfg, &p)
+		cfg.Terminal.Type = kind
+		for _, profile := range []string{offlineCard, visa + "first-ac arqc\naction-online 0000000000\naction-default 0000000000\n"} {
+			r := &recorder{card: software(t, profile)}
+			tx, err := emvkernel.NewTransaction(&cfg, p, r, nil, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out := collect(t, tx)
+			if out.Kind == emvkernel.OnlineRequest {
+				if out, err = tx.Complete(t.Context(), emvkernel.Answer{Kind: emvkernel.UnableToGoOnline}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if approves := out.Kind == emvkernel.Approved; approves == online || bytes.IndexByte(requests(r), apdu.RequestTC) >= 0 == online {
+				t.Errorf("terminal %02X: asked for %X, %v", kind, requests(r), out)
+			}
+		}
+	}
+}
+
+// A card whose AIP is not signed: whoever takes DDA, or all authentication, out of it gets no approval
+// without the issuer. The static signature that is left is one a copy of the card has as well.
+func TestAlteredAIPIsNotApproved(t *testing.T) {
+	for aip, want := range map[byte]byte{aipDDA: apdu.RequestTC, aipSDA: apdu.RequestARQC, 0: apdu.RequestARQC, aipCDA: apdu.RequestTC | apdu.RequestCDA} {
+		c := newSigned(aipDDA, func(s *stub) {
+			s.data[0x9F0F], s.data[0x9F0D] = make([]byte, 5), make([]byte, 5)
+		})
+		c.aip[0], c.kinds = aip, []byte{0x40, 0x40}
+		tx, out := c.run(t, lenient)
+		if asked := c.asked(apdu.INSGenerateAC); asked[0].P1 != want || (out.Kind == emvkernel.Approved) != (want&apdu.RequestTC != 0) {
+			t.Errorf("AIP %02X: asked for %02X, %v, TVR %v", aip, asked[0].P1, out, tx.TVR())
+		}
+		if out.Kind != emvkernel.OnlineRequest {
+			continue
+		}
+		out, err := tx.Complete(t.Context(), emvkernel.Answer{Kind: emvkernel.UnableToGoOnline})
+		if asked := c.asked(apdu.INSGenerateAC); err != nil || asked[1].P1 != apdu.RequestAAC || out.Kind != emvkernel.Declined {
+			t.Errorf("AIP %02X, unable to go online: asked for %02X, %v, %v", aip, asked[1].P1, out, err)
 		}
 	}
 }

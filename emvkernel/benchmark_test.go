@@ -132,11 +132,7 @@ func gather(b *testing.B, cfg *emvkernel.Config, frames []frame) *authentication
 		case apdu.INSSelect:
 			a.rid = cmd.Data[:5]
 		case apdu.INSGetProcessingOptions:
-			afl = locator(f.answer)
-			a.aip = e.Value[:2]
-			if aip, have := tlv.Find(list, 0x82); have {
-				a.aip = aip.Value
-			}
+			a.aip, afl = options(data(f.answer))
 			a.transaction = cmd.Data[2:]
 		case apdu.INSReadRecord:
 			if afl == nil {

@@ -17,7 +17,7 @@ type CardData struct {
 	ExpiryYear     int    // four digits
 	PANSequence    string // '5F34', two digits, empty if the card has none
 	Last4          string
-	Brand          string // as the application is configured; "diners" also by number, see brandOf
+	Brand          string // as the application is configured; "diners" also by number
 	AID            []byte // '84': the card's full name of the application
 	Label          string // '50', UTF-8
 	PreferredName  string // '9F12', UTF-8, empty if absent or in an alphabet the terminal does not have

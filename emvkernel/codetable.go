@@ -58,6 +58,7 @@ func common(name []byte) string {
 
 func printable(name []byte, decode func(byte) rune) string {
 	var s strings.Builder
+	s.Grow(maxName)
 	for _, c := range name[:min(len(name), maxName)] {
 		switch r := decode(c); {
 		case r == unicode.ReplacementChar:

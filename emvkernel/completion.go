@@ -1,6 +1,7 @@
 package emvkernel
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +10,8 @@ import (
 )
 
 // ErrAnswer is returned by Complete for an issuer's answer that is malformed. Nothing was sent to the
-// card: Complete is still owed, with Deferred if there is no better answer.
+// card: Complete is still owed, with Cancel if there is no better answer, and an approval the card is not
+// given must be reversed. The issuer was reached: UnableToGoOnline approves nothing any more.
 var ErrAnswer = errors.New("emvkernel: malformed issuer answer")
 
 // AnswerKind says how the online request ended.
@@ -43,8 +45,7 @@ type Answer struct {
 
 // approved reports whether the response code approves the full amount: approved, honour with
 // identification, approved VIP (ISO 8583:1987 codes 00, 08, 11; which of them an acquirer uses is
-// [unverified]). A partial approval (10) is none: the
-// card's cryptogram is over the full amount.
+// [unverified]). A partial approval (10) is none: the card's cryptogram is over the full amount.
 func (a *Answer) approved() bool {
 	switch string(a.ARC[:]) {
 	case "00", "08", "11":
@@ -53,6 +54,9 @@ func (a *Answer) approved() bool {
 		return false
 	}
 }
+
+// partial reports whether the issuer approved, and holds, a part of the amount (ISO 8583:1987 code 10).
+func (a *Answer) partial() bool { return string(a.ARC[:]) == "10" }
 
 // referral reports whether the response code asks to call the issuer (ISO 8583:1987 codes 01 and 02).
 func (a *Answer) referral() bool {
@@ -66,14 +70,15 @@ func (a *Answer) referral() bool {
 // allow it, and the card answered with a TC, with a valid signature where CDA is used. Where the issuer
 // approved and the outcome is another, Reverse is set. Where it wants to be called the card is asked for an
 // AAC and Referral is set.
-// An error other than ErrAnswer or ErrOrder leaves the same duty: the card may be gone, and an
-// approval must be reversed.
+// An error other than ErrAnswer or ErrOrder leaves the same duty: the card may be gone, and an issuer's
+// approval must be reversed. Nothing is owed to the card any more.
 func (t *Transaction) Complete(ctx context.Context, a Answer) (Outcome, error) {
 	if t.phase != toComplete {
 		return Outcome{}, fmt.Errorf("%w: complete", ErrOrder)
 	}
 	var before, after []script
 	if a.Kind == IssuerAnswered {
+		t.params.NoOfflineApproval = true // the issuer has spoken, however badly
 		if n := len(a.IssuerAuthenticationData); n != 0 && (n < 8 || n > 16) {
 			return Outcome{}, fmt.Errorf("%w: issuer authentication data of %d bytes", ErrAnswer, n)
 		}
@@ -95,7 +100,7 @@ func (t *Transaction) Complete(ctx context.Context, a Answer) (Outcome, error) {
 	if err != nil {
 		return out, err
 	}
-	if a.Kind == IssuerAnswered && a.approved() && out.Kind != Approved {
+	if a.Kind == IssuerAnswered && (a.approved() || a.partial()) && out.Kind != Approved {
 		out.Reverse = true
 		out.Reason += "; the host's approval must be reversed"
 	}
@@ -103,7 +108,6 @@ func (t *Transaction) Complete(ctx context.Context, a Answer) (Outcome, error) {
 		out.Referral = true
 		out.Reason += "; the issuer wants to be called"
 	}
-	t.outcome = out
 	return out, nil
 }
 
@@ -146,7 +150,6 @@ func (t *Transaction) completeOnline(ctx context.Context, a *Answer, before, aft
 	// Scripts of template '72' run whatever the card decided, and cannot change it any more. A card that
 	// is pulled out now has given its answer: the payment stands.
 	if err := t.runScripts(ctx, after, ScriptFailedAfter); err != nil {
-		t.tvr.set(ScriptFailedAfter)
 		t.log.WarnContext(ctx, "issuer script after the final GENERATE AC broke off", "error", err)
 	}
 	return verdict
@@ -180,6 +183,7 @@ func (t *Transaction) secondGenerateAC(ctx context.Context, approved bool, who s
 		return nil, err
 	}
 	data := t.cdol2.Build(t.value)
+	defer clear(data)
 	sent := t.snapshot()
 	defer sent.wipe()
 	combined := approved && t.usesCDA()
@@ -194,6 +198,7 @@ func (t *Transaction) secondGenerateAC(ctx context.Context, approved bool, who s
 	if combined && answer.kind() == typeTC {
 		failed = t.verifyCombined(ctx, &answer, t.pdolData, t.cdol1Data, data)
 	}
+	t.ac.wipe()
 	t.ac = answer
 	switch {
 	case failed != nil:
@@ -208,5 +213,6 @@ func (t *Transaction) secondGenerateAC(ctx context.Context, approved bool, who s
 	}
 }
 
-// ScriptResults returns '9F5B': five bytes for each issuer script that was sent to the card.
-func (t *Transaction) ScriptResults() []byte { return t.scripts }
+// ScriptResults returns '9F5B': five bytes for each issuer script that was sent to the card, or could not
+// be. Nil when there was none.
+func (t *Transaction) ScriptResults() []byte { return bytes.Clone(t.scripts) }

@@ -44,7 +44,7 @@ func TestComplete(t *testing.T) {
 		{"approved by both", issuer("00"), acFormat1(0x40), emvkernel.Approved, apdu.RequestTC, false},
 		{"honour with identification", issuer("08"), acFormat1(0x40), emvkernel.Approved, apdu.RequestTC, false},
 		{"approved VIP", issuer("11"), acFormat1(0x40), emvkernel.Approved, apdu.RequestTC, false},
-		{"partial approval is none", issuer("10"), acFormat1(0x00), emvkernel.Declined, apdu.RequestAAC, false},
+		{"partial approval is none, and is reversed", issuer("10"), acFormat1(0x00), emvkernel.Declined, apdu.RequestAAC, true},
 		{"declined", issuer("05"), acFormat1(0x00), emvkernel.Declined, apdu.RequestAAC, false},
 		{"referral", issuer("01"), acFormat1(0x00), emvkernel.Declined, apdu.RequestAAC, false},
 		{"referral, special conditions", issuer("02"), acFormat1(0x00), emvkernel.Declined, apdu.RequestAAC, false},
@@ -217,7 +217,8 @@ func TestScripts(t *testing.T) {
 		{"one before, one after", "7207 8605 8416000000 7107 8605 8416000000", []byte{0x90, 0x00}, 0, "20000000002000000000", 2},
 		{"the second command fails", "720E 8605 8416000000 8605 84FF000000", []byte{0x90, 0x00}, 0x10, "1200000000", 1},
 		{"a GENERATE AC is the terminal's to send", "7207 8605 80AE400000", []byte{0x90, 0x00}, 0x10, "1100000000", 0},
-		{"identifier of a wrong length", "710D 9F1803 112233 8605 8416000000", []byte{0x90, 0x00}, 0x20, "0000000000", 0},
+		{"identifier too long", "710F 9F1805 1122334455 8605 8416000000", []byte{0x90, 0x00}, 0x20, "0000000000", 0},
+		{"identifier too short", "710D 9F1803 112233 8605 8416000000", []byte{0x90, 0x00}, 0x20, "0000000000", 0},
 		{"the twentieth command fails", "728193" + strings.Repeat("8605 8416000000", 19) + "8605 84FF000000 860584FF000000", []byte{0x90, 0x00}, 0x10, "1F00000000", 19},
 		{"no commands", "7100", nil, 0, "2000000000", 0},
 	}
@@ -235,6 +236,7 @@ func TestScripts(t *testing.T) {
 			if got := tx.TVR()[4]; got != tt.tvr {
 				t.Errorf("TVR byte 5 is %02X, want %02X", got, tt.tvr)
 			}
+			clear(tx.ScriptResults()) // a copy
 			if got := fmt.Sprintf("%X", tx.ScriptResults()); got != tt.results {
 				t.Errorf("results %s, want %s", got, tt.results)
 			}
@@ -335,6 +337,28 @@ func TestMalformedAnswer(t *testing.T) {
 	}
 	if out, err := tx.Complete(t.Context(), emvkernel.Answer{}); err != nil || out.Kind != emvkernel.Declined {
 		t.Error(out, err)
+	}
+}
+
+// An issuer that answered, however badly, was reached: the card does not decide in its place.
+func TestMalformedAnswerIsAnAnswer(t *testing.T) {
+	for _, reached := range []bool{false, true} {
+		cfg, p := emvtest.TerminalConfig(), payment()
+		lenient(&cfg, &p)
+		r := &recorder{card: software(t, visa+"first-ac arqc\naction-online 0000000000\naction-default 0000000000\n")}
+		tx := begin(t, &cfg, p, r, nil)
+		collect(t, tx)
+		if reached {
+			declined := issuer("05")
+			declined.Scripts = []byte{0x71, 0x05}
+			if _, err := tx.Complete(t.Context(), declined); !errors.Is(err, emvkernel.ErrAnswer) {
+				t.Fatal(err)
+			}
+		}
+		out, err := tx.Complete(t.Context(), emvkernel.Answer{Kind: emvkernel.UnableToGoOnline})
+		if err != nil || (out.Kind == emvkernel.Approved) == reached || (requests(r)[1] == apdu.RequestTC) == reached {
+			t.Errorf("issuer reached %v: asked for %X, %v, %v", reached, requests(r), out, err)
+		}
 	}
 }
 

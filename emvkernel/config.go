@@ -44,11 +44,11 @@ type Terminal struct {
 
 // Application is one application the terminal accepts.
 type Application struct {
-	AID          []byte // '9F06': 5 to 16 bytes
-	PartialMatch bool   // application selection indicator: the card's name may be longer than AID
-	Version      [2]byte
-	// Terminal action codes. A zero code leaves the decision to the card's issuer action codes, but a
-	// card that was not authenticated is never asked to approve offline whatever the codes are.
+	AID          []byte  // '9F06': 5 to 16 bytes
+	PartialMatch bool    // application selection indicator: the card's name may be longer than AID
+	Version      [2]byte // '9F09'
+	// Terminal action codes. A zero code leaves the decision to the card's issuer action codes, but some
+	// payments are never approved offline whatever the codes are, see OfflineApproval.
 	TACDenial, TACOnline, TACDefault [5]byte
 	FloorLimit                       int64 // minor units; at or above it the terminal goes online
 	// FloorCurrency is the currency FloorLimit and RandomThreshold are in, ISO 4217 numeric. A payment in
@@ -59,7 +59,8 @@ type Application struct {
 	RandomTarget, RandomMaximum byte  // per cent, 0 to 99
 	// Used when the card has none. DefaultDDOL must ask for all of 9F37; empty, it means 9F37 alone.
 	DefaultDDOL, DefaultTDOL []byte
-	Brand                    string // "visa", "mastercard", "amex", ...
+	// Brand is what CardData calls it: "visa", "mastercard", "amex", ... as in Schemes.
+	Brand string
 
 	// What the terminal is for this application only; nil or 0: as in Terminal.
 	Capabilities           *[3]byte
@@ -68,7 +69,9 @@ type Application struct {
 
 	// OfflineApproval lets the card approve without its issuer (TC): below the floor limit, and where the
 	// default action codes allow it after going online failed. It has its own liability rules. Without
-	// it no cryptogram but an ARQC or AAC is ever asked for before the issuer approved.
+	// it no cryptogram but an ARQC or AAC is ever asked for before the issuer approved. With it there is
+	// still none for a card that was not authenticated by DDA or CDA, an account on the exception file, a
+	// PIN that waits for the issuer, a merchant who wants the issuer asked, cash, cashback and refunds.
 	OfflineApproval bool
 	// PINBypass lets the cardholder go on without a PIN.
 	PINBypass bool
@@ -83,7 +86,7 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("%w: terminal: %w", ErrConfig, err)
 	}
 	if len(c.Applications) == 0 {
-		return fmt.Errorf("%w: no applications", ErrConfig)
+		return fmt.Errorf("%w: no applications; list those the acquirer accepts", ErrConfig)
 	}
 	for i := range c.Applications {
 		a := &c.Applications[i]
@@ -110,7 +113,7 @@ func (c *Config) Validate() error {
 		}
 		for j := range i {
 			if c.CAKeys[j].RID == k.RID && c.CAKeys[j].Index == k.Index {
-				return fmt.Errorf("%w: certification authority key %d: same RID and index as key %d", ErrConfig, i, j)
+				return fmt.Errorf("%w: certification authority key %d (%X index %02X): same RID and index as key %d", ErrConfig, i, k.RID, k.Index, j)
 			}
 		}
 	}
@@ -143,14 +146,19 @@ func (t *Terminal) validate() error {
 	if n := len(t.SerialNumber); n != 0 && n != 8 {
 		return fmt.Errorf("serial number of %d characters, want 8", n)
 	}
-	if len(t.MerchantID) > 15 || len(t.TerminalID) > 8 || len(t.MerchantName) > 127 {
-		return errors.New("merchant identifier, terminal identification or merchant name too long")
+	for _, e := range []struct {
+		name      string
+		size, max int
+	}{
+		{"merchant identifier", len(t.MerchantID), 15}, {"terminal identification", len(t.TerminalID), 8},
+		{"merchant name", len(t.MerchantName), 127}, {"acquirer identifier", len(t.AcquirerID), 6},
+	} {
+		if e.size > e.max {
+			return fmt.Errorf("%s of %d bytes, want at most %d", e.name, e.size, e.max)
+		}
 	}
 	if t.MCC > 9999 {
-		return fmt.Errorf("merchant category code %d", t.MCC)
-	}
-	if len(t.AcquirerID) > 6 {
-		return errors.New("acquirer identifier longer than 6 bytes")
+		return fmt.Errorf("merchant category code %d, want four digits", t.MCC)
 	}
 	for i, l := range t.Languages {
 		if len(l) != 2 || languages([]byte(l)) != l {
@@ -162,10 +170,10 @@ func (t *Terminal) validate() error {
 
 func (a *Application) validate(t *Terminal) error {
 	if n := len(a.AID); n < 5 || n > 16 {
-		return fmt.Errorf("AID of %d bytes", n)
+		return fmt.Errorf("AID of %d bytes, want 5 to 16", n)
 	}
 	if a.FloorLimit < 0 || a.FloorLimit > 1<<32-1 {
-		return fmt.Errorf("floor limit %d does not fit '9F1B'", a.FloorLimit)
+		return fmt.Errorf("floor limit %d does not fit '9F1B', want 0 to %d minor units", a.FloorLimit, uint32(1<<32-1))
 	}
 	if a.FloorCurrency > 999 {
 		return fmt.Errorf("floor limit currency %d is not an ISO 4217 numeric code", a.FloorCurrency)
@@ -174,23 +182,23 @@ func (a *Application) validate(t *Terminal) error {
 		return fmt.Errorf("country %d is not an ISO 3166-1 numeric code", a.Country)
 	}
 	if a.PINBypass && a.capabilities(t)[1]&(canPlaintextPIN|canEncipheredPIN|canOnlinePIN) == 0 {
-		return errors.New("PIN bypass, and capabilities without any PIN")
+		return errors.New("PIN bypass, but capabilities without any PIN; leave out the one or correct the other")
 	}
 	if a.OfflineApproval && t.onlineOnly() {
-		return errors.New("offline approval on an online-only terminal")
+		return fmt.Errorf("offline approval on an online-only terminal, type %02X; leave out the one or correct the other", t.Type)
 	}
 	if a.RandomTarget > a.RandomMaximum || a.RandomMaximum > 99 {
-		return errors.New("random selection percentages out of order or above 99")
+		return fmt.Errorf("random selection of %d to %d per cent, want the target not above the maximum, and that not above 99", a.RandomTarget, a.RandomMaximum)
 	}
 	if a.RandomMaximum > 0 && (a.RandomThreshold < 0 || a.RandomThreshold >= a.FloorLimit) {
-		return errors.New("random selection threshold is not below the floor limit")
+		return fmt.Errorf("random selection threshold %d is not below the floor limit %d", a.RandomThreshold, a.FloorLimit)
 	}
 	ddol, err := tlv.ParseDOL(a.DefaultDDOL)
 	if err != nil {
 		return fmt.Errorf("default DDOL: %w", err)
 	}
 	if len(ddol) > 0 && !asksForUN(ddol) {
-		return errors.New("default DDOL does not ask for four bytes of '9F37'")
+		return errors.New("default DDOL does not ask for four bytes of '9F37'; add 9F3704")
 	}
 	if _, err := tlv.ParseDOL(a.DefaultTDOL); err != nil {
 		return fmt.Errorf("default TDOL: %w", err)

@@ -22,13 +22,16 @@ func TestConfigNamesTheEntry(t *testing.T) {
 		{"terminal type 27", func(c *emvkernel.Config) { c.Terminal.Type = 0x27 }, "terminal"},
 		{"terminal type 31", func(c *emvkernel.Config) { c.Terminal.Type = 0x31 }, "terminal"},
 		{"terminal type 41", func(c *emvkernel.Config) { c.Terminal.Type = 0x41 }, "terminal"},
+		{"terminal type 02", func(c *emvkernel.Config) { c.Terminal.Type = 0x02 }, "terminal: type 02"},
+		{"terminal type 20", func(c *emvkernel.Config) { c.Terminal.Type = 0x20 }, "terminal: type 20"},
 		{"no country", func(c *emvkernel.Config) { c.Terminal.Country = 0 }, "country"},
 		{"country 1000", func(c *emvkernel.Config) { c.Terminal.Country = 1000 }, "country"},
 		{"serial number of 7", func(c *emvkernel.Config) { c.Terminal.SerialNumber = "1234567" }, "serial"},
-		{"merchant of 16", func(c *emvkernel.Config) { c.Terminal.MerchantID = "1234567890123456" }, "merchant"},
-		{"terminal of 9", func(c *emvkernel.Config) { c.Terminal.TerminalID = "123456789" }, "terminal"},
+		{"merchant of 16", func(c *emvkernel.Config) { c.Terminal.MerchantID = "1234567890123456" }, "terminal: merchant identifier of 16 bytes"},
+		{"merchant name of 128", func(c *emvkernel.Config) { c.Terminal.MerchantName = strings.Repeat("x", 128) }, "terminal: merchant name of 128 bytes"},
+		{"terminal of 9", func(c *emvkernel.Config) { c.Terminal.TerminalID = "123456789" }, "terminal: terminal identification of 9 bytes"},
 		{"category 10000", func(c *emvkernel.Config) { c.Terminal.MCC = 10000 }, "category"},
-		{"acquirer of 7", func(c *emvkernel.Config) { c.Terminal.AcquirerID = make([]byte, 7) }, "acquirer"},
+		{"acquirer of 7", func(c *emvkernel.Config) { c.Terminal.AcquirerID = make([]byte, 7) }, "terminal: acquirer identifier of 7 bytes"},
 		{"no applications", func(c *emvkernel.Config) { c.Applications = nil }, "no applications"},
 		{"AID of 4", func(c *emvkernel.Config) { c.Applications[1].AID = make([]byte, 4) }, "application 1"},
 		{"AID of 17", func(c *emvkernel.Config) { c.Applications[1].AID = make([]byte, 17) }, "application 1"},
@@ -67,6 +70,10 @@ func TestConfigNamesTheEntry(t *testing.T) {
 			c.CAKeys, c.Test = emvtest.CAKeys(), true
 			c.CAKeys[1].Test = false
 		}, "key 1 (A000000004 index E7): live key on a test terminal"},
+		{"key twice", func(c *emvkernel.Config) {
+			c.CAKeys, c.Test = emvtest.CAKeys()[:2], true
+			c.CAKeys = append(c.CAKeys, c.CAKeys[0])
+		}, "key 2 (A000000003 index E7): same RID and index as key 0"},
 		{"a key everybody has on a live terminal", func(c *emvkernel.Config) {
 			c.CAKeys = emvtest.CAKeys()[:1]
 			c.CAKeys[0].Test = false

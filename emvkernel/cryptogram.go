@@ -31,6 +31,16 @@ type acAnswer struct {
 
 func (a *acAnswer) kind() byte { return a.cid & typeMask }
 
+// wipe overwrites the answer: a card may say more in it than it has to.
+func (a *acAnswer) wipe() {
+	for _, v := range [][]byte{a.atc, a.ac, a.iad, a.sdad} {
+		clear(v)
+	}
+	for _, e := range a.elements {
+		clear(e.Raw)
+	}
+}
+
 // Lower bits of the cryptogram information data (EMV Book 3, 6.5.5.4).
 const (
 	adviceRequested  = 0x08
@@ -142,7 +152,10 @@ func (t *Transaction) takeLeave(ctx context.Context) error {
 	if err := t.hashTransaction(t.cdol2); err != nil {
 		return err
 	}
-	_, err := t.generateAC(ctx, typeAAC, false, t.cdol2.Build(t.value))
+	data := t.cdol2.Build(t.value)
+	defer clear(data)
+	answer, err := t.generateAC(ctx, typeAAC, false, data)
+	answer.wipe()
 	return err
 }
 

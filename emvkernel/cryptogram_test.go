@@ -199,3 +199,44 @@ func TestCardPulled(t *testing.T) {
 		}
 	}
 }
+
+// An ARQC whose combined signature is not valid: the card is told so (Z1, and the TVR) and has to decline.
+// Nothing is left that could be sent, deferred, or approved without the issuer.
+func TestUnprovenOnlineRequest(t *testing.T) {
+	c := newSigned(aipCDA, nil)
+	c.combined = func(n int, p *proof) { p.cid ^= 0x01 }
+	tx, out := c.run(t, lenient)
+	asked := c.asked(apdu.INSGenerateAC)
+	if out.Kind != emvkernel.Declined || out.Reverse || len(asked) != 2 || asked[1].P1 != apdu.RequestAAC {
+		t.Fatalf("%v, asked %v", out, asked)
+	}
+	if got, want := asked[1].Data, unhex(t, "5A31 0400000000 01020304"); !bytes.Equal(got, want) {
+		t.Errorf("CDOL2 data %X, want %X", got, want)
+	}
+	if tx.ACData() != nil || tx.ClearingData() != nil || tx.Authenticated() || tx.Receipt().Cryptogram != nil {
+		t.Errorf("something is left: receipt %+v", tx.Receipt())
+	}
+	for kind := emvkernel.Deferred; kind <= emvkernel.UnableToGoOnline; kind++ {
+		if out, err := tx.Complete(t.Context(), emvkernel.Answer{Kind: kind, ARC: [2]byte{'0', '0'}}); !errors.Is(err, emvkernel.ErrOrder) {
+			t.Errorf("completed: %v, %v", out, err)
+		}
+	}
+	if n := len(c.asked(apdu.INSGenerateAC)); n != 2 {
+		t.Errorf("%d cryptograms", n)
+	}
+}
+
+// The number in the first combined signature is there for the second list, '9F4C'.
+func TestDynamicNumberInCDOL2(t *testing.T) {
+	c := newSigned(aipCDA, func(s *stub) { s.data[0x8D] = unhex(t, "8A02 9F4C08 9F3704") })
+	tx, _ := c.run(t, nil)
+	if out, err := tx.Complete(t.Context(), issuer("00")); err != nil || out.Kind != emvkernel.Approved {
+		t.Fatal(out, err)
+	}
+	if got := c.asked(apdu.INSGenerateAC)[1].Data; !bytes.Equal(got, unhex(t, "3030 0908070100000000 01020304")) {
+		t.Errorf("CDOL2 data %X", got)
+	}
+	if got := object(t, tx.Data(), 0x9F4C); got != "09080702" {
+		t.Errorf("number of the last signature %s", got)
+	}
+}

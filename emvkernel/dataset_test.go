@@ -7,6 +7,7 @@ import (
 
 	"smartreader/emvkernel"
 	"smartreader/emvkernel/apdu"
+	"smartreader/emvkernel/emvtest"
 	"smartreader/emvkernel/tlv"
 )
 
@@ -83,8 +84,8 @@ func TestAmountsInCDOL(t *testing.T) {
 	// An amount beyond four bytes is left out of '81' rather than cut.
 	s = newStub()
 	s.data[0x8C] = unhex(t, "9F0206 8104")
-	s.run(t, amount(1<<32))
-	if got := fmt.Sprintf("%X", s.asked(apdu.INSGenerateAC)[0].Data); got != "00429496729600000000" {
+	s.run(t, amount(1<<32+1))
+	if got := fmt.Sprintf("%X", s.asked(apdu.INSGenerateAC)[0].Data); got != "00429496729700000000" {
 		t.Errorf("CDOL1 data %s", got)
 	}
 }
@@ -128,5 +129,110 @@ func TestSecondTransactionHash(t *testing.T) {
 	}
 	if tx.TVR().Has(emvkernel.DefaultTDOLUsed) {
 		t.Error("the card's TDOL was taken for the default one")
+	}
+}
+
+// sentWith reads what a GENERATE AC said to the card: the values of its data object list, by tag.
+func sentWith(t *testing.T, r *recorder, list tlv.Tag, command []byte) map[tlv.Tag]string {
+	t.Helper()
+	var dol tlv.DOL
+	for _, f := range r.frames {
+		if f.command[1] != apdu.INSReadRecord || f.answer[0] != 0x70 {
+			continue
+		}
+		fields, err := inside(f.answer[:len(f.answer)-2], 0x70)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e, have := tlv.Find(fields, list); have {
+			if dol, err = tlv.ParseDOL(e.Value); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	cmd, err := apdu.ParseCommand(command)
+	if err != nil || dol.Size() != len(cmd.Data) {
+		t.Fatalf("%X does not fit %v: %v", command, dol, err)
+	}
+	values := map[tlv.Tag]string{}
+	for data := cmd.Data; len(dol) > 0; dol = dol[1:] {
+		values[dol[0].Tag] = fmt.Sprintf("%X", data[:dol[0].Length])
+		data = data[dol[0].Length:]
+	}
+	return values
+}
+
+// What is stored and what goes to clearing is what the command said and the card answered, byte for byte, at
+// the first GENERATE AC and at the second, whoever approved, with CDA and without.
+func TestDataSetIsWhatWasSent(t *testing.T) {
+	const lists = "cdol1 9F02:6 9F03:6 9F1A:2 95:5 5F2A:2 9A:3 9C:1 9F37:4 9F35:1 9F34:3 9B:2 8A:2 9F21:3 9F41:4 9F33:3\n" +
+		"cdol2 8A:2 9F02:6 9F03:6 9F1A:2 95:5 5F2A:2 9A:3 9C:1 9F37:4 9F34:3 9B:2"
+	for name, tt := range map[string]struct {
+		profile string
+		lenient bool
+		answer  *emvkernel.Answer
+		arc     string // in the clearing data; "": there is none
+	}{
+		"DDA, deferred":            {visa + lists + "\n", false, &emvkernel.Answer{}, ""},
+		"CDA, deferred":            {mastercard + lists + " 91:10\n", false, &emvkernel.Answer{}, ""},
+		"DDA, declined at once":    {visa + lists + "\n" + "first-ac aac\n", false, nil, ""},
+		"CDA, declined at once":    {mastercard + lists + " 91:10\n" + "first-ac aac\n", false, nil, ""},
+		"DDA, approved offline":    {visa + lists + "\n" + offlineCodes, true, nil, "5931"},
+		"CDA, approved offline":    {mastercard + lists + " 91:10\n" + offlineCodes, true, nil, "5931"},
+		"DDA, unable to go online": {visa + lists + "\n" + "first-ac arqc\naction-online 0000000000\naction-default 0000000000\n", true, &emvkernel.Answer{Kind: emvkernel.UnableToGoOnline}, "5933"},
+		"CDA, unable to go online": {mastercard + lists + " 91:10\n" + "first-ac arqc\naction-online 0000000000\naction-default 0000000000\n", true, &emvkernel.Answer{Kind: emvkernel.UnableToGoOnline}, "5933"},
+		"DDA, approved online":     {visa + lists + "\n", false, &emvkernel.Answer{Kind: emvkernel.IssuerAnswered, ARC: [2]byte{'0', '0'}, Scripts: unhex(t, "7107 8605 8416000000 7207 8605 8416000000")}, "3030"},
+		"CDA, approved online":     {mastercard + lists + " 91:10\n", false, &emvkernel.Answer{Kind: emvkernel.IssuerAnswered, ARC: [2]byte{'0', '8'}}, "3038"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg, p := emvtest.TerminalConfig(), payment()
+			if tt.lenient {
+				lenient(&cfg, &p)
+			}
+			r := &recorder{card: software(t, tt.profile)}
+			tx := begin(t, &cfg, p, r, nil)
+			collect(t, tx)
+			first := tx.Receipt()
+			if tt.answer != nil {
+				if _, err := tx.Complete(t.Context(), *tt.answer); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var asked [][]byte
+			for _, f := range r.frames {
+				if f.command[1] == apdu.INSGenerateAC {
+					asked = append(asked, f.command)
+				}
+			}
+			check := func(set []byte, list tlv.Tag, command []byte, receipt emvkernel.Receipt) {
+				for tag, sent := range sentWith(t, r, list, command) {
+					if tag == 0x91 {
+						continue // the issuer knows what it said
+					}
+					if got := object(t, set, tag); got != sent && (tag != 0x8A || got != "" || sent != "0000") {
+						t.Errorf("%v was sent as %s and is kept as %s", tag, sent, got)
+					}
+				}
+				if object(t, set, 0x9F26) != fmt.Sprintf("%X", receipt.Cryptogram) || object(t, set, 0x9F36) != fmt.Sprintf("%04X", receipt.ATC) {
+					t.Errorf("cryptogram and counter of another answer: %X, receipt %+v", set, receipt)
+				}
+			}
+			check(tx.ACData(), 0x8C, asked[0], first)
+			clearing := tx.ClearingData()
+			if (clearing != nil) != (tt.arc != "") {
+				t.Fatalf("%d bytes for clearing", len(clearing))
+			}
+			if clearing == nil {
+				return
+			}
+			if len(asked) == 1 {
+				check(clearing, 0x8C, asked[0], first)
+			} else {
+				check(clearing, 0x8D, asked[1], tx.Receipt())
+			}
+			if object(t, clearing, 0x8A) != tt.arc || object(t, clearing, 0x9F27) != "40" {
+				t.Errorf("for clearing: %X", []byte(clearing))
+			}
+		})
 	}
 }

@@ -36,15 +36,19 @@
 // Approval offline is the card's own (TC): below the floor limit at the first GENERATE AC (response code
 // Y1), or at the second when nothing speaks against it and the issuer cannot be reached (UnableToGoOnline,
 // Y3). It goes to clearing with ClearingData. No TC is ever asked for without the issuer's approval unless
-// Application.OfflineApproval is set, and then only where data authentication was performed and did not
-// fail, the account is not on the exception file, no PIN waits for the issuer, and the merchant did not
+// Application.OfflineApproval is set, and then only for a plain purchase, where DDA succeeded or CDA will
+// have to, the account is not on the exception file, no PIN waits for the issuer, and the merchant did not
 // want the payment online.
+//
+// Under DDA the card proves that it is genuine, but nobody signs its approval: a device between terminal and
+// card can answer GENERATE AC in its place, and only clearing notices. It can also turn CDA into DDA, where
+// the card's '9F4A' leaves the AIP unsigned. The floor limit is what such an approval can cost.
 //
 // # PIN
 //
-// The kernel never sees a PIN. A PINPad, given with the payment's Params, asks for it. An offline PIN it has
-// the card check; the kernel finds the key, counts the tries and judges the card's status word. An online
-// PIN it keeps, encrypted, for the authorization; the kernel only learns that there is one
+// The kernel never sees a PIN. A PINPad, given with the payment's Params, asks for it and gives an offline PIN
+// to the card; the kernel finds the key, counts the tries and judges the card's status word. An online PIN
+// stays in the pad, encrypted, for the authorization; the kernel only learns that there is one
 // (OnlinePINEntered). Without a pad the terminal has no PIN, and with Params.NoOnlinePIN no online PIN,
 // whatever its configuration says. A card whose list then leaves nothing else is told from one whose
 // cardholder failed by OnlinePINRequired: it is refused as such rather than as declined.

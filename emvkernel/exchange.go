@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 
 	"smartreader/emvkernel/apdu"
 )
@@ -12,6 +13,9 @@ import (
 const (
 	maxParts    = 32
 	maxResponse = 256
+	// maxCommands bounds one payment. A file locator can name 15,810 records, and each can come in parts;
+	// cards need some thirty commands.
+	maxCommands = 1024
 )
 
 // exchange sends a command and gathers the whole answer. It hides the procedure of protocol T=0 where
@@ -52,8 +56,11 @@ func (t *Transaction) gather(ctx context.Context, name string, resp apdu.Respons
 		if resp, err = t.corrected(ctx, name, apdu.GetResponse(resp.SW.SW2())); err != nil {
 			return resp, err
 		}
-		data = append(data[:len(data):len(data)], resp.Data...)
-		if len(data) > maxResponse {
+		// The parts are copies too, of what may be an account number.
+		whole := slices.Concat(data, resp.Data)
+		clear(data)
+		clear(resp.Data)
+		if data = whole; len(data) > maxResponse {
 			return apdu.Response{}, t.unreadable(name)
 		}
 	}
@@ -81,6 +88,10 @@ func (t *Transaction) transceive(ctx context.Context, name string, cmd apdu.Comm
 		// Only a data object list of the card can make a command too long.
 		return apdu.Response{}, terminate(name + ": the card asks for more data than a command can carry")
 	}
+	if t.commands == maxCommands {
+		return apdu.Response{}, t.unusable(name + ": the card wants more commands than a payment has")
+	}
+	t.commands++
 	answer, err := t.link.Transceive(ctx, raw)
 	if err != nil {
 		return apdu.Response{}, fmt.Errorf("emvkernel: %s: %w", name, err)
@@ -92,9 +103,12 @@ func (t *Transaction) transceive(ctx context.Context, name string, cmd apdu.Comm
 	return resp, nil
 }
 
-func (t *Transaction) unreadable(name string) error {
+func (t *Transaction) unreadable(name string) error { return t.unusable(name + ": unreadable answer") }
+
+// unusable: before an application is selected another try may help, after that the card broke a rule.
+func (t *Transaction) unusable(reason string) error {
 	if t.phase <= toSelect {
-		return decide(TryAgain, name+": unreadable answer")
+		return decide(TryAgain, reason)
 	}
-	return terminate(name + ": unreadable answer")
+	return terminate(reason)
 }

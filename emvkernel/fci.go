@@ -16,6 +16,9 @@ type fci struct {
 	proprietary []tlv.Element // content of 'A5'
 }
 
+// parseFCI wants the name and is content without the proprietary template: an application can be used
+// without a label and without a PDOL, and a directory without its file number is not usable anyway.
+// Mandatory as the template is, no public source refuses a card for it [unverified].
 func parseFCI(data []byte) (fci, error) {
 	if err := wellFormed(data); err != nil {
 		return fci{}, err
@@ -28,15 +31,11 @@ func parseFCI(data []byte) (fci, error) {
 	if !ok || len(name.Value) < 5 || len(name.Value) > 16 {
 		return fci{}, fmt.Errorf("%w: no DF name", errTemplate)
 	}
-	a5, ok := tlv.Find(fields, 0xA5)
-	if !ok {
-		return fci{}, fmt.Errorf("%w: no proprietary template", errTemplate)
+	f := fci{name: name.Value}
+	if a5, ok := tlv.Find(fields, 0xA5); ok {
+		f.proprietary, err = a5.Children()
 	}
-	list, err := a5.Children()
-	if err != nil {
-		return fci{}, err
-	}
-	return fci{name: name.Value, proprietary: list}, nil
+	return f, err
 }
 
 // wellFormed checks data objects and what is in their templates, however deep.

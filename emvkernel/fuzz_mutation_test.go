@@ -186,6 +186,14 @@ func FuzzMutatedCard(f *testing.F) {
 		f.Add(byte(0), byte(fuzzOfflineApproval|fuzzNoActionCodes), byte(5), []byte{answer, 10, 1, 20, 0x01})
 		f.Add(byte(1), byte(fuzzOfflineApproval|fuzzNoActionCodes), byte(5), []byte{answer, 10, 3, 20, 0x01})
 	}
+	// Every answer of the cards that approve offline, one bit of one value.
+	for _, card := range []byte{6, 7, 8, 13, 14, 15} {
+		for answer := byte(3); answer < 14; answer++ {
+			for object := byte(1); object < 5; object++ {
+				f.Add(card, byte(fuzzOfflineApproval|fuzzNoActionCodes), byte(2), []byte{answer, 10, object, 20, 0x01})
+			}
+		}
+	}
 	for kind := range byte(len(mutations)) {
 		for answer := byte(2); answer < 14; answer += 3 {
 			f.Add(kind, byte(fuzzOfflineApproval|fuzzNoActionCodes), answer%8, []byte{answer, kind, 1, 2, 0x81})
@@ -224,6 +232,7 @@ func FuzzSignedCard(f *testing.F) {
 		for end := range byte(8) {
 			f.Add(aip, byte(fuzzOfflineApproval|fuzzNoActionCodes), end, byte(0x50), cvms, good.data[0x8C], good.data[0x8D], []byte{0x9F, 0x37, 4}, codes, []byte{}, oneScript)
 		}
+		f.Add(aip, byte(fuzzOfflineApproval|fuzzNoActionCodes), byte(2), byte(0x50), cvms, good.data[0x8C], good.data[0x8D], []byte{0x9A, 3}, codes, []byte{}, oneScript)
 		denial := append(append(make([]byte, 5), bytes.Repeat([]byte{0xFF}, 5)...), make([]byte, 5)...)
 		f.Add(aip, byte(fuzzOfflineApproval|fuzzNoActionCodes), byte(2), byte(0x10), cvms, good.data[0x8C], good.data[0x8D], []byte{}, denial, []byte{}, oneScript)
 		f.Add(aip, byte(0), byte(6), byte(0x54), cvms, good.data[0x8C], good.data[0x8D], []byte{}, codes, []byte{}, oneScript)

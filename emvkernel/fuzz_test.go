@@ -102,10 +102,14 @@ func FuzzFCI(f *testing.F) {
 	f.Add(tlv.Append(nil, 0x8E, 0, 0, 0, 0, 0, 0, 0, 0, 0x1F, 0x00), false)
 	f.Add(tlv.Append(tlv.Append(nil, 0x9F0F, 0, 0, 0, 0, 0), 0x9F0D, 0, 0, 0, 0, 0), true)
 	f.Add(tlv.Append(nil, 0xBF0C, tlv.Append(nil, 0x9F14, 0xFF)...), true)
+	f.Add([]byte{0xBF, 0x30, 1, 0x30}, true) // malformed inside
 	f.Fuzz(func(t *testing.T, extra []byte, cda bool) {
+		if tlv.Walk(extra, func(int, tlv.Element) error { return nil }) != nil {
+			return // the whole FCI is refused then
+		}
 		list, err := tlv.Parse(extra)
 		if err != nil {
-			return // the whole FCI is refused then
+			t.Fatal(err)
 		}
 		var add []byte
 		for _, e := range list {
@@ -180,7 +184,7 @@ type spoiler struct {
 func (s *spoiler) Transceive(ctx context.Context, command []byte) ([]byte, error) {
 	answer, err := s.card.Transceive(ctx, command)
 	if err == nil && command[1] == apdu.INSGetProcessingOptions {
-		s.afl = locator(answer)
+		_, s.afl = options(data(answer))
 	}
 	if err == nil && s.n == s.which {
 		at := s.at % len(answer)
@@ -194,13 +198,15 @@ func (s *spoiler) Transceive(ctx context.Context, command []byte) ([]byte, error
 	return answer, err
 }
 
-// locator takes the AFL out of an answer to GET PROCESSING OPTIONS.
-func locator(answer []byte) []byte {
-	if list, err := inside(answer[:len(answer)-2], 0x77); err == nil {
-		afl, _ := tlv.Find(list, 0x94)
-		return afl.Value
+// options takes AIP and AFL out of an answer to GET PROCESSING OPTIONS without its status word.
+func options(answer []byte) (aip, afl []byte) {
+	if e, _, err := tlv.ParseOne(answer); err == nil && e.Tag == 0x80 && len(e.Value) >= 2 {
+		return e.Value[:2], e.Value[2:]
 	}
-	return answer[4 : len(answer)-2]
+	list, _ := inside(answer, 0x77)
+	a, _ := tlv.Find(list, 0x82)
+	b, _ := tlv.Find(list, 0x94)
+	return a.Value, b.Value
 }
 
 func signedRecord(afl []byte, sfi, record byte) bool {

@@ -79,7 +79,7 @@ func (t *Transaction) readOptions(data []byte) error {
 	if len(aip) != 2 {
 		return terminate("GET PROCESSING OPTIONS: no application interchange profile")
 	}
-	if len(afl) == 0 || len(afl)%4 != 0 || len(afl) > 252 {
+	if len(afl) == 0 || len(afl)%4 != 0 {
 		return terminate("GET PROCESSING OPTIONS: application file locator missing or of impossible length")
 	}
 	t.aip = [2]byte(aip)

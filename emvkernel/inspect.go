@@ -19,11 +19,10 @@ var terminalTags = []tlv.Tag{
 // transaction is over, and no issuer should be given it. Account number, track and name are in it: the
 // caller wipes it.
 func (t *Transaction) Data() Secret {
-	values := map[tlv.Tag][]byte{0x9F26: t.ac.ac, 0x9F36: t.ac.atc, 0x9F10: t.ac.iad}
-	if t.ac.atc != nil {
-		values[0x9F27] = []byte{t.ac.cid}
+	values := maps.Clone(t.card)
+	if t.ac.atc != nil { // whatever a record says of them
+		values[0x9F27], values[0x9F36], values[0x9F26], values[0x9F10] = []byte{t.ac.cid}, t.ac.atc, t.ac.ac, t.ac.iad
 	}
-	maps.Copy(values, t.card)
 	for _, tag := range terminalTags {
 		if v, _ := t.terminalData(tag); len(v) > 0 {
 			values[tag] = v

@@ -65,3 +65,20 @@ func mustParse(t testing.TB, b []byte) []tlv.Element {
 	}
 	return list
 }
+
+// A record that says what only the answer to GENERATE AC can say is not believed.
+func TestDataShowsTheAnswer(t *testing.T) {
+	s := newStub()
+	for tag, v := range map[tlv.Tag]string{0x9F26: "FFFFFFFFFFFFFFFF", 0x9F27: "40", 0x9F36: "FFFF", 0x9F10: "FF"} {
+		s.data[tag] = unhex(t, v)
+	}
+	tx, _ := s.run(t, nil)
+	for tag, want := range map[tlv.Tag]string{0x9F26: "0102030405060708", 0x9F27: "80", 0x9F36: "002A", 0x9F10: "0601"} {
+		if got := object(t, tx.Data(), tag); got != want {
+			t.Errorf("%v is shown as %s, want %s", tag, got, want)
+		}
+		if got := object(t, tx.ACData(), tag); got != want {
+			t.Errorf("%v is stored as %s, want %s", tag, got, want)
+		}
+	}
+}

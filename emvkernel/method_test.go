@@ -113,15 +113,19 @@ func TestMethodsSucceed(t *testing.T) {
 		aip    byte
 		tvr    byte
 		proven bool
-		result tlv.Tag // in the card's data afterwards
-	}{{aipSDA, byte(emvkernel.SDASelected), false, 0}, {aipDDA, 0, true, 0x9F4C}, {aipCDA, 0, true, 0x9F4C}} {
+		code   string // data authentication code, which the card asks for
+	}{{aipSDA, byte(emvkernel.SDASelected), false, "DAC5"}, {aipDDA, 0, true, "0000"}, {aipCDA, 0, true, "0000"}} {
 		for _, tags := range []map[tlv.Tag][]byte{nil, {0x9F4A: {0x82}}} {
 			c := newSigned(m.aip, func(s *stub) {
+				s.data[0x8C] = append([]byte{0x9F, 0x45, 2}, s.data[0x8C]...)
 				for tag, v := range tags {
 					s.data[tag] = v
 				}
 			})
 			tx, out := c.run(t, nil)
+			if asked := c.asked(apdu.INSGenerateAC); len(asked) != 1 || !bytes.Equal(asked[0].Data[:2], unhex(t, m.code)) {
+				t.Errorf("AIP %02X: the card was given %v, want %s", m.aip, asked, m.code)
+			}
 			if out.Kind != emvkernel.OnlineRequest || tx.TVR()[0] != m.tvr || !tx.TSI().Has(emvkernel.ODAPerformed) || tx.Authenticated() != m.proven {
 				t.Errorf("AIP %02X: %v, TVR %v, TSI %v, authenticated %v", m.aip, out, tx.TVR(), tx.TSI(), tx.Authenticated())
 			}

@@ -23,8 +23,8 @@ type conversation struct {
 	truth   map[tlv.Tag][]byte                                  // what is signed of the card's account, if anything
 }
 
-// commandLimit is far more than any card can make of one payment.
-const commandLimit = 1500
+// commandLimit is more than any card can make of one payment.
+const commandLimit = mostCommands + 1
 
 func (c *conversation) Transceive(ctx context.Context, command []byte) ([]byte, error) {
 	if len(c.frames) == commandLimit {
@@ -106,6 +106,64 @@ func cryptogramKind(answer []byte) (kind byte, ok bool) {
 	}
 	cid, have := tlv.Find(list, 0x9F27)
 	return cid.Value[0] & 0xC0, have && len(cid.Value) == 1
+}
+
+// altered reports whether the kernel was told other static data than the issuer signed, another issuer
+// certificate, or one of the further tags in another way, than the card answered.
+func (c *conversation) altered(further ...tlv.Tag) bool {
+	_, card, told, _ := c.last(apdu.INSGetProcessingOptions)
+	madeAIP, afl := options(card)
+	givenAIP, aflTold := options(told)
+	signed := signedRecords(afl)
+	if !slices.Equal(signed, signedRecords(aflTold)) {
+		return true
+	}
+	for i, f := range slices.Backward(c.frames) {
+		if f.command[1] == apdu.INSGetProcessingOptions {
+			break // those before it are the directory's
+		}
+		if f.command[1] != apdu.INSReadRecord || len(f.answer) == 2 && f.answer[0] == 0x6C {
+			continue // '6Cxx': asked again
+		}
+		card, told := data(c.genuine[i]), data(f.answer)
+		for j := i + 1; j < len(c.frames) && c.frames[j].command[1] == apdu.INSGetResponse; j++ {
+			card, told = slices.Concat(card, data(c.genuine[j])), slices.Concat(told, data(c.frames[j].answer))
+		}
+		sfi := f.command[3] >> 3
+		if slices.Contains(signed, [2]byte{sfi, f.command[2]}) && !bytes.Equal(signedPart(sfi, card), signedPart(sfi, told)) {
+			return true
+		}
+		made, _ := inside(card, 0x70)
+		given, _ := inside(told, 0x70)
+		for _, tag := range append(further, 0x8F, 0x90, 0x92, 0x9F32) {
+			want, _ := tlv.Find(made, tag)
+			if got, _ := tlv.Find(given, tag); !bytes.Equal(got.Value, want.Value) {
+				return true
+			}
+		}
+		if _, covered := tlv.Find(made, 0x9F4A); covered && !bytes.Equal(madeAIP, givenAIP) {
+			return true
+		}
+	}
+	return false
+}
+
+// signedPart is the value of the template in files 1 to 10, the whole record in others.
+func signedPart(sfi byte, record []byte) []byte {
+	if e, _, err := tlv.ParseOne(record); err == nil && sfi <= 10 {
+		return e.Value
+	}
+	return record
+}
+
+// signedRecords lists files and records the issuer signed.
+func signedRecords(afl []byte) (list [][2]byte) {
+	for ; len(afl) >= 4; afl = afl[4:] {
+		for n := range afl[3] {
+			list = append(list, [2]byte{afl[0] >> 3, afl[1] + n})
+		}
+	}
+	return list
 }
 
 // code takes an issuer action code from the records the kernel read.
@@ -202,6 +260,9 @@ func (c *conversation) check(t *testing.T, cfg *emvkernel.Config, tx *emvkernel.
 	} else if answer != nil && tx.TVR()[0]&0xCC == 0 && !tx.TVR().Has(emvkernel.SDASelected) && c.combinedFirst() {
 		t.Fatalf("%v: the first cryptogram was signed and the second was not asked to be", out)
 	}
+	if tvr := tx.TVR(); tvr.Has(emvkernel.SDASelected) && !tvr.Has(emvkernel.SDAFailed) && c.altered(0x93) {
+		t.Fatalf("%v: what the issuer did not sign passed static authentication", out)
+	}
 	if len(tx.Receipt().Cryptogram) != 8 {
 		t.Fatalf("%v without a cryptogram", out)
 	}
@@ -214,14 +275,8 @@ func (c *conversation) check(t *testing.T, cfg *emvkernel.Config, tx *emvkernel.
 // promisesCDA: the interchange profile, as the kernel was told.
 func (c *conversation) promisesCDA() bool {
 	_, _, told, _ := c.last(apdu.INSGetProcessingOptions)
-	e, _, err := tlv.ParseOne(told)
-	if err != nil {
-		return false
-	}
-	if list, err := e.Children(); err == nil {
-		e, _ = tlv.Find(list, 0x82)
-	}
-	return len(e.Value) > 0 && e.Value[0]&aipCDA != 0
+	aip, _ := options(told)
+	return len(aip) > 0 && aip[0]&aipCDA != 0
 }
 
 func (c *conversation) combinedFirst() bool {
@@ -253,9 +308,8 @@ func (c *conversation) checkOfflineApproval(t *testing.T, cfg *emvkernel.Config,
 		t.Fatalf("%v after answer %d", out, answer.Kind)
 	}
 	tvr := tx.TVR()
-	static := tvr.Has(emvkernel.SDASelected) && !tvr.Has(emvkernel.SDAFailed)
-	if !tx.Authenticated() && !static || tvr[0]&0xDC != 0 {
-		t.Fatalf("%v without authentication: TVR %v", out, tvr)
+	if !tx.Authenticated() || tvr[0]&0xDE != 0 {
+		t.Fatalf("%v without dynamic authentication: TVR %v", out, tvr)
 	}
 	codes := [][5]byte{app.TACDenial, c.code(0x9F0E, 0x00)}
 	if offlineOnly || answer != nil {
@@ -282,14 +336,19 @@ func (c *conversation) checkAuthenticated(t *testing.T, tx *emvkernel.Transactio
 	if !c.combinedFirst() {
 		ins = apdu.INSInternalAuthenticate
 	}
-	if _, card, told, found := c.last(ins); !found {
+	if cmd, card, told, found := c.last(ins); !found {
 		t.Fatal("authenticated without a signature")
+	} else if un := payment().UnpredictableNumber; ins == apdu.INSInternalAuthenticate && !bytes.Contains(cmd.Data, un[:]) {
+		t.Fatal("authenticated by a signature without the unpredictable number")
 	} else if c.card != nil {
 		made, _ := signature(card)
 		got, _ := signature(told)
 		if len(made) == 0 || !bytes.Equal(made, got) {
 			t.Fatalf("authenticated by a signature the card did not make: %X, the card's %X", told, card)
 		}
+	}
+	if c.altered(0x9F46, 0x9F47, 0x9F48) {
+		t.Fatal("authenticated with other static data or certificates than the card's")
 	}
 	if account, have := c.truth[0x5A]; have {
 		n := 0

@@ -14,7 +14,7 @@ const (
 	SelectAgain
 	// OnlineRequest: the card asks for the issuer (ARQC). A Complete is owed.
 	OnlineRequest
-	// Approved: the card approved (TC).
+	// Approved: the card approved (TC), with its issuer or, where the configuration allows it, alone.
 	Approved
 	// Declined: card, terminal or issuer declined (AAC, or a failed combined signature).
 	Declined

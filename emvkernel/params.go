@@ -20,7 +20,7 @@ type Params struct {
 	// RandomSelection is 1 to 99, drawn by the caller for this payment. It is needed only when an
 	// application configures random selection.
 	RandomSelection byte
-	Counter         uint32 // '9F41', transaction sequence counter
+	Counter         uint32 // '9F41', transaction sequence counter: from 1, one more each time, eight digits
 	// RequireODA says that the caller will not use this payment unless the card was authenticated. It
 	// changes no step: whatever card and terminal both support is always performed, and what the caller
 	// does when Authenticated is false is its own policy.
@@ -30,13 +30,17 @@ type Params struct {
 	NoOnlinePIN bool
 	// NoOfflineApproval withdraws Application.OfflineApproval for this payment.
 	NoOfflineApproval bool
-	// ForceOnline is set when the merchant wants the issuer asked whatever limits and action codes say.
+	// ForceOnline is set when the merchant wants the issuer asked whatever limits and action codes say. An
+	// offline-only terminal then declines.
 	ForceOnline bool
 	// SaleLog returns the amount, in minor units of Currency, of the last payment with this account that
 	// the terminal remembers, 0 if none: a sale split in two counts as one for the floor limit. Nil: no log.
 	SaleLog func(pan Secret, sequence string) int64
 	// ExceptionFile reports whether the account is on the terminal's exception file. Nil: there is none.
-	// Neither function may keep pan, which is the transaction's memory, or call the transaction.
+	// The TVR then says InExceptionFile, and no card of such an account is asked to approve without its
+	// issuer; whether it is deferred is the caller's decision, and it never should be.
+	//
+	// Neither function may keep pan, which is the transaction's memory, or take the transaction a step on.
 	ExceptionFile func(pan Secret, sequence string) bool
 	// PINPad asks for PINs. Nil is a terminal without one: whatever its configuration says, its
 	// capabilities in this payment are then without PIN.
@@ -46,21 +50,21 @@ type Params struct {
 func (p *Params) validate() error {
 	switch {
 	case p.Amount < 0 || p.Amount > maxAmount:
-		return fmt.Errorf("%w: amount %d", ErrConfig, p.Amount)
+		return fmt.Errorf("%w: amount %d, want 0 to %d minor units", ErrConfig, p.Amount, maxAmount)
 	case p.Cashback < 0 || p.Cashback > p.Amount:
-		return fmt.Errorf("%w: cashback %d of %d", ErrConfig, p.Cashback, p.Amount)
+		return fmt.Errorf("%w: cashback %d is not a part of the amount %d", ErrConfig, p.Cashback, p.Amount)
 	case p.Currency == 0 || p.Currency > 999:
-		return fmt.Errorf("%w: currency %d", ErrConfig, p.Currency)
+		return fmt.Errorf("%w: currency %d is not an ISO 4217 numeric code", ErrConfig, p.Currency)
 	case p.Exponent > 9:
-		return fmt.Errorf("%w: currency exponent %d", ErrConfig, p.Exponent)
+		return fmt.Errorf("%w: currency exponent %d, want one digit", ErrConfig, p.Exponent)
 	case p.Type>>4 > 9 || p.Type&0x0F > 9:
-		return fmt.Errorf("%w: transaction type %02X", ErrConfig, p.Type)
+		return fmt.Errorf("%w: transaction type %02X, want two decimal digits", ErrConfig, p.Type)
 	case p.Time.IsZero():
-		return fmt.Errorf("%w: no time", ErrConfig)
+		return fmt.Errorf("%w: no time; give the local date and time of the payment", ErrConfig)
 	case p.RandomSelection > 99:
-		return fmt.Errorf("%w: random selection number %d", ErrConfig, p.RandomSelection)
+		return fmt.Errorf("%w: random selection number %d, want 1 to 99", ErrConfig, p.RandomSelection)
 	case p.Counter > 99_999_999:
-		return fmt.Errorf("%w: counter %d", ErrConfig, p.Counter)
+		return fmt.Errorf("%w: counter %d, want at most eight digits", ErrConfig, p.Counter)
 	}
 	return nil
 }

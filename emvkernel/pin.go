@@ -9,10 +9,10 @@ import (
 	"smartreader/emvkernel/oda"
 )
 
-// PINPad asks the cardholder for a PIN. One for the card it has the card check: plain or enciphered, it
-// sends VERIFY itself, behind a GET CHALLENGE when the PIN is enciphered. One for the issuer it keeps for
-// the authorization. The kernel says what to do and judges what came of it; digits never come this way,
-// and there is no call that could return them.
+// PINPad asks the cardholder for a PIN. An offline PIN goes from the pad to the card: the pad sends VERIFY
+// itself, behind a GET CHALLENGE when the PIN is enciphered. An online PIN stays in the pad, encrypted, for
+// the authorization. The kernel says what to do and judges what came of it; digits never come this way, and
+// there is no call that could return them.
 //
 // It works on the card of its transaction, so it belongs to one payment and is given in Params. While one
 // of its methods runs the kernel sends nothing.
@@ -54,7 +54,7 @@ type PINEntry byte
 
 // How PIN entry ended.
 const (
-	PINEntered  PINEntry = iota + 1 // a PIN was entered; one for the card, the card was asked, and SW is its answer
+	PINEntered  PINEntry = iota + 1 // a PIN was entered; an offline one was given to the card, and SW is its answer
 	PINBypassed                     // the cardholder went on without, which had been offered
 	PINCanceled                     // the cardholder does not want to pay
 	PINTimedOut                     // the cardholder did nothing

@@ -21,6 +21,7 @@ func TestDynamicDataList(t *testing.T) {
 		"application's":             {nil, []byte{0x9F, 0x37, 4, 0x9C, 1}, un + "00"},
 		"neither":                   {nil, nil, un},
 		"card's without the number": {[]byte{0x9A, 3}, []byte{0x9F, 0x37, 4}, ""},
+		"card's with most of it":    {[]byte{0x9F, 0x37, 3}, []byte{0x9F, 0x37, 4}, ""},
 		"card's with half of it":    {[]byte{0x9F, 0x37, 2}, []byte{0x9F, 0x37, 4}, ""},
 		"card's with more than it":  {[]byte{0x9F, 0x37, 6}, nil, un + "0000"},
 		"card's malformed":          {[]byte{0x9F, 0x37}, []byte{0x9F, 0x37, 4}, ""},

@@ -96,7 +96,10 @@ func (t *Transaction) checkMandatory() error {
 		return terminate("malformed expiry date")
 	}
 	if track, have := t.card[0x57]; have {
-		if pan, ok := trackAccount(track); !ok || !bytes.Equal(pan, t.pan) {
+		pan, ok := trackAccount(track)
+		fits := ok && bytes.Equal(pan, t.pan)
+		pan.Wipe()
+		if !fits {
 			return terminate("track 2 image does not fit the account number")
 		}
 	}

@@ -56,6 +56,14 @@ func TestRecords(t *testing.T) {
 			s.afl = []byte{0x08, 0x01, 0x01, 0x00, 0x58, 0x01, 0x01, 0x00}
 			s.records = map[[2]byte][]byte{{11, 1}: unhex(t, "7006 5F2403 271231 9000")}
 		}, emvkernel.OnlineRequest},
+		{"a tag again in file 10", func(s *stub) {
+			s.afl = []byte{0x08, 0x01, 0x01, 0x00, 0x50, 0x01, 0x01, 0x00}
+			s.records = map[[2]byte][]byte{{10, 1}: unhex(t, "7006 5F2403 271231 9000")}
+		}, emvkernel.Terminated},
+		{"file 10 with something else than a template", func(s *stub) {
+			s.afl = []byte{0x08, 0x01, 0x01, 0x00, 0x50, 0x01, 0x01, 0x00}
+			s.records = map[[2]byte][]byte{{10, 1}: unhex(t, "5F340101 9000")}
+		}, emvkernel.Terminated},
 		{"empty template", secondRecord("7000 9000"), emvkernel.OnlineRequest},
 		{"no template", secondRecord("5F340101 9000"), emvkernel.Terminated},
 		{"something behind the template", secondRecord("7004 5F340101 00 9000"), emvkernel.Terminated},

@@ -84,8 +84,8 @@ func numeric(b []byte, digits int) bool {
 
 // usageAllowed checks the kind of terminal, and, when the card names its issuer's country ('5F28'; the
 // alphabetic codes '5F55' and '5F56' are for selection only), the kind of transaction at home and abroad
-// (EMV Book 3, 10.4.2). Home is the country of the terminal, or of the application where it has its own. A terminal that sells cannot tell goods from services: either is
-// enough. A refund is neither [unverified].
+// (EMV Book 3, 10.4.2). Home is the country of the terminal, or of the application where it has its own. A
+// terminal that sells cannot tell goods from services: either is enough. A refund is neither [unverified].
 func (t *Transaction) usageAllowed(auc [2]byte) bool {
 	place := byte(aucOtherTerminal)
 	if t.atm() {

@@ -44,6 +44,10 @@ func TestRestrictions(t *testing.T) {
 				c.Terminal.AdditionalCapabilities = [5]byte{}
 			}},
 		{name: "for ATMs, at an ATM", data: map[tlv.Tag]string{0x9F07: "FEC0"}, change: atm},
+		{name: "a shop's machine that gives cash is no ATM", data: map[tlv.Tag]string{0x9F07: "FDC0"}, change: giver(0x25)},
+		{name: "nor is the counter of a bank", data: map[tlv.Tag]string{0x9F07: "FDC0"}, change: giver(0x12)},
+		{name: "nor a bank's machine without cash", data: map[tlv.Tag]string{0x9F07: "FDC0"},
+			change: func(c *emvkernel.Config, _ *emvkernel.Params) { c.Terminal.Type = 0x15 }},
 		{name: "only the place counts without a country", data: map[tlv.Tag]string{0x9F07: "0100"}},
 		{name: "alphabetic countries count for nothing", data: map[tlv.Tag]string{0x9F07: "0100", 0x5F55: "5553", 0x5F56: "555341"}},
 		{name: "a country without usage control", data: map[tlv.Tag]string{0x5F28: abroad}},
@@ -93,6 +97,14 @@ func atm(c *emvkernel.Config, _ *emvkernel.Params) {
 	c.Terminal.AdditionalCapabilities[0] |= 0x80
 }
 
+// giver is a terminal of the type that gives cash.
+func giver(kind byte) func(*emvkernel.Config, *emvkernel.Params) {
+	return func(c *emvkernel.Config, p *emvkernel.Params) {
+		atm(c, p)
+		c.Terminal.Type = kind
+	}
+}
+
 func german(c *emvkernel.Config, _ *emvkernel.Params) { c.Applications[0].Country = 276 }
 
 // EMV fact 26, the usage control bit by bit: with all bits but one set, the service is refused where that
@@ -123,9 +135,17 @@ func TestEveryUsageBit(t *testing.T) {
 			}
 		}
 	}
-	for country, bits := range map[string][2]uint16{"0840": {0x2000, 0x0800}, "0276": {0x1000, 0x0400}} {
-		if !usage(t, country, 0xFFFF&^(bits[0]|bits[1]), nil) {
-			t.Errorf("issuer %s: purchase allowed with neither goods nor services", country)
+	for country, bits := range map[string]uint16{"0840": 0x2000 | 0x0800, "0276": 0x1000 | 0x0400} {
+		for name, change := range map[string]func(*emvkernel.Config, *emvkernel.Params){"purchase": nil, "purchase with cashback": back} {
+			if !usage(t, country, 0xFFFF&^bits, change) {
+				t.Errorf("issuer %s: %s allowed with neither goods nor services", country, name)
+			}
+		}
+		// Cash and refunds need neither.
+		for name, change := range map[string]func(*emvkernel.Config, *emvkernel.Params){"cash": kind(0x01), "refund": kind(0x20)} {
+			if usage(t, country, 0xFFFF&^bits, change) {
+				t.Errorf("issuer %s: %s refused without goods and services", country, name)
+			}
 		}
 	}
 }

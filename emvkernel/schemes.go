@@ -96,8 +96,9 @@ var schemes = []scheme{
 // source for which are). They are a beginning; what an acquirer says goes before it.
 //
 // All of them match by the beginning of the card's name, have a default DDOL of the unpredictable number, a
-// floor limit of zero and no approval offline: every payment asks for the issuer. A terminal takes the ones
-// it has a contract for.
+// floor limit of zero and no approval offline: nothing is approved without the issuer. Where a payment
+// system's codes are public they decline at once what the card says it is not for ("service not allowed"). A
+// terminal takes the ones it has a contract for; Plus and Cirrus are for cash.
 func Schemes() []Application {
 	var out []Application
 	for _, s := range schemes {

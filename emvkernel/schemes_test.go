@@ -27,7 +27,7 @@ func TestSchemes(t *testing.T) {
 				t.Errorf("%s and %s match the same cards", name, other)
 			}
 		}
-		// A card that was not authenticated, or whose verification failed, never stays offline.
+		// A card that was not authenticated, and an amount above the floor limit, never stay offline.
 		if a.TACOnline[0]&0xC0 != 0xC0 || a.TACDefault[0]&0xC0 != 0xC0 || a.TACOnline[3]&0x80 == 0 {
 			t.Errorf("%s: online %X, default %X", name, a.TACOnline, a.TACDefault)
 		}
@@ -38,6 +38,22 @@ func TestSchemes(t *testing.T) {
 	} {
 		if !brands[brand] {
 			t.Errorf("no profile of %s", brand)
+		}
+	}
+	// Names cards really have.
+	for name, brand := range map[string]string{
+		"A0000000031010": "visa", "A000000003101001": "visa", "A0000000980840": "visa", "A0000000041010": "mastercard",
+		"A00000000410101213": "mastercard", "A0000000043060": "mastercard", "A000000025010801": "amex", "A0000001523010": "discover",
+		"A0000000651010": "jcb", "A000000333010101": "unionpay", "A0000002771010": "interac", "A00000038410": "eftpos_au",
+		"A0000003591010028001": "girocard",
+	} {
+		s := newStub()
+		s.name = unhex(t, name)
+		cfg := terminal()
+		cfg.Applications = emvkernel.Schemes()
+		tx := begin(t, cfg, payment(), s, nil)
+		if out := collect(t, tx); out.Kind != emvkernel.OnlineRequest || tx.Card().Brand != brand {
+			t.Errorf("%s: %v, %q", name, out, tx.Card().Brand)
 		}
 	}
 }

@@ -13,8 +13,9 @@ import (
 // directoryName is the payment system environment (EMV Book 1, 12.2.2).
 const directoryName = "1PAY.SYS.DDF01"
 
-// maxNext bounds how many names a card may offer for one AID: it could offer the same ones for ever.
-const maxNext = 32
+// maxCandidates bounds how many applications a card may offer, for one AID and in all: it could go on for
+// ever, and a directory has room for thousands somebody would have to choose from.
+const maxCandidates = 32
 
 // candidate is an application both sides have.
 type candidate struct {
@@ -127,7 +128,7 @@ func (t *Transaction) probeAIDs(ctx context.Context) ([]candidate, error) {
 	for i := range t.cfg.Applications {
 		app := &t.cfg.Applications[i]
 		seen := map[string]bool{}
-		for n := range maxNext {
+		for n := range maxCandidates {
 			resp, err := t.exchange(ctx, "SELECT application", apdu.Select(app.AID, n > 0))
 			if err != nil {
 				return nil, err
@@ -155,12 +156,13 @@ func (t *Transaction) probeAIDs(ctx context.Context) ([]candidate, error) {
 	return list, nil
 }
 
-// addCandidate appends the card's application if the terminal accepts its name and it is not listed.
+// addCandidate appends the card's application if the terminal accepts its name, it is not listed and there
+// is room.
 // fields are the application's, from the directory or its FCI; source is the FCI that says which alphabet
 // they are in, and which languages the cardholder speaks.
 func (t *Transaction) addCandidate(list []candidate, name []byte, fields []tlv.Element, source fci) []candidate {
 	app := t.application(name)
-	if app == nil {
+	if app == nil || len(list) == maxCandidates {
 		return list
 	}
 	for i := range list {
@@ -277,7 +279,7 @@ func (t *Transaction) begin(c candidate, f fci) {
 	}
 	*t = Transaction{
 		cfg: t.cfg, params: t.params, link: t.link, holder: t.holder, log: t.log,
-		phase: t.phase, candidates: t.candidates,
+		phase: t.phase, commands: t.commands, candidates: t.candidates,
 		selected: c, app: c.app,
 		card: make(map[tlv.Tag][]byte, dataObjects), seen: make(map[tlv.Tag]bool, dataObjects),
 	}

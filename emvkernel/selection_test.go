@@ -100,6 +100,16 @@ func TestSelection(t *testing.T) {
 			aid:        "A0000000041010", label: "MC",
 		},
 		{
+			name:       "priority 8 is one",
+			transcript: directory + "< 7023 610F 4F07 A0000000031010 5004 56495341 6110 4F07 A0000000041010 5002 4D43 870108 9000\n" + readSecond + noRecord + selectMC + mcFCI,
+			aid:        "A0000000041010", label: "MC",
+		},
+		{
+			name:       "priority 2 before 10, reserved bits count for nothing",
+			transcript: directory + "< 7026 6110 4F07 A0000000041010 5002 4D43 87010A 6112 4F07 A0000000031010 5004 56495341 870172 9000\n" + readSecond + noRecord + selectVisa + visaFCI,
+			aid:        "A0000000031010", label: "VISA",
+		},
+		{
 			name:       "directory spread over records, an entry without AID and an unknown AID passed over",
 			transcript: directory + "< 700E 6104 5002 4142 6106 4F04 A0000009 9000\n" + readSecond + visaEntry + "> 00B2030C00\n" + noRecord + selectVisa + visaFCI,
 			aid:        "A0000000031010", label: "VISA",
@@ -198,6 +208,36 @@ func TestSelection(t *testing.T) {
 			name:       "final SELECT answers with another name: next candidate",
 			transcript: directory + twoEntries + readSecond + noRecord + selectMC + visaFCI + selectVisa + visaFCI,
 			aid:        "A0000000031010", label: "VISA",
+		},
+		{
+			name:       "final SELECT answers with a longer name: next candidate",
+			transcript: directory + "< 7026 6112 4F07 A0000000031010 5004 56495341 870101 6110 4F07 A0000000041010 5002 4D43 870102 9000\n" + readSecond + noRecord + selectVisa + visa1FCI + selectMC + mcFCI,
+			aid:        "A0000000041010", label: "MC",
+		},
+		{
+			name:       "final SELECT: 6A81 is a refusal like others",
+			transcript: directory + twoEntries + readSecond + noRecord + selectMC + "< 6A81\n" + selectVisa + visaFCI,
+			aid:        "A0000000031010", label: "VISA",
+		},
+		{
+			name:       "an application without proprietary template, by the directory",
+			transcript: directory + visaEntry + readSecond + noRecord + selectVisa + "< 6F09 8407 A0000000031010 9000\n",
+			aid:        "A0000000031010", label: "VISA",
+		},
+		{
+			name:       "an application without proprietary template, by the list of AIDs",
+			transcript: selectDirectory + noFile + selectVisa + "< 6F09 8407 A0000000031010 9000\n" + selectMC + noFile + selectVisa + "< 6F09 8407 A0000000031010 9000\n",
+			aid:        "A0000000031010",
+		},
+		{
+			name:       "file information without a name: no application",
+			transcript: selectDirectory + noFile + selectVisa + "< 6F06 A504 5002 4D43 9000\n" + selectMC + noFile,
+			want:       emvkernel.NotAccepted,
+		},
+		{
+			name:       "directory without proprietary template: list of AIDs",
+			transcript: selectDirectory + "< 6F10 840E 315041592E5359532E4444463031 9000\n" + probeNone,
+			want:       emvkernel.NotAccepted,
 		},
 		{
 			name:       "final SELECT: application blocked, next candidate",
@@ -361,6 +401,16 @@ func TestSelection(t *testing.T) {
 			name:       "blocked without file information: which one is not known, so the next AID",
 			transcript: selectDirectory + noFile + selectVisa + "< 6283\n> 00C0000000\n< 6985\n" + selectMC + noFile,
 			want:       emvkernel.NotAccepted,
+		},
+		{
+			name:       "blocked with file information behind another status: not believed, so the next AID",
+			transcript: selectDirectory + noFile + selectVisa + "< 6283\n> 00C0000000\n< 6F13 8408 A000000003101001 A507 5005 4649525354 6985\n" + selectMC + noFile,
+			want:       emvkernel.NotAccepted,
+		},
+		{
+			name:       "unreadable answer to the final SELECT",
+			transcript: directory + visaEntry + readSecond + noRecord + selectVisa + "< 90\n",
+			want:       emvkernel.TryAgain,
 		},
 		{
 			name:       "unreadable answer before anything started",
@@ -580,6 +630,9 @@ func TestReselection(t *testing.T) {
 		{"the next one is refused at its SELECT", directory + withdrawn + selectVisa + noFile, emvkernel.NotAccepted},
 		{"the only one", selectDirectory + directoryFCI + readFirst + visaEntry + readSecond + noRecord +
 			selectVisa + visaFCI + "> 80A80000 02 8300 00\n< 6985\n", emvkernel.NotAccepted},
+		{"what is left wants consent, and nobody can give it",
+			selectDirectory + directoryFCI + readFirst + "< 7026 6112 4F07 A0000000031010 5004 56495341 870182 6110 4F07 A0000000041010 5002 4D43 870101 9000\n" +
+				readSecond + noRecord + withdrawn, emvkernel.NotAccepted},
 		{"any other status ends it", directory + selectMC + mcFCI + "> 80A80000 02 8300 00\n< 6984\n", emvkernel.Terminated},
 	}
 	for _, tt := range tests {
@@ -629,6 +682,23 @@ func TestReselectionAsksAgain(t *testing.T) {
 	want := [][]string{{"VISA", "MC", "C"}, {"MC", "C"}}
 	if !slices.EqualFunc(holder.offered, want, slices.Equal) {
 		t.Errorf("offered %q", holder.offered)
+	}
+}
+
+// Choosing one application was no consent to the other, which is left when that one was withdrawn.
+func TestReselectionAsksForConsent(t *testing.T) {
+	for _, consent := range []bool{true, false} {
+		transcript := selectDirectory + directoryFCI + readFirst + twoConfirm + readSecond + noRecord + selectMC + mcFCI + "> 80A80000 02 8300 00\n< 6985\n"
+		want := emvkernel.NotAccepted
+		if consent {
+			transcript += selectVisa + visaFCI + "> 80A80000 02 8300 00\n< 6A80\n"
+			want = emvkernel.Terminated
+		}
+		holder := &person{confirm: consent}
+		tx := begin(t, terminal(), payment(), play(t, transcript), holder)
+		if out := collect(t, tx); out.Kind != want || holder.asked != "VISA" || len(holder.labels) != 2 {
+			t.Errorf("consent %v: %v, offered %q, asked %q", consent, out, holder.labels, holder.asked)
+		}
 	}
 }
 

@@ -15,7 +15,8 @@ import (
 
 // stub is a card without keys: what it answers is written in its fields. Tests change single fields.
 type stub struct {
-	fci      map[tlv.Tag][]byte // proprietary template of VISA
+	name     []byte             // of its application, nil: Visa
+	fci      map[tlv.Tag][]byte // proprietary template
 	gpo      []byte             // whole answer, nil: format 1 of aip and afl
 	aip      [2]byte
 	afl      []byte
@@ -69,8 +70,11 @@ func (s *stub) Transceive(_ context.Context, command []byte) ([]byte, error) {
 	}
 	switch c.INS {
 	case apdu.INSSelect:
-		aid := []byte{0xA0, 0, 0, 0, 3, 0x10, 0x10}
-		if !bytes.Equal(c.Data, aid) || c.P2 != 0 {
+		aid := s.name
+		if aid == nil {
+			aid = []byte{0xA0, 0, 0, 0, 3, 0x10, 0x10}
+		}
+		if !bytes.HasPrefix(aid, c.Data) || c.P2 != 0 {
 			return []byte{0x6A, 0x82}, nil
 		}
 		return ok(tlv.Append(nil, 0x6F, append(tlv.Append(nil, 0x84, aid...), template(0xA5, s.fci)...)...)), nil

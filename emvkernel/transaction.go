@@ -23,8 +23,8 @@ type Transceiver interface {
 //
 // A terminal that cannot ask passes nil to NewTransaction: applications that insist on the
 // cardholder's consent are then not used, and of the others the one with the best priority is, an
-// international scheme's before eftpos Australia or Cartes Bancaires (see candidate.rank). An
-// implementation that answers without asking would give consent in the cardholder's name.
+// international scheme's before eftpos Australia or Cartes Bancaires. An implementation that answers
+// without asking would give consent in the cardholder's name.
 type Cardholder interface {
 	// ChooseApplication offers the applications, best first, and returns the index of the chosen one.
 	// The choice counts as consent: ConfirmApplication does not follow.
@@ -60,8 +60,8 @@ type Transaction struct {
 	holder Cardholder // may be nil: nobody to ask
 	log    *slog.Logger
 
-	phase   phase
-	outcome Outcome // last decision, for logging and Complete
+	phase    phase
+	commands int // sent so far, see maxCommands
 
 	// BuildCandidates fills, SelectApplication takes from.
 	candidates []candidate
@@ -119,14 +119,14 @@ type Transaction struct {
 // must not change while transactions use it. holder is nil when nobody can be asked; log may be nil.
 func NewTransaction(cfg *Config, p Params, card Transceiver, holder Cardholder, log *slog.Logger) (*Transaction, error) {
 	if cfg == nil || card == nil {
-		return nil, fmt.Errorf("%w: no configuration or no card", ErrConfig)
+		return nil, fmt.Errorf("%w: no configuration or no card; give both", ErrConfig)
 	}
 	if err := p.validate(); err != nil {
 		return nil, err
 	}
 	for i := range cfg.Applications {
-		if cfg.Applications[i].RandomMaximum > 0 && p.RandomSelection == 0 {
-			return nil, fmt.Errorf("%w: application %d wants random selection and no number was drawn", ErrConfig, i)
+		if a := &cfg.Applications[i]; a.RandomMaximum > 0 && p.RandomSelection == 0 {
+			return nil, fmt.Errorf("%w: application %d (%X) wants random selection; draw Params.RandomSelection, 1 to 99", ErrConfig, i, a.AID)
 		}
 	}
 	if log == nil {
@@ -163,7 +163,6 @@ func (t *Transaction) step(ctx context.Context, name string, due, next phase, ru
 	default:
 		t.phase = over
 	}
-	t.outcome = d.Outcome
 	if t.log.Enabled(ctx, slog.LevelDebug) {
 		t.log.DebugContext(ctx, "emv outcome", "step", name, "outcome", d.Kind.String(), "reason", d.Reason,
 			"tvr", t.tvr.String(), "tsi", t.tsi.String())
@@ -212,22 +211,19 @@ func (t *Transaction) TVR() TVR { return t.tvr }
 // TSI returns the transaction status information as it stands.
 func (t *Transaction) TSI() TSI { return t.tsi }
 
-// Wipe overwrites the card data the transaction holds. What Card returned earlier is overwritten too;
-// what ACData returned is the caller's to wipe. The transaction is over afterwards.
+// Wipe overwrites the card data the transaction holds, and forgets everything else about the card: the
+// transaction is over, and what it could be asked is as at its beginning. The secrets Card returned earlier
+// are overwritten too; what ACData, ClearingData and Data returned is the caller's to wipe.
 func (t *Transaction) Wipe() {
 	for _, v := range t.card {
 		clear(v)
 	}
-	clear(t.card)
-	t.acData.Wipe()
-	t.clearing.Wipe()
-	t.acData, t.clearing = nil, nil
+	for _, v := range [][]byte{t.acData, t.clearing, t.pan, t.pdolData, t.cdol1Data} {
+		clear(v)
+	}
+	t.ac.wipe()
 	t.static.Wipe()
-	clear(t.pdolData)
-	clear(t.cdol1Data)
-	t.pan.Wipe()
-	t.pan = nil
-	t.phase = over
+	*t = Transaction{cfg: t.cfg, params: t.params, link: t.link, holder: t.holder, log: t.log, phase: over, card: map[tlv.Tag][]byte{}}
 }
 
 // Format keeps fmt away from the fields, which hold card data; those of a copy too.

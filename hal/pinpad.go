@@ -109,6 +109,7 @@ type OfflineVerdict struct {
 	// blocked. The kernel judges it.
 	SW uint16
 	// Challenge says that SW is no answer to VERIFY: the card refused GET
-	// CHALLENGE with it, so the PIN was not sent and no try was used up.
+	// CHALLENGE with it, or gave something else than eight bytes (SW is 0
+	// then). The PIN was not sent, and no try was used up.
 	Challenge bool
 }

@@ -21,7 +21,7 @@ type ContactReader interface {
 
 	// Present says whether a card is in the slot, powered or not. It never
 	// waits for a card and may be called while another goroutine waits in
-	// Activate or WaitRemoval.
+	// Activate or WaitRemoval, or exchanges with the card.
 	Present(ctx context.Context) (bool, error)
 }
 

@@ -26,13 +26,14 @@ var numbered = []struct {
 // what it asks, state, code, tests, sources; those of a numbered row: number, what
 // holds, state, tests.
 // Sources are letters of the legend, two of them or "[unverified]", because every
-// row cites a number.
+// row cites a number. What is wrong is told with the remedy.
 var (
 	clauseRow  = regexp.MustCompile(`^\|\s*Book\b`)
 	clauseCite = regexp.MustCompile(`^Book ([1-4]), (?:Annex ([A-F]\d*)|(\d+(?:\.\d+)*))\b`)
 	numberRow  = regexp.MustCompile(`^\|\s*(Fact|Deferral) (\d+)\s*\|`)
 	codePath   = regexp.MustCompile("`([a-z][^`]*)`")
 	sourceCode = regexp.MustCompile(`\b[A-Z]\b`)
+	sources    = "CORTU" // the letters of the legend
 	reason     = "Reason:"
 )
 
@@ -70,20 +71,20 @@ func ParseClauses(markdown string, sections []string) (found Clauses, broken []s
 			}
 			rows[name] = true
 			if len(cells) != 4 {
-				broken = append(broken, fmt.Sprintf("%s: %d cells, want 4", name, len(cells)))
+				broken = append(broken, fmt.Sprintf("%s: %d cells, want 4: number, what holds, state, tests", name, len(cells)))
 				continue
 			}
 			asks, state = cells[1], cells[2]
 		case clauseRow.MatchString(line):
 			cite := clauseCite.FindStringSubmatch(cells[0])
 			if cite == nil {
-				broken = append(broken, "not a clause: "+cells[0])
+				broken = append(broken, "not a clause: "+cells[0]+`; write "Book 3, 10.5 Title" or "Book 4, Annex A2 Title"`)
 				continue
 			}
 			name = fmt.Sprintf("Book %s, %s", cite[1], cite[2]+cite[3])
 			rows[name] = true
 			if len(cells) != 6 {
-				broken = append(broken, fmt.Sprintf("%s: %d cells, want 6", name, len(cells)))
+				broken = append(broken, fmt.Sprintf("%s: %d cells, want 6: clause, asks, state, code, tests, sources", name, len(cells)))
 				continue
 			}
 			asks, state = cells[1], cells[2]
@@ -93,7 +94,7 @@ func ParseClauses(markdown string, sections []string) (found Clauses, broken []s
 				found.Files = append(found.Files, f[1])
 			}
 			if state == "Yes" && len(files) == 0 {
-				wrong = append(wrong, "Yes, but no code is named")
+				wrong = append(wrong, "Yes, but no code is named (`folder/file.go`)")
 			}
 			wrong = append(wrong, checkSources(cells[5])...)
 		default:
@@ -112,7 +113,7 @@ func ParseClauses(markdown string, sections []string) (found Clauses, broken []s
 	}
 	for _, section := range sections {
 		if name := "Book " + section; !rows[name] {
-			broken = append(broken, name+" has no row")
+			broken = append(broken, name+" has no row; write one, with No and a \"Reason:\" if it is not done")
 		}
 	}
 	for _, n := range numbered {
@@ -151,6 +152,9 @@ func checkState(state, asks string, tests int) (wrong []string) {
 		if tests == 0 {
 			wrong = append(wrong, "Yes, but no test is named (`TestName` in `folder`)")
 		}
+		if strings.Contains(asks, reason) {
+			wrong = append(wrong, fmt.Sprintf("Yes, and a %q says why not; write Partial, or take it out", reason))
+		}
 	case "Partial", "No":
 		if !strings.Contains(asks, reason) {
 			wrong = append(wrong, fmt.Sprintf("%s, and no %q says why", state, reason))
@@ -163,6 +167,11 @@ func checkState(state, asks string, tests int) (wrong []string) {
 
 func checkSources(cell string) (wrong []string) {
 	codes := sourceCode.FindAllString(cell, -1)
+	for _, c := range codes {
+		if !strings.Contains(sources, c) {
+			wrong = append(wrong, fmt.Sprintf("source %s is not in the legend", c))
+		}
+	}
 	slices.Sort(codes)
 	if len(slices.Compact(codes)) < 2 && !strings.Contains(cell, "[unverified]") {
 		wrong = append(wrong, fmt.Sprintf("sources %q: want two, or [unverified]", cell))
@@ -174,7 +183,7 @@ func checkSources(cell string) (wrong []string) {
 func CheckFiles(root string, files []string) (broken []string) {
 	for _, f := range files {
 		if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(f))); err != nil {
-			broken = append(broken, "there is no "+f)
+			broken = append(broken, "there is no "+f+"; name the file that does it now")
 		}
 	}
 	return broken
@@ -195,7 +204,7 @@ func CheckFacts(root string, facts map[int][]NamedTest) (broken []string) {
 			return slices.Contains(factsIn(filepath.Join(root, filepath.FromSlash(t.Folder)), t.Name), fact)
 		})
 		if !told {
-			broken = append(broken, fmt.Sprintf("Fact %d: no comment says \"EMV fact %d\" in the file of a test named", fact, fact))
+			broken = append(broken, fmt.Sprintf("Fact %d: no comment says \"EMV fact %d\" in the file of a test named; write it at the test that proves it", fact, fact))
 		}
 	}
 	return broken

@@ -89,7 +89,7 @@ func CheckTests(root string, tests []NamedTest) (broken []string) {
 			folders[folder] = known
 		}
 		if !known[t.Name] {
-			broken = append(broken, fmt.Sprintf("there is no %s in %s", t.Name, t.Folder))
+			broken = append(broken, fmt.Sprintf("there is no %s in %s; name the test that proves the row now, or write it", t.Name, t.Folder))
 		}
 	}
 	return broken

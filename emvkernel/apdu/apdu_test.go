@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 )
@@ -119,6 +120,29 @@ func TestCommandPrintsNoData(t *testing.T) {
 		if instructions[c.INS] == "" {
 			t.Errorf("%v has no name", c)
 		}
+	}
+}
+
+// No verb and no logger reaches the data either, not even of a field.
+func TestDataIsNeverPrinted(t *testing.T) {
+	secret := []byte{0x5A, 0x42, 0x42, 0x42}
+	for _, v := range []any{
+		Verify(0x80, secret), Response{Data: secret, SW: OK},
+		struct{ C Command }{Verify(0x80, secret)}, []Response{{Data: secret}},
+	} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%d", "%x", "%X", "%q"} {
+			s := fmt.Sprintf(verb, v)
+			for _, shown := range []string{"66, 66", "66 66", "4242", "0x42", "BBB"} {
+				if strings.Contains(s, shown) {
+					t.Errorf("%s of a %T: %s", verb, v, s)
+				}
+			}
+		}
+	}
+	var log bytes.Buffer
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("", "command", Verify(0x80, secret), "response", Response{Data: secret})
+	if s := log.String(); strings.Contains(s, "WkJC") || !strings.Contains(s, "VERIFY") {
+		t.Error(s)
 	}
 }
 

@@ -3,6 +3,8 @@ package apdu
 import (
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 )
 
 // MaxData is how many data bytes a short command can carry.
@@ -54,6 +56,12 @@ func (c Command) String() string {
 	}
 	return fmt.Sprintf("%s%02X %02X %02X %02X (%d data bytes)", name, c.CLA, c.INS, c.P1, c.P2, len(c.Data))
 }
+
+// Format writes String whatever the verb is: '%#v' and '%d' would show the data.
+func (c Command) Format(f fmt.State, _ rune) { io.WriteString(f, c.String()) }
+
+// LogValue is String.
+func (c Command) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
 // ParseCommand decodes a short command of any case. The command's Data shares memory with b.
 func ParseCommand(b []byte) (Command, error) {

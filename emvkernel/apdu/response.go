@@ -3,6 +3,8 @@ package apdu
 import (
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 )
 
 // ErrResponse is returned for bytes that cannot be a response: no status word, or more than 256 data
@@ -27,6 +29,12 @@ func (r Response) Bytes() []byte {
 func (r Response) String() string {
 	return fmt.Sprintf("%d data bytes, %v", len(r.Data), r.SW.String())
 }
+
+// Format writes String whatever the verb is.
+func (r Response) Format(f fmt.State, _ rune) { io.WriteString(f, r.String()) }
+
+// LogValue is String.
+func (r Response) LogValue() slog.Value { return slog.StringValue(r.String()) }
 
 // ParseResponse decodes a response message. The response's Data shares memory with b.
 func ParseResponse(b []byte) (Response, error) {

@@ -5,13 +5,13 @@ import "fmt"
 // A bit table has one row of eight for each byte, b8 first. Empty: reserved.
 type bitTable [][8]string
 
-// tvrBits: EMV Book 3, Annex C5.
+// tvrBits: EMV Book 3, Annex C5. What EMV 4.4 has new says so; contactless kernels use the last byte otherwise.
 var tvrBits = bitTable{
-	{"offline data authentication was not performed", "SDA failed", "ICC data missing", "card appears on the terminal exception file", "DDA failed", "CDA failed", "SDA selected", ""},
-	{"ICC and terminal have different application versions", "expired application", "application not yet effective", "requested service not allowed for card product", "new card", "", "", ""},
-	{"cardholder verification was not successful", "unrecognised CVM", "PIN try limit exceeded", "PIN entry required and PIN pad not present or not working", "PIN entry required, PIN pad present, but PIN was not entered", "online PIN entered", "", ""},
-	{"transaction exceeds floor limit", "lower consecutive offline limit exceeded", "upper consecutive offline limit exceeded", "transaction selected randomly for online processing", "merchant forced transaction online", "", "", ""},
-	{"default TDOL used", "issuer authentication failed", "script processing failed before final GENERATE AC", "script processing failed after final GENERATE AC", "", "", "", ""},
+	{"offline data authentication was not performed", "SDA failed", "ICC data missing", "card appears on the terminal exception file", "DDA failed", "CDA failed", "SDA selected", "XDA selected (EMV 4.4)"},
+	{"ICC and terminal have different application versions", "expired application", "application not yet effective", "requested service not allowed for card product", "new card", "", "biometric performed and successful (EMV 4.4)", "biometric template format not supported (EMV 4.4)"},
+	{"cardholder verification was not successful", "unrecognised CVM", "PIN try limit exceeded", "PIN entry required and PIN pad not present or not working", "PIN entry required, PIN pad present, but PIN was not entered", "online PIN entered", "biometric capture device not working (EMV 4.4)", "biometric entry bypassed (EMV 4.4)"},
+	{"transaction exceeds floor limit", "lower consecutive offline limit exceeded", "upper consecutive offline limit exceeded", "transaction selected randomly for online processing", "merchant forced transaction online", "biometric try limit exceeded (EMV 4.4)", "selected biometric type not supported (EMV 4.4)", "XDA failed (EMV 4.4)"},
+	{"default TDOL used", "issuer authentication failed", "script processing failed before final GENERATE AC", "script processing failed after final GENERATE AC", "relay resistance threshold exceeded (contactless)", "CA ECC key missing (EMV 4.4; contactless: relay resistance time limits exceeded)", "ECC key recovery failed (EMV 4.4)", ""},
 }
 
 // tsiBits: EMV Book 3, Annex C6.
@@ -22,8 +22,8 @@ var tsiBits = bitTable{
 
 // aipBits: EMV Book 3, Annex C1. Byte 2 belongs to the contactless specifications.
 var aipBits = bitTable{
-	{"", "SDA supported", "DDA supported", "cardholder verification is supported", "terminal risk management is to be performed", "issuer authentication by EXTERNAL AUTHENTICATE is supported", "on-device cardholder verification (contactless)", "CDA supported"},
-	{"EMV mode (contactless)", "", "", "", "", "", "", ""},
+	{"XDA supported (EMV 4.4)", "SDA supported", "DDA supported", "cardholder verification is supported", "terminal risk management is to be performed", "issuer authentication by EXTERNAL AUTHENTICATE is supported", "on-device cardholder verification (contactless)", "CDA supported"},
+	{"EMV mode (contactless)", "", "", "", "", "", "", "relay resistance (contactless)"},
 }
 
 // aucBits: EMV Book 3, Annex C2.
@@ -36,7 +36,7 @@ var aucBits = bitTable{
 var capabilityBits = bitTable{
 	{"manual key entry", "magnetic stripe", "IC with contacts", "", "", "", "", ""},
 	{"plaintext PIN for ICC verification", "enciphered PIN for online verification", "signature", "enciphered PIN for offline verification", "no CVM required", "", "", ""},
-	{"SDA", "DDA", "card capture", "", "CDA", "", "", ""},
+	{"SDA", "DDA", "card capture", "", "CDA", "XDA (EMV 4.4)", "", ""},
 }
 
 // additionalBits: EMV Book 4, Annex A3.

@@ -3,6 +3,8 @@ package decode
 import (
 	"fmt"
 	"strings"
+
+	"smartreader/emvkernel/apdu"
 )
 
 // cryptogramNames: b8 and b7 of the cryptogram information data and of P1 of GENERATE AC.
@@ -37,11 +39,7 @@ func CID(b []byte) (Item, error) {
 
 // GenerateAC decodes P1 of GENERATE AC (EMV Book 3, 6.5.5.2).
 func GenerateAC(p1 byte) Item {
-	meaning := "asks for " + [4]string{"an AAC (decline)", "a TC (approve)", "an ARQC (online)", "a reserved cryptogram"}[p1>>6]
-	if p1&0x10 != 0 {
-		meaning += " with a CDA signature"
-	}
-	return Item{Name: "GENERATE AC control", Value: hexOf([]byte{p1}), Meaning: meaning}
+	return Item{Name: "GENERATE AC control", Value: hexOf([]byte{p1}), Meaning: "asks for " + apdu.Request(p1)}
 }
 
 // IAD decodes the issuer application data, '9F10'. Its layout is the issuer's own; two are taken apart, by
@@ -66,7 +64,7 @@ func IAD(b []byte) (Item, error) {
 		part("counters", 8, 16)
 		part("issuer discretionary data", 17, 32)
 	case len(b) >= 7 && b[0] == 0x06 && b[3] == 0x03:
-		out.Meaning = "looks like a layout with three bytes of card verification results"
+		out.Meaning = "looks like the layout of many Visa cards"
 		part("derivation key index", 1, 2)
 		part("cryptogram version number", 2, 3)
 		part("card verification results", 4, 7)

@@ -9,7 +9,11 @@ import (
 var cvmCodes = map[byte]string{
 	0x00: "fail CVM processing", 0x01: "plaintext PIN verified by the card", 0x02: "enciphered PIN verified online",
 	0x03: "plaintext PIN verified by the card and signature", 0x04: "enciphered PIN verified by the card",
-	0x05: "enciphered PIN verified by the card and signature", 0x1E: "signature", 0x1F: "no CVM required",
+	0x05: "enciphered PIN verified by the card and signature",
+	0x06: "face verified by the card (EMV 4.4)", 0x07: "face verified online (EMV 4.4)", 0x08: "finger verified by the card (EMV 4.4)",
+	0x09: "finger verified online (EMV 4.4)", 0x0A: "palm verified by the card (EMV 4.4)", 0x0B: "palm verified online (EMV 4.4)",
+	0x0C: "iris verified by the card (EMV 4.4)", 0x0D: "iris verified online (EMV 4.4)", 0x0E: "voice verified by the card (EMV 4.4)",
+	0x0F: "voice verified online (EMV 4.4)", 0x1E: "signature", 0x1F: "no CVM required",
 }
 
 // cvmConditions: EMV Book 3, Annex C3, "CVM Condition Codes".

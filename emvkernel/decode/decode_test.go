@@ -36,6 +36,10 @@ func TestAs(t *testing.T) {
 		{"afl", "08020101", []string{"not allowed"}},
 		{"dol", "9F02069F3704", []string{"asks for 10 bytes", "9F02 Amount, Authorised (Numeric): 6 bytes", "9F37 Unpredictable Number: 4 bytes"}},
 		{"cvm-list", "000000C80000000042031E001F06", []string{"amount X: 200", "rule 1: 4203: enciphered PIN verified online, if the terminal supports the CVM; if unsuccessful apply the next rule", "rule 2: 1E00: signature, always; if unsuccessful fail", "under X"}},
+		{"cvm-list", "0000000000000000 4600 0903 1000 2000 3000", []string{"4600: face verified by the card (EMV 4.4), always", "0903: finger verified online", "reserved by EMV", "by the payment systems", "by the issuer"}},
+		{"tvr", "0100020200", []string{"byte 1 bit 1: XDA selected", "byte 3 bit 2: biometric capture device", "byte 4 bit 2: selected biometric type not supported"}},
+		{"tvr", "0002000504", []string{"biometric performed", "biometric try limit", "XDA failed", "CA ECC key missing"}},
+		{"aip", "8001", []string{"XDA supported", "relay resistance"}},
 		{"cvm-results", "1F0002", []string{"method: 1F: no CVM required", "condition: 00: always", "result: 02: successful"}},
 		{"cvm-results", "3F0000", []string{"no CVM performed", "unknown"}},
 		{"cid", "80", []string{"ARQC"}},
@@ -64,7 +68,7 @@ func TestAs(t *testing.T) {
 		{"command", "80AE900000", []string{"GENERATE AC, asks for an ARQC (online) with a CDA signature"}},
 		{"command", "00B2011400", []string{"READ RECORD 1 of file 2"}},
 		{"command", "00A4040007A000000003101000", []string{"SELECT", "Visa"}},
-		{"command", "80CA9F1700", []string{"GET DATA 9F17 Personal Identification Number (PIN) Try Counter"}},
+		{"command", "80CA9F1700", []string{"GET DATA 9F17", "9F17 Personal Identification Number (PIN) Try Counter"}},
 		{"response", "77099F2701809F360200019000", []string{"status word: 9000: success", "77 Response Message Template Format 2", "9F36 Application Transaction Counter (ATC): 0001: 1"}},
 		{"tlv", "8E020000", []string{"malformed: CVM List of 2 bytes"}},
 		{"tlv", "6F03840101", []string{"6F File Control Information"}},
@@ -197,6 +201,18 @@ func TestResponseTo(t *testing.T) {
 	}
 }
 
+// Nothing is wider than a terminal; long values are whole, below their name.
+func TestItemWidth(t *testing.T) {
+	items, err := TLV(append(unhex(t, "90 8190"), make([]byte, 0x90)...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(items[0].String(), "\n")
+	if len(lines) != 7 || lines[0] != "90 Issuer Public Key Certificate: 144 bytes" || lines[1] != "  "+strings.Repeat("00", 32) || lines[5] != "  "+strings.Repeat("00", 16) {
+		t.Errorf("%q", lines)
+	}
+}
+
 func TestDetect(t *testing.T) {
 	for in, want := range map[string]string{
 		"3B600000": "atr", "00A404000E315041592E5359532E4444463031" + "00": "command", "80AE8000021234" + "00": "command",
@@ -246,7 +262,6 @@ func FuzzDecode(f *testing.F) {
 				t.Fatalf("detected as %s, decodes to %v", kind, err)
 			}
 		}
-		CommandName(b)
 		ResponseTo([]byte{0x80, 0xA8}, b)
 		ResponseTo([]byte{0x80, 0xAE}, b)
 		AIDName(b)

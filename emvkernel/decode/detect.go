@@ -94,8 +94,7 @@ func isCommand(b []byte) bool {
 	if err != nil || !slices.Contains([]byte{0x00, 0x80, 0x84, 0x04, 0x0C, 0x8C}, cmd.CLA) {
 		return false
 	}
-	_, known := instructions[cmd.INS]
-	return known
+	return !strings.HasPrefix(apdu.Name(b), "unknown")
 }
 
 func isStatus(b []byte) bool {

@@ -25,7 +25,30 @@ func (i Item) String() string {
 	return b.String()
 }
 
+// A line is as long as a terminal is wide, and has at most so many digits: longer values are put below it.
+const (
+	maxLine   = 96
+	maxDigits = 64
+)
+
 func (i Item) write(b *strings.Builder, depth int) {
+	indent, line, below := strings.Repeat("  ", depth), i.line(i.Value), ""
+	if n := len(i.Value); n > maxDigits || n > maxDigits/2 && len(indent)+len(line) > maxLine {
+		line, below = i.line(plural(n/2, "byte")), i.Value
+	}
+	fmt.Fprintf(b, "%s%s\n", indent, line)
+	for below != "" {
+		n := min(maxDigits, len(below))
+		fmt.Fprintf(b, "%s  %s\n", indent, below[:n])
+		below = below[n:]
+	}
+	for _, part := range i.Items {
+		part.write(b, depth+1)
+	}
+}
+
+// line says tag, name, value and meaning, as far as there are.
+func (i Item) line(value string) string {
 	var words []string
 	for _, w := range []string{i.Tag, i.Name} {
 		if w != "" {
@@ -33,7 +56,7 @@ func (i Item) write(b *strings.Builder, depth int) {
 		}
 	}
 	line := strings.Join(words, " ")
-	for _, w := range []string{i.Value, i.Meaning} {
+	for _, w := range []string{value, i.Meaning} {
 		switch {
 		case w == "":
 		case line == "":
@@ -44,10 +67,7 @@ func (i Item) write(b *strings.Builder, depth int) {
 			line += ": " + w
 		}
 	}
-	fmt.Fprintf(b, "%s%s\n", strings.Repeat("  ", depth), line)
-	for _, part := range i.Items {
-		part.write(b, depth+1)
-	}
+	return line
 }
 
 func wrong(what string, got int, want string) error {

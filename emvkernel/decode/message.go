@@ -8,51 +8,6 @@ import (
 	"smartreader/emvkernel/tlv"
 )
 
-// instructions are the commands of EMV Book 1, 11 and Book 3, 6.5, and those issuer scripts send.
-var instructions = map[byte]string{
-	apdu.INSSelect: "SELECT", apdu.INSReadRecord: "READ RECORD", apdu.INSGetProcessingOptions: "GET PROCESSING OPTIONS",
-	apdu.INSInternalAuthenticate: "INTERNAL AUTHENTICATE", apdu.INSExternalAuthenticate: "EXTERNAL AUTHENTICATE",
-	apdu.INSGenerateAC: "GENERATE AC", apdu.INSGetData: "GET DATA", apdu.INSGetChallenge: "GET CHALLENGE", apdu.INSVerify: "VERIFY",
-	apdu.INSGetResponse: "GET RESPONSE", 0x16: "CARD BLOCK", 0x18: "APPLICATION UNBLOCK", 0x1E: "APPLICATION BLOCK",
-	0x24: "PIN CHANGE/UNBLOCK", 0xDA: "PUT DATA", 0xDC: "UPDATE RECORD",
-}
-
-// CommandName names a command with its parameters, never with its data: "READ RECORD 1 of file 2".
-func CommandName(b []byte) string {
-	if len(b) < 4 {
-		return "malformed command"
-	}
-	name, ok := instructions[b[1]]
-	if !ok {
-		return fmt.Sprintf("unknown instruction %02X", b[1])
-	}
-	switch b[1] {
-	case apdu.INSSelect:
-		switch b[3] & 0x03 {
-		case 0x02:
-			name += " next"
-		}
-	case apdu.INSReadRecord:
-		return fmt.Sprintf("%s %d of file %d", name, b[2], b[3]>>3)
-	case apdu.INSGetData:
-		tag := tlv.Tag(b[2])<<8 | tlv.Tag(b[3])
-		if b[2] == 0 {
-			tag = tlv.Tag(b[3])
-		}
-		return fmt.Sprintf("%s %s %s", name, tag, nameOf(tag))
-	case apdu.INSGenerateAC:
-		return name + ", " + GenerateAC(b[2]).Meaning
-	case apdu.INSVerify:
-		switch b[3] {
-		case 0x80:
-			return name + " plaintext PIN"
-		case 0x88:
-			return name + " enciphered PIN"
-		}
-	}
-	return name
-}
-
 // Command decodes a command. The data of GENERATE AC and INTERNAL AUTHENTICATE has no form of its own: see
 // DOLData.
 func Command(b []byte) (Item, error) {
@@ -60,7 +15,11 @@ func Command(b []byte) (Item, error) {
 	if err != nil {
 		return Item{}, fmt.Errorf("%w: %w", ErrForm, err)
 	}
-	out := Item{Name: CommandName(b), Value: hexOf(b)}
+	out := Item{Name: apdu.Name(b), Value: hexOf(b)}
+	if cmd.INS == apdu.INSGetData {
+		tag := tlv.Tag(cmd.P1)<<8 | tlv.Tag(cmd.P2)
+		out.Items = append(out.Items, Item{Tag: tag.String(), Name: nameOf(tag)})
+	}
 	if len(cmd.Data) == 0 {
 		return out, nil
 	}

@@ -5,11 +5,16 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
+	"io"
+	"maps"
 	"os"
 	"slices"
+	"strings"
 
 	"smartreader/emvkernel"
+	"smartreader/emvkernel/decode"
 	"smartreader/emvkernel/emvtest"
 	"smartreader/emvkernel/oda"
 )
@@ -22,6 +27,28 @@ type file struct {
 	Applications []applicationFile `json:"applications"`
 	CAKeys       []keyFile         `json:"caKeys"` // replace the test keys
 	Revoked      []revokedFile     `json:"revoked"`
+	Payment      paymentFile       `json:"payment"`
+}
+
+// paymentFile are flags of a payment by their names.
+type paymentFile map[string]any
+
+// apply sets the flags that were not given.
+func (f paymentFile) apply(set *flag.FlagSet) error {
+	given := map[string]bool{}
+	set.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	for _, name := range slices.Sorted(maps.Keys(f)) {
+		if !slices.Contains(ofPayment, name) || name == "record" {
+			return fmt.Errorf("payment: there is no %q; there are %s", name, strings.Join(ofPayment[:len(ofPayment)-1], ", "))
+		}
+		if given[name] {
+			continue
+		}
+		if err := set.Set(name, fmt.Sprint(f[name])); err != nil {
+			return fmt.Errorf("payment: %s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 type terminalFile struct {
@@ -47,7 +74,7 @@ type applicationFile struct {
 	TACOnline              hexBytes  `json:"tacOnline"`
 	TACDefault             hexBytes  `json:"tacDefault"`
 	FloorLimit             int64     `json:"floorLimit"`
-	FloorCurrency          uint16    `json:"floorCurrency"`
+	FloorCurrency          currency  `json:"floorCurrency"`
 	RandomThreshold        int64     `json:"randomThreshold"`
 	RandomTarget           byte      `json:"randomTarget"`
 	RandomMaximum          byte      `json:"randomMaximum"`
@@ -69,6 +96,7 @@ type keyFile struct {
 	Expiry   string   `json:"expiry"` // "2031-12"
 	Checksum hexBytes `json:"checksum"`
 	Test     bool     `json:"test"`
+	Mode     string   `json:"mode"` // as a reader's configuration has it: "test" is Test
 }
 
 type revokedFile struct {
@@ -89,9 +117,21 @@ func (h *hexBytes) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// currency is an ISO 4217 code in JSON, as "EUR" or 978.
+type currency uint16
+
+func (c *currency) UnmarshalJSON(text []byte) error {
+	code, _, ok := decode.CurrencyCode(strings.Trim(string(text), `"`))
+	if !ok {
+		return errors.New(`no currency; write it like "EUR" or 978`)
+	}
+	*c = currency(code)
+	return nil
+}
+
 // readConfig returns the terminal's configuration: that of the test terminal with every ready-made
-// application, changed by a file, which may be "".
-func readConfig(path string) (*emvkernel.Config, error) {
+// application, changed by a file, which may be "", and the payment of the file.
+func readConfig(path string) (*emvkernel.Config, paymentFile, error) {
 	cfg := emvtest.TerminalConfig()
 	for _, a := range emvkernel.Schemes() {
 		known := func(b emvkernel.Application) bool { return bytes.Equal(a.AID, b.AID) }
@@ -99,22 +139,26 @@ func readConfig(path string) (*emvkernel.Config, error) {
 			cfg.Applications = append(cfg.Applications, a)
 		}
 	}
+	var f file
 	if path != "" {
 		text, err := os.ReadFile(path)
 		if err != nil {
-			return nil, setup(err)
+			return nil, nil, setup(err)
 		}
-		var f file
 		d := json.NewDecoder(bytes.NewReader(text))
 		d.DisallowUnknownFields()
+		d.UseNumber()
 		if err := d.Decode(&f); err != nil {
-			return nil, setup(fmt.Errorf("%s: %w", path, err))
+			if errors.Is(err, io.EOF) {
+				err = errors.New("empty; a configuration is at least {}")
+			}
+			return nil, nil, setup(fmt.Errorf("%s: %w", path, err))
 		}
 		if err := f.apply(&cfg); err != nil {
-			return nil, setup(fmt.Errorf("%s: %w", path, err))
+			return nil, nil, setup(fmt.Errorf("%s: %w", path, err))
 		}
 	}
-	return &cfg, nil
+	return &cfg, f.Payment, nil
 }
 
 func (f *file) apply(cfg *emvkernel.Config) error {
@@ -140,7 +184,7 @@ func (f *file) apply(cfg *emvkernel.Config) error {
 		cfg.CAKeys, cfg.Revoked = nil, nil
 	}
 	for i, k := range f.CAKeys {
-		key := oda.CAKey{Modulus: k.Modulus, Exponent: k.Exponent, Expiry: k.Expiry, Checksum: k.Checksum, Test: k.Test}
+		key := oda.CAKey{Modulus: k.Modulus, Exponent: k.Exponent, Expiry: k.Expiry, Checksum: k.Checksum, Test: k.Test || k.Mode == "test"}
 		index := []byte{0}
 		if err := fixed(field{"rid", k.RID, key.RID[:]}, field{"index", k.Index, index}); err != nil {
 			return fmt.Errorf("caKeys[%d]: %w", i, err)
@@ -220,7 +264,7 @@ func set[T any](to, from *T) {
 
 func (f *applicationFile) application() (emvkernel.Application, error) {
 	a := emvkernel.Application{
-		AID: f.AID, Brand: f.Brand, PartialMatch: f.PartialMatch, FloorLimit: f.FloorLimit, FloorCurrency: f.FloorCurrency,
+		AID: f.AID, Brand: f.Brand, PartialMatch: f.PartialMatch, FloorLimit: f.FloorLimit, FloorCurrency: uint16(f.FloorCurrency),
 		RandomThreshold: f.RandomThreshold, RandomTarget: f.RandomTarget, RandomMaximum: f.RandomMaximum,
 		DefaultDDOL: f.DefaultDDOL, DefaultTDOL: f.DefaultTDOL, Country: f.Country, OfflineApproval: f.OfflineApproval, PINBypass: f.PINBypass,
 	}

@@ -8,10 +8,12 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -159,6 +161,7 @@ func TestClient(t *testing.T) {
 		{"3B600000\n", "no line \"ATR 3B...\""},
 		{"ATR X\n", "no line \"ATR 3B...\""},
 		{"! no card\n", "card server: no card"},
+		{"! \x1b[2J 4539 5787 6362 1486\u202e\n", "card server: [2J 0000 0000 0000 0000"},
 		{"", "closed the connection"},
 		{strings.Repeat("0", 5000) + "\n", "token too long"},
 	} {
@@ -196,6 +199,136 @@ func TestClient(t *testing.T) {
 		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
 			t.Errorf("%.40q: %v, want %q", tt.says, err, tt.want)
 		}
+	}
+}
+
+// Nothing of the card comes with the error that ends a transaction, whatever the server says.
+func TestErrorIsRedacted(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		lines := bufio.NewScanner(conn)
+		lines.Scan()
+		fmt.Fprintln(conn, "ATR 3B600000")
+		lines.Scan()
+		fmt.Fprintln(conn, "! card 4539578763621486\x1b[31m pulled")
+	}()
+	var out, errs bytes.Buffer
+	a := &app{stdin: strings.NewReader(""), stdout: &out, stderr: &errs}
+	if got := a.main(t.Context(), []string{"run", "-tcp", l.Addr().String()}); got != exitUnknown {
+		t.Errorf("exit code %d", got)
+	}
+	for _, text := range []string{out.String(), errs.String()} {
+		if !strings.Contains(text, "card 0000000000000000[31m pulled") || strings.Contains(text, "\x1b") {
+			t.Errorf("%q", text)
+		}
+	}
+}
+
+// script is a card that gives its answers in their order.
+type script [][]byte
+
+func (s *script) Transceive(context.Context, []byte) ([]byte, error) {
+	next := (*s)[0]
+	*s = (*s)[1:]
+	return next, nil
+}
+
+// A T=0 card may hand out an answer in parts: a number that is in two of them is in neither line of the trace.
+// What comes by GET RESPONSE is decoded as the answer to the command before.
+func TestTraceOfParts(t *testing.T) {
+	for _, tt := range []struct {
+		command string
+		answers []string
+		want    string
+	}{
+		{"00B2010C00", []string{"700C5A08453957876105", "36214869000042000000009000"}, "< 9000 success"},
+		{"80A8000002830000", []string{"6108", "80063C00080101009000"}, "94 Application File Locator (AFL): 08010100"},
+	} {
+		var out bytes.Buffer
+		card := &script{}
+		for _, a := range tt.answers {
+			b, _ := unhex(a)
+			*card = append(*card, b)
+		}
+		s := &session{app: &app{stdout: &out}, options: &runOptions{}, source: &source{card: card}, redactor: transcript.NewRedactor()}
+		for _, c := range []string{tt.command, "00C0000008"} {
+			b, _ := unhex(c)
+			if _, err := s.Transceive(t.Context(), b); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, not := range []string{"45395787", "5787", "362148"} {
+			if strings.Contains(out.String(), not) {
+				t.Errorf("%s is in\n%s", not, out.String())
+			}
+		}
+		if !strings.Contains(out.String(), tt.want) {
+			t.Errorf("no %s in\n%s", tt.want, out.String())
+		}
+	}
+}
+
+// Every example in the help texts does what it is there for: it is understood.
+func TestHelpExamples(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	for name, content := range map[string]string{
+		"terminal.json": `{"terminal": {"country": 276}}`, "mycard.card": "application visa\npan 4242424242424242\n",
+	} {
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ran := 0
+	for _, text := range append([]string{overview()}, decodeHelp, runHelp, serveHelp) {
+		for line := range strings.Lines(text) {
+			line, example := strings.CutPrefix(strings.TrimRight(line, "\n"), "  emv ")
+			args := strings.Fields(line)
+			switch {
+			case !example:
+				continue
+			case args[0] == "serve": // it would not end; its flags are tried
+				args = append(args, "too much")
+			case slices.Contains(args, "-ccid"), slices.Contains(args, "-tcp"): // no reader, no server: anything but wrong usage
+				args = append(args, "-timeout", "1s")
+			case slices.Contains(args, "-transcript"):
+				record := []string{"run", "-card", "visa", "-record", "payment.transcript"}
+				if got := (&app{stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard}).main(t.Context(), record); got != exitDone {
+					t.Fatal(got)
+				}
+			}
+			ran++
+			var errs bytes.Buffer
+			got := (&app{stdin: strings.NewReader(""), stdout: io.Discard, stderr: &errs}).main(t.Context(), args)
+			switch {
+			case args[0] == "serve":
+				if !strings.Contains(errs.String(), `"too much" is too much`) {
+					t.Errorf("emv %s: %s", line, errs.String())
+				}
+			case slices.Contains(args, "-arc"): // the example is a decline
+				if got != exitDeclined {
+					t.Errorf("emv %s: exit code %d: %s", line, got, errs.String())
+				}
+			case slices.Contains(args, "-ccid"), slices.Contains(args, "-tcp"):
+				if strings.Contains(errs.String(), "See: emv help") {
+					t.Errorf("emv %s: %s", line, errs.String())
+				}
+			case got != exitDone:
+				t.Errorf("emv %s: exit code %d: %s", line, got, errs.String())
+			}
+		}
+	}
+	if ran < 15 {
+		t.Errorf("%d examples found", ran)
 	}
 }
 
@@ -264,7 +397,7 @@ const sampleConfig = `{"test": true,
  "terminal": {"type": "25", "capabilities": "6028C8", "additionalCapabilities": "600000A001", "country": 276, "serialNumber": "12345678",
   "merchantId": "M", "terminalId": "T", "merchantName": "N", "mcc": 5411, "acquirerId": "0102", "languages": ["de", "en"]},
  "applications": [{"aid": "A0000000031010", "brand": "visa", "partialMatch": true, "version": "0096", "tacDenial": "0010000000",
-  "tacOnline": "DC4004F800", "tacDefault": "DC4000A800", "floorLimit": 5000, "floorCurrency": 840, "randomThreshold": 100, "randomTarget": 5, "randomMaximum": 10,
+  "tacOnline": "DC4004F800", "tacDefault": "DC4000A800", "floorLimit": 5000, "floorCurrency": "EUR", "randomThreshold": 100, "randomTarget": 5, "randomMaximum": 10,
   "defaultDDOL": "9F3704", "defaultTDOL": "", "capabilities": "20B8C8", "additionalCapabilities": "600000A001", "country": 840, "offlineApproval": true, "pinBypass": true}],
  "revoked": [{"rid": "A000000003", "index": "E7", "serial": "010203"}]}`
 
@@ -277,13 +410,13 @@ func TestConfig(t *testing.T) {
 		}
 	}
 	write(sampleConfig)
-	cfg, err := readConfig(path)
+	cfg, _, err := readConfig(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	a, term := cfg.Applications[0], cfg.Terminal
 	if len(cfg.Applications) != 1 || a.TACOnline != [5]byte{0xDC, 0x40, 0x04, 0xF8, 0x00} || *a.Capabilities != [3]byte{0x20, 0xB8, 0xC8} || !a.OfflineApproval || !a.PINBypass ||
-		a.FloorLimit != 5000 || a.RandomMaximum != 10 || a.Version != [2]byte{0, 0x96} || a.Country != 840 {
+		a.FloorLimit != 5000 || a.FloorCurrency != 978 || a.RandomMaximum != 10 || a.Version != [2]byte{0, 0x96} || a.Country != 840 {
 		t.Errorf("%+v", a)
 	}
 	if term.Type != 0x25 || term.Country != 276 || term.Languages[0] != "de" || term.MCC != 5411 || string(term.AcquirerID) != "\x01\x02" || term.Capabilities[0] != 0x60 {
@@ -295,15 +428,15 @@ func TestConfig(t *testing.T) {
 	for s, want := range map[string]string{
 		`{`: "unexpected EOF", `{"terminals": {}}`: "unknown field", `{"terminal": {"type": "2"}}`: "hexadecimal digits in pairs",
 		`{"terminal": {"type": "2222"}}`: "terminal: type has 2 bytes, want 1", `{"applications": [{"aid": "A0000000031010"}]}`: "applications[0]: version has 0 bytes, want 2",
-		`{"caKeys": [{"rid": "A0"}]}`: "caKeys[0]: rid has 1 bytes, want 5", `{"revoked": [{"rid": "A000000003", "index": "E7", "serial": "01"}]}`: "revoked[0]: serial has 1 bytes, want 3",
+		`{"applications": [{"floorCurrency": "euros"}]}`: "no currency", `{"caKeys": [{"rid": "A0"}]}`: "caKeys[0]: rid has 1 bytes, want 5", `{"revoked": [{"rid": "A000000003", "index": "E7", "serial": "01"}]}`: "revoked[0]: serial has 1 bytes, want 3",
 	} {
 		write(s)
-		if _, err := readConfig(path); !errors.Is(err, errSetup) || !strings.Contains(err.Error(), want) {
+		if _, _, err := readConfig(path); !errors.Is(err, errSetup) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", s, err, want)
 		}
 	}
-	write(`{"caKeys": [{"rid": "A000000003", "index": "92", "modulus": "` + strings.Repeat("AB", 128) + `", "exponent": "03", "expiry": "2031-12"}], "test": false}`)
-	if cfg, err = readConfig(path); err != nil || len(cfg.CAKeys) != 1 || cfg.CAKeys[0].Index != 0x92 || cfg.CAKeys[0].Check() != nil {
+	write(`{"caKeys": [{"rid": "A000000003", "index": "92", "modulus": "` + strings.Repeat("AB", 128) + `", "exponent": "03", "expiry": "2031-12", "mode": "test"}], "test": false}`)
+	if cfg, _, err = readConfig(path); err != nil || len(cfg.CAKeys) != 1 || !cfg.CAKeys[0].Test || cfg.CAKeys[0].Index != 0x92 || cfg.CAKeys[0].Check() != nil {
 		t.Error(cfg, err)
 	}
 }
@@ -350,7 +483,7 @@ func TestReader(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer src.close()
-	cfg, err := readConfig("")
+	cfg, _, err := readConfig("")
 	if err != nil {
 		t.Fatal(err)
 	}

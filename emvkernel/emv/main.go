@@ -55,7 +55,7 @@ func commands() []*command {
 		{"decode", "[flags] HEX|FILE|-", "say in words what bytes mean", decodeHelp, (*app).decode},
 		{"run", "[flags]", "run a transaction with a card", runHelp, (*app).run},
 		{"serve", "[flags]", "be a card for others, over TCP", serveHelp, (*app).serve},
-		{"cards", "", "list the software cards", "Each name can be given to emv run -card and emv serve -card.\n", (*app).cards},
+		{"cards", "", "list the software cards", "Each name can be given to emv run -card and emv serve -card. What a card is said to do, it does with the payment\nits profile was made for; emv run makes the one of its flags. So for a card that wants a PIN give -pin, for one\nthat minds the amount -amount: emv run -card cvm-over-x -amount 6000 -pin 1234\n", (*app).cards},
 	}
 }
 

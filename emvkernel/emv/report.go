@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"smartreader/emvkernel"
+	"smartreader/emvkernel/apdu"
 	"smartreader/emvkernel/decode"
 	"smartreader/emvkernel/tlv"
 	"smartreader/emvkernel/transcript"
@@ -77,7 +78,7 @@ func (s *session) report(out emvkernel.Outcome, err error, recorded *transcript.
 	for _, e := range recorded.Events {
 		switch e.Kind {
 		case transcript.Command:
-			r.Exchanges = append(r.Exchanges, exchange{Name: decode.CommandName(e.Bytes), Command: fmt.Sprintf("%X", e.Bytes)})
+			r.Exchanges = append(r.Exchanges, exchange{Name: apdu.Name(e.Bytes), Command: fmt.Sprintf("%X", e.Bytes)})
 		case transcript.Response:
 			r.Exchanges[len(r.Exchanges)-1].Response = fmt.Sprintf("%X", e.Bytes)
 		case transcript.Fault:
@@ -113,9 +114,6 @@ func outcomeLine(o outcome) string {
 	line := o.Kind
 	if o.Reason != "" {
 		line += ": " + o.Reason
-	}
-	if o.Referral {
-		line += " (referral: call the issuer)"
 	}
 	return line + "\n"
 }

@@ -23,17 +23,20 @@ The card is one of
   -card NAME         a software card: a name of "emv cards", or a .card file
   -tcp HOST:PORT     a card server, see "emv help serve"
   -ccid              a card in a USB chip card reader (Linux); -reader chooses one of several
-  -transcript FILE   a recorded transaction; payment, PIN and issuer's answer are the recorded ones
+  -transcript FILE   a recorded transaction, "-" is standard input; payment, PIN and issuer's answer are the
+                     recorded ones
 
 The terminal is the test terminal, which knows the test keys only; -config FILE changes it: JSON with
-"terminal", "applications", "caKeys", "revoked" and "test", as in
+"terminal", "applications", "caKeys", "revoked", "test" and "payment", as in
 
   {"terminal": {"type": "22", "capabilities": "20B8C8", "country": 276},
    "applications": [{"aid": "A0000000031010", "partialMatch": true, "version": "0096", "tacOnline": "DC4004F800"}],
    "caKeys": [{"rid": "A000000003", "index": "92", "modulus": "996A...", "exponent": "03", "expiry": "2031-12"}],
-   "test": false}
+   "test": false,
+   "payment": {"amount": 1300, "currency": "EUR", "date": "2026-11-21", "un": "01020304"}}
 
-What a file leaves out stays; lists replace. Live keys and "test": true exclude each other.
+What a file leaves out stays; lists replace. Live keys and "test": true exclude each other. "payment" has the
+flags of a payment by their names; a flag that is given counts more.
 
 When the card asks for its issuer, the issuer's answer is one of -issuer test (what the test cards' issuer
 says; the default with -card), -arc (with -91 and -scripts), -unable (no answer, card and terminal decide),
@@ -78,7 +81,7 @@ func (o *runOptions) flags(set *flag.FlagSet) {
 	set.Int64Var(&o.amount, "amount", 1250, "amount in minor units, cashback included")
 	set.Int64Var(&o.cashback, "cashback", 0, "cashback in minor units")
 	set.StringVar(&o.currency, "currency", "USD", "currency, as EUR or 978")
-	set.IntVar(&o.exponent, "exponent", -1, "digits after the point (default: the currency's)")
+	set.IntVar(&o.exponent, "exponent", -1, "digits after the point; -1: the currency's")
 	set.StringVar(&o.kind, "type", "00", "transaction type '9C': 00 goods, 01 cash, 09 with cashback, 20 refund")
 	set.StringVar(&o.date, "date", "", "date and time, as 2026-11-21 or 2026-11-21T12:34:56 (default: now)")
 	set.StringVar(&o.un, "un", "", "unpredictable number, 8 hexadecimal digits (default: random)")
@@ -127,9 +130,22 @@ func (a *app) run(ctx context.Context, c *command, args []string) error {
 			return usage("a transcript has its own payment; leave out %s", strings.Join(both, ", "))
 		}
 	}
-	cfg, err := readConfig(o.config)
+	cfg, payment, err := readConfig(o.config)
 	if err != nil {
 		return err
+	}
+	if o.transcript == "" {
+		if err := payment.apply(set); err != nil {
+			return setup(fmt.Errorf("%s: %w", o.config, err))
+		}
+	}
+	switch {
+	case o.reader != "" && !o.ccid:
+		return usage("-reader chooses among USB readers; it belongs to -ccid")
+	case o.onlinePIN && o.pin == "":
+		return usage("-online-pin needs digits; give -pin too")
+	case o.timeout <= 0:
+		return usage("-timeout is how long the transaction may take, as 30s")
 	}
 	if err := cfg.Validate(); err != nil {
 		return setup(err)
@@ -143,7 +159,7 @@ func (a *app) run(ctx context.Context, c *command, args []string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
-	src, err := o.open(ctx)
+	src, err := o.open(ctx, a.stdin)
 	if err != nil {
 		return err
 	}

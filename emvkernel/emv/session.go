@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"strings"
 
 	"smartreader/emvkernel"
@@ -15,6 +16,9 @@ import (
 	"smartreader/emvkernel/tlv"
 	"smartreader/emvkernel/transcript"
 )
+
+// testTerminal is what a transcript calls the terminal without a -config file.
+const testTerminal = "test terminal"
 
 // session is one run of a transaction.
 type session struct {
@@ -31,6 +35,9 @@ type session struct {
 	odaReason string // why offline data authentication failed
 	request   *request
 	issuer    string // what the test issuer found
+
+	asked   []byte // the last command but GET RESPONSE, which only fetches its answer (T=0)
+	partial bool   // a part of the answer came already
 }
 
 // step is one step of the transaction, as reported.
@@ -106,9 +113,9 @@ func (s *session) run(ctx context.Context, params emvkernel.Params) error {
 		out, err = s.step("complete", func() (emvkernel.Outcome, error) { return s.tx.Complete(ctx, *answer) })
 	}
 	recorded := recorder.Transcript()
-	recorded.Config, recorded.Answer = "test terminal", answer
+	recorded.Config, recorded.Answer = testTerminal, answer
 	if s.options.config != "" {
-		recorded.Config = s.options.config
+		recorded.Config = filepath.Base(s.options.config)
 	}
 	recorded.End(s.tx, out, err)
 	defer recorded.Wipe()
@@ -125,7 +132,12 @@ func (s *session) run(ctx context.Context, params emvkernel.Params) error {
 		}
 		if differs := s.source.player.Done(); differs != nil {
 			replayed = differs.Error()
-			if _, parted := errors.AsType[*transcript.Parted](differs); !parted && err == nil {
+			made := s.source.played.Config
+			if _, mismatch := errors.AsType[*transcript.Mismatch](differs); mismatch && s.options.config == "" && made != testTerminal {
+				differs = fmt.Errorf("%w; was it made with another terminal (%q)? Give it with -config", differs, made)
+				replayed = differs.Error()
+			}
+			if _, parted := errors.AsType[*transcript.Parted](differs); !parted {
 				err = differs
 			}
 		}
@@ -136,7 +148,7 @@ func (s *session) run(ctx context.Context, params emvkernel.Params) error {
 	stored := asked && answer != nil && answer.Kind == emvkernel.Deferred
 	switch {
 	case err != nil:
-		return fmt.Errorf("no outcome: %w", err)
+		return errors.New("no outcome: " + s.redactor.Text(err.Error()))
 	case out.Kind != emvkernel.Approved && !stored && (!asked || answer != nil):
 		return errNotApproved
 	}
@@ -254,7 +266,7 @@ func (s *session) Transceive(ctx context.Context, command []byte) ([]byte, error
 	if !s.options.clear || command[1] == apdu.INSVerify { // a PIN is never shown
 		s.redactor.Command(sent)
 	}
-	s.say("  > %s\n", decode.CommandName(sent))
+	s.say("  > %s\n", apdu.Name(sent))
 	if dol, data, ok := s.redactor.List(sent); ok {
 		if items, err := decode.DOLData(dol, data); err == nil {
 			s.tree(items...)
@@ -262,17 +274,27 @@ func (s *session) Transceive(ctx context.Context, command []byte) ([]byte, error
 	} else if item, err := decode.Command(sent); err == nil {
 		s.tree(item.Items...)
 	}
+	continued := command[1] == apdu.INSGetResponse && s.asked != nil
+	if !continued {
+		s.asked, s.partial = bytes.Clone(command), false
+	}
 	answer, err := s.source.card.Transceive(ctx, command)
 	if err != nil {
 		s.say("  ! %s\n", s.redactor.Text(err.Error()))
 		return answer, err
 	}
-	s.redactor.Learn(command, answer)
+	s.redactor.Learn(s.asked, answer)
 	shown := bytes.Clone(answer)
-	if !s.options.clear {
-		s.redactor.Answer(command, shown[:max(0, len(shown)-2)])
+	data := shown[:max(0, len(shown)-2)]
+	switch {
+	case s.options.clear:
+	case s.partial || len(data) > 0 && len(data) < len(shown) && shown[len(data)] == 0x61:
+		clear(data) // what is looked for may begin in one part and end in another; the transcript has it whole
+	default:
+		s.redactor.Answer(s.asked, data)
 	}
-	item, failed := decode.ResponseTo(command, shown)
+	s.partial = len(data) > 0
+	item, failed := decode.ResponseTo(s.asked, shown)
 	if failed != nil {
 		s.say("  < malformed answer of %d bytes\n", len(shown))
 		return answer, err

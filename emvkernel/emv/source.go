@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"smartreader/emvkernel"
@@ -28,9 +30,12 @@ type source struct {
 // loadProfile finds a software card by its name or its file.
 func loadProfile(name string) (*emvtest.Profile, error) {
 	if !strings.HasSuffix(name, ".card") {
+		if !slices.Contains(emvtest.Profiles(), name) {
+			return nil, usage("-card: there is no software card %q; \"emv cards\" lists them, or give a .card file", name)
+		}
 		p, err := emvtest.Load(name)
 		if err != nil {
-			return nil, usage("-card: %v; or give a .card file", err)
+			return nil, setup(err)
 		}
 		return p, nil
 	}
@@ -47,7 +52,7 @@ func loadProfile(name string) (*emvtest.Profile, error) {
 }
 
 // open finds the card the flags name.
-func (o *runOptions) open(ctx context.Context) (*source, error) {
+func (o *runOptions) open(ctx context.Context, stdin io.Reader) (*source, error) {
 	named := 0
 	for _, given := range []bool{o.card != "", o.tcp != "", o.transcript != "", o.ccid} {
 		if given {
@@ -72,18 +77,22 @@ func (o *runOptions) open(ctx context.Context) (*source, error) {
 		}
 		return &source{card: c, atr: c.atr, close: func() { c.Close() }}, nil
 	case o.transcript != "":
-		return openTranscript(o.transcript)
+		return openTranscript(o.transcript, stdin)
 	}
 	return openReader(ctx, ccid.Options{Match: o.reader})
 }
 
-func openTranscript(path string) (*source, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, setup(err)
+// openTranscript reads a file; "-" is standard input.
+func openTranscript(path string, from io.Reader) (*source, error) {
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, setup(err)
+		}
+		defer f.Close()
+		from = f
 	}
-	defer f.Close()
-	t, err := transcript.Parse(f)
+	t, err := transcript.Parse(from)
 	if err != nil {
 		return nil, setup(fmt.Errorf("%s: %w", path, err))
 	}

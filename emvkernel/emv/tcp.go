@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"smartreader/emvkernel/emvtest"
+	"smartreader/emvkernel/transcript"
 )
 
 const serveHelp = `
@@ -25,7 +26,9 @@ The protocol is lines of text, each ended by a line feed:
 RESET takes the card's power and gives it back; the answer to reset follows the word ATR. Every other line is
 one command in hexadecimal, answered with data and status word in hexadecimal. A line that begins with "!"
 says in words why there is no answer; the card then has to be reset. One connection at a time has the card;
-it begins without power, so RESET comes first. The card keeps its counters until the server ends.
+it begins without power, so RESET comes first. Others wait until it is closed, which it is after five minutes
+without a line; a ninth one is turned away. Lines have at most 4095 characters. The card keeps its counters
+until the server ends.
 
 The listener is open to whoever can reach it: listen on a loopback address unless others shall use the card.
 
@@ -36,8 +39,12 @@ Examples:
   emv run -tcp 127.0.0.1:9000
 `
 
-// maxLine is the longest line of the protocol.
-const maxLine = 4096
+// Limits of the protocol.
+const (
+	maxLine    = 4096 // bytes of a line, its end included
+	maxClients = 8    // one has the card, the others wait
+	maxIdle    = 5 * time.Minute
+)
 
 func (a *app) serve(ctx context.Context, c *command, args []string) error {
 	set := flag.NewFlagSet(c.name, flag.ContinueOnError)
@@ -75,6 +82,7 @@ func serveCard(ctx context.Context, l net.Listener, card chip) error {
 	var turn sync.Mutex
 	var clients sync.WaitGroup
 	defer clients.Wait()
+	places := make(chan struct{}, maxClients)
 	for {
 		conn, err := l.Accept()
 		if ctx.Err() != nil {
@@ -83,7 +91,15 @@ func serveCard(ctx context.Context, l net.Listener, card chip) error {
 		if err != nil {
 			return err
 		}
+		select {
+		case places <- struct{}{}:
+		default:
+			fmt.Fprintln(conn, "! too many connections; the card has one at a time")
+			conn.Close()
+			continue
+		}
 		clients.Go(func() {
+			defer func() { <-places }()
 			defer conn.Close()
 			defer context.AfterFunc(ctx, func() { conn.Close() })()
 			turn.Lock()
@@ -98,7 +114,11 @@ func converse(ctx context.Context, conn net.Conn, card chip) {
 	lines := bufio.NewScanner(conn)
 	lines.Buffer(nil, maxLine)
 	powered := false
-	for lines.Scan() {
+	wait := func() bool {
+		conn.SetDeadline(time.Now().Add(maxIdle))
+		return lines.Scan()
+	}
+	for wait() {
 		line := strings.TrimSpace(lines.Text())
 		answer := ""
 		switch {
@@ -124,6 +144,9 @@ func converse(ctx context.Context, conn net.Conn, card chip) {
 		if _, err := fmt.Fprintln(conn, answer); err != nil {
 			return
 		}
+	}
+	if errors.Is(lines.Err(), bufio.ErrTooLong) {
+		fmt.Fprintf(conn, "! a line has at most %d characters\n", maxLine-1)
 	}
 }
 
@@ -169,7 +192,8 @@ func (r *remote) ask(ctx context.Context, line string) (string, error) {
 	if err == nil && r.lines.Scan() {
 		answer := strings.TrimSpace(r.lines.Text())
 		if reason, failed := strings.CutPrefix(answer, "!"); failed {
-			return "", fmt.Errorf("%w: %s", errCardServer, strings.TrimSpace(reason))
+			// Whoever wrote the server may have put anything there.
+			return "", fmt.Errorf("%w: %s", errCardServer, transcript.NewRedactor().Text(reason))
 		}
 		return answer, nil
 	}

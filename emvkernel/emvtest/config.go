@@ -30,6 +30,7 @@ func TerminalConfig() emvkernel.Config {
 			TerminalID:             "TEST0001",
 			MerchantName:           "Test shop",
 			MCC:                    5999,
+			Languages:              []string{"en", "fr", "de"},
 		},
 		Applications: Applications(),
 		CAKeys:       CAKeys(),

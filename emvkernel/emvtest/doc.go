@@ -26,14 +26,15 @@
 //	sda, dda-, cda-, static-      methods and signatures of offline data authentication
 //	issuer-cert-, card-cert-      each field of the two certificates wrong
 //	cvm-, plain-pin, enciphered-pin, pin-, offline-pin-, online-pin-   verification of the cardholder
-//	floor-limit, velocity-, new-card, unable-, offline-                risk management and approvals offline
-//	expired, not-yet-valid, usage-, domestic-, other-version           processing restrictions
+//	force-online, velocity-, new-card, unable-, offline-               risk management and approvals offline
+//	expired, not-yet-valid, usage-, domestic-, other-version, atm-, vending-   processing restrictions
 //	no-, repeated-, malformed-, record-, afl-                          data that is missing or malformed
 //	pse-, select-, gpo-, ...-fails   commands that end with a status word
 //	pulled-at-, slow                 cards that leave or take their time
 //	script-, tdol, pdol-             commands of the issuer, data object lists
-//	two-applications, directory-, first-blocked, ...-name              selection
-//	blocked, application-blocked, broken-, refuses-approval            what else goes wrong
+//	two-applications, priority, confirm, directory-, first-blocked, ...-name   selection
+//	approved-, partial-approval, refuses-approval, arqc-twice          the issuer's answer and the card's
+//	blocked, application-blocked, broken-                              what else goes wrong
 //
 // Every simulated card of Stripe Terminal is among them, with its number: see [ByNumber] and
 // [ByPaymentMethod]. The PIN of all cards is 1234, for those whose list of verification methods has one,

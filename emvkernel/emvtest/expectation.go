@@ -19,6 +19,9 @@ type Expectation struct {
 	// What follows an online request, nil after anything else: the issuer answered, the payment is
 	// deferred, or the issuer could not be reached and the default action codes decide.
 	Online, Deferred, Unable *Result
+	// Name is what the application is called in front of the cardholder, empty where the profile leaves it
+	// open.
+	Name string
 }
 
 // Result is one outcome and the words of the terminal that go with it.
@@ -28,12 +31,16 @@ type Result struct {
 	// Authenticated: the card has proved that it is genuine. It counts only where a cryptogram was given.
 	Authenticated bool
 	Reverse       bool // the issuer approved in vain
+	Referral      bool // the issuer wants to be called
 	Forged        bool // the issuer finds the cryptogram wrong
 	// Code is the decline code of the issuer, in words as in Stripe's; empty when it approves.
 	Code string
 	TVR  *emvkernel.TVR // nil where the profile leaves it open, so TSI and CVM
 	TSI  *emvkernel.TSI
 	CVM  *[3]byte // '9F34'
+	AID  []byte   // which application paid; so where the card has several
+	// Language the cardholder is addressed in, of those of TerminalConfig.
+	Language string
 }
 
 // expectation says which of the results a line of a profile is about.
@@ -61,7 +68,7 @@ func (p *Profile) Expectation() (e Expectation, ok bool) {
 	if first == nil {
 		return e, false
 	}
-	e = Expectation{Payment: p.payment, Scripts: scriptTemplates(p.scripts), First: *first}
+	e = Expectation{Payment: p.payment, Scripts: scriptTemplates(p.scripts), First: *first, Name: p.expectedName}
 	if first.Outcome != emvkernel.OnlineRequest {
 		return e, true
 	}
@@ -90,7 +97,7 @@ func expectSetting(which expectation) setting {
 			r, ok := parseResult(strings.Fields(value))
 			if !ok {
 				return fmt.Errorf("%s %q is not valid; write one of %s and what goes with it: %s online authenticated tvr 0000008000 tsi E800 cvm 5E0300; "+
-					"there are also reverse, forged, code CODE", which, value, outcomeNames(), which)
+					"there are also reverse, referral, forged, code CODE, aid HEX, language XX", which, value, outcomeNames(), which)
 			}
 			if p.expected == nil {
 				p.expected = map[expectation]*Result{}
@@ -122,6 +129,9 @@ func parseResult(fields []string) (r Result, ok bool) {
 		case "reverse":
 			r.Reverse = true
 			continue
+		case "referral":
+			r.Referral = true
+			continue
 		case "forged":
 			r.Forged = true
 			continue
@@ -140,6 +150,10 @@ func parseResult(fields []string) (r Result, ok bool) {
 			r.TSI = (*emvkernel.TSI)(b)
 		case word == "cvm" && err == nil && len(b) == 3:
 			r.CVM = (*[3]byte)(b)
+		case word == "aid" && err == nil && len(b) >= 5 && len(b) <= 16:
+			r.AID = b
+		case word == "language" && len(value) == 2:
+			r.Language = value
 		default:
 			return r, false
 		}
@@ -163,6 +177,7 @@ func (r Result) String() string {
 	}
 	flag(r.Authenticated, "authenticated")
 	flag(r.Reverse, "reverse")
+	flag(r.Referral, "referral")
 	flag(r.Forged, "forged")
 	if r.Code != "" {
 		out = append(out, "code", r.Code)
@@ -175,6 +190,12 @@ func (r Result) String() string {
 	}
 	if r.CVM != nil {
 		out = append(out, "cvm", fmt.Sprintf("%X", *r.CVM))
+	}
+	if r.AID != nil {
+		out = append(out, "aid", fmt.Sprintf("%X", r.AID))
+	}
+	if r.Language != "" {
+		out = append(out, "language", r.Language)
 	}
 	return strings.Join(out, " ")
 }

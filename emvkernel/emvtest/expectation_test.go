@@ -1,6 +1,7 @@
 package emvtest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ type trial struct {
 	want Expectation
 	card *Card
 	tx   *emvkernel.Transaction
+	holder
 }
 
 // collect runs the kernel up to the first GENERATE AC.
@@ -29,7 +31,11 @@ func (r *trial) collect() (emvkernel.Outcome, error) {
 	if r.want.Payment.PINPad || r.want.Payment.OnlinePIN {
 		params.PINPad = &pad{card: r.card, pin: r.p.applications[0].pin, wrong: r.want.Payment.WrongPINs, bypass: r.want.Payment.Bypass}
 	}
-	tx, err := emvkernel.NewTransaction(&cfg, params, r.card, &holder{}, nil)
+	var cardholder emvkernel.Cardholder = &r.holder
+	if r.want.Payment.NoDialog {
+		cardholder = nil
+	}
+	tx, err := emvkernel.NewTransaction(&cfg, params, r.card, cardholder, nil)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -47,7 +53,7 @@ func (r *trial) result(out emvkernel.Outcome, err error, want Result) Result {
 		return Result{}
 	}
 	tvr, tsi := r.tx.TVR(), r.tx.TSI()
-	got := Result{Outcome: out.Kind, Reverse: out.Reverse}
+	got := Result{Outcome: out.Kind, Reverse: out.Reverse, Referral: out.Referral}
 	switch out.Kind {
 	case emvkernel.OnlineRequest, emvkernel.Approved, emvkernel.Declined:
 		got.Authenticated = r.tx.Authenticated()
@@ -60,6 +66,12 @@ func (r *trial) result(out emvkernel.Outcome, err error, want Result) Result {
 	}
 	if want.CVM != nil {
 		got.CVM = r.cvm()
+	}
+	if want.AID != nil {
+		got.AID = r.tx.Card().AID
+	}
+	if want.Language != "" {
+		got.Language, _ = r.tx.Language()
 	}
 	return got
 }
@@ -111,9 +123,13 @@ func (r *trial) answer(issuer *Issuer, want *Result) emvkernel.Answer {
 	if data := r.tx.Card(); data.Brand != check.Brand || data.Last4 != check.Last4 {
 		r.t.Errorf("kernel %s %s, issuer %s %s", data.Brand, data.Last4, check.Brand, check.Last4)
 	}
-	a := emvkernel.Answer{Kind: emvkernel.IssuerAnswered, ARC: check.Decision.ARC, Scripts: r.want.Scripts}
+	arc := check.Decision.ARC
+	if n := r.want.Payment.ARC; n > 0 {
+		arc = [2]byte{byte('0' + n/10), byte('0' + n%10)}
+	}
+	a := emvkernel.Answer{Kind: emvkernel.IssuerAnswered, ARC: arc, Scripts: r.want.Scripts}
 	if !r.want.Payment.NoIssuerData {
-		if a.IssuerAuthenticationData, err = issuer.Respond(r.tx.ACData(), check.Decision.ARC); err != nil {
+		if a.IssuerAuthenticationData, err = issuer.Respond(r.tx.ACData(), arc); err != nil {
 			r.t.Fatal(err)
 		}
 	}
@@ -134,16 +150,18 @@ func (r *trial) answer(issuer *Issuer, want *Result) emvkernel.Answer {
 // EMV fact 13: unknown-ca-key, issuer-cert-expired, issuer-cert-identifier, revoked.
 // EMV fact 14: ddol-lacks-number, no-ddol.
 // EMV fact 16: pse-blocked, pse-refuses, directory-unreadable.
-// EMV fact 17: first-blocked, application-blocked, no-priority.
+// EMV fact 17: first-blocked, application-blocked, priority, confirm-nobody.
+// EMV fact 18: priority, priority-ties, two-applications.
 // EMV fact 20: gpo-withdraws.
-// EMV fact 21: cvm-or-next, cvm-other-currency.
+// EMV fact 21: cvm-or-next, cvm-stops, cvm-other-currency.
 // EMV fact 22: cvm-unsupported, cvm-list-empty, cvm-fails, pin-without-pad.
 // EMV fact 23: pin-blocked, try-counter-hidden, verify-blocked, pin-cert-*, enciphered-pin-own-key.
 // EMV fact 25: velocity-*, counters-hidden, new-card.
 // EMV fact 26: expired, not-yet-valid, other-version, domestic-only.
-// EMV fact 27: unable-approves, expired-declined.
+// EMV fact 27: unable-approves, velocity-lower, offline-only-*, expired-declined.
 // EMV fact 28: offline-tc, never-declines, arqc-twice, no-atc.
-// EMV fact 29: script-*, external-authenticate-fails, issuer-required, refuses-approval.
+// EMV fact 29: script-*, external-authenticate-fails, issuer-required, refuses-approval,
+// partial-approval.
 func TestEveryProfile(t *testing.T) {
 	issuer := NewIssuer()
 	for _, name := range Profiles() {
@@ -175,6 +193,12 @@ func TestEveryProfile(t *testing.T) {
 					r := &trial{t: t, p: p, want: want}
 					out, err := r.collect()
 					r.compare(expectFirst, r.result(out, err, want.First), want.First, out.Reason)
+					if one := len(p.applications) == 1; one && r.confirmed != (p.applications[0].confirm && !want.Payment.NoDialog) {
+						t.Errorf("asked to confirm the application: %v", r.confirmed)
+					}
+					if card := r.tx.Card(); want.Name != "" && cmp.Or(card.PreferredName, card.Label) != want.Name {
+						t.Errorf("called %q (label %q), want %q", card.PreferredName, card.Label, want.Name)
+					}
 					if t.Failed() {
 						return
 					}
@@ -194,6 +218,9 @@ func TestExpectationsAreComplete(t *testing.T) {
 			// After a combined signature that failed there is no data to send, so no CVM results.
 			if e.First.TVR == nil || e.First.TSI == nil || e.First.CVM == nil && !e.First.TVR.Has(emvkernel.CDAFailed) {
 				t.Errorf("%s: expect lacks tvr, tsi or cvm", name)
+			}
+			if p := load(t, name); len(p.applications) > 1 && e.First.AID == nil {
+				t.Errorf("%s: expect lacks aid: which of its applications", name)
 			}
 		}
 		if strings.Contains(fmt.Sprint(e), "PAN") {

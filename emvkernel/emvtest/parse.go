@@ -40,16 +40,19 @@ const (
 //	payment WORDS              what differs from 12.50 US dollars at the terminal of TerminalConfig:
 //	                           amount N, cashback N, type N, currency N, country N (of the terminal),
 //	                           floor N (and the card may approve offline), pin-pad, online-pin, bypass,
-//	                           wrong-pins N, force-online, no-issuer-data (no '91'), no-sda, no-dda,
-//	                           no-cda, denies (the terminal declines whatever is wrong)
+//	                           wrong-pins N, force-online, terminal N (its type, '9F35'), alphabets
+//	                           (it shows all parts of ISO/IEC 8859), no-dialog (nobody chooses or
+//	                           confirms), arc N (the issuer answers so), no-issuer-data (no '91'),
+//	                           no-sda, no-dda, no-cda, denies (it declines whatever is wrong)
 //	issuer-script before|after HEX   a command of the issuer, for before or after the second GENERATE AC
 //	expect OUTCOME WORDS       of the first GENERATE AC or what ended the payment before it; OUTCOME is
 //	                           online, approved, declined, not-accepted, card-blocked, try-again,
 //	                           terminated, canceled, timed-out or pulled; WORDS are authenticated,
-//	                           tvr HEX, tsi HEX, cvm HEX ('9F34')
-//	expect-online OUTCOME WORDS      once the issuer answered: also reverse, forged, code CODE
+//	                           tvr HEX, tsi HEX, cvm HEX ('9F34'), aid HEX, language XX
+//	expect-online OUTCOME WORDS      once the issuer answered: also reverse, referral, forged, code CODE
 //	expect-deferred OUTCOME WORDS    when the payment is stored instead
 //	expect-unable OUTCOME WORDS      when the issuer cannot be reached
+//	expect-name TEXT           what the application is called in front of the cardholder
 //
 // Then one or more applications, each begun by its brand, which sets the defaults of all that follows:
 //

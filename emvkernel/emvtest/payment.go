@@ -27,6 +27,13 @@ type Payment struct {
 	Bypass      bool  // the cardholder goes on without a PIN, and may
 	WrongPINs   int64 // how many wrong PINs the cardholder enters before the right one
 	ForceOnline bool
+	// Terminal is the terminal type, '9F35' as coded. One of a bank without an attendant (14 to 16) pays out
+	// cash. An offline-only one (23, 26, ...) needs a Floor to approve anything.
+	Terminal  int64
+	Alphabets bool // the terminal shows all parts of ISO/IEC 8859, not only the first
+	NoDialog  bool // nobody can be asked which application, or whether
+	// ARC is what the issuer answers ('8A', two digits), 0 for what it decides by itself.
+	ARC int64
 	// NoIssuerData: the issuer answers without '91'.
 	NoIssuerData bool
 	// NoSDA, NoDDA, NoCDA: what the terminal cannot do.
@@ -53,7 +60,11 @@ var paymentWords = []paymentWord{
 	{word: "online-pin", flag: func(p *Payment) *bool { return &p.OnlinePIN }},
 	{word: "bypass", flag: func(p *Payment) *bool { return &p.Bypass }},
 	{word: "wrong-pins", number: func(p *Payment) *int64 { return &p.WrongPINs }},
+	{word: "terminal", number: func(p *Payment) *int64 { return &p.Terminal }},
+	{word: "alphabets", flag: func(p *Payment) *bool { return &p.Alphabets }},
+	{word: "no-dialog", flag: func(p *Payment) *bool { return &p.NoDialog }},
 	{word: "force-online", flag: func(p *Payment) *bool { return &p.ForceOnline }},
+	{word: "arc", number: func(p *Payment) *int64 { return &p.ARC }},
 	{word: "no-issuer-data", flag: func(p *Payment) *bool { return &p.NoIssuerData }},
 	{word: "no-sda", flag: func(p *Payment) *bool { return &p.NoSDA }},
 	{word: "no-dda", flag: func(p *Payment) *bool { return &p.NoDDA }},
@@ -62,7 +73,7 @@ var paymentWords = []paymentWord{
 }
 
 // ordinaryPayment is what a profile changes with its payment line.
-var ordinaryPayment = Payment{Amount: 1250, Currency: 840, Country: 840}
+var ordinaryPayment = Payment{Amount: 1250, Currency: 840, Country: 840, Terminal: 22}
 
 // paymentDay is when every expectation holds: cards of profiles are good for ever, but not all.
 var paymentDay = time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC)
@@ -108,8 +119,11 @@ var paymentSetting = cardSetting("payment", func(p *Profile) *Payment { return &
 })
 
 func (p Payment) valid() bool {
-	return p.Cashback <= p.Amount && p.Currency >= 1 && p.Currency <= 999 && p.Country >= 1 && p.Country <= 999 &&
-		p.Type <= 99 && p.WrongPINs <= 15
+	if p.Type > 99 || p.ARC > 99 || p.Terminal > 99 || p.WrongPINs > 15 {
+		return false
+	}
+	c := p.Config()
+	return p.Cashback <= p.Amount && p.Currency >= 1 && p.Currency <= 999 && c.Validate() == nil
 }
 
 func paymentWordList() string {
@@ -126,7 +140,15 @@ func paymentWordList() string {
 // Config is the terminal of the payment: that of TerminalConfig but for what is special.
 func (p Payment) Config() emvkernel.Config {
 	c := TerminalConfig()
+	c.Terminal.Type = bcdByte(p.Terminal)
 	c.Terminal.Country = uint16(p.Country)
+	if p.Terminal >= 14 && p.Terminal <= 16 {
+		c.Terminal.AdditionalCapabilities[0] |= 0x80 // cash
+	}
+	if p.Alphabets {
+		c.Terminal.AdditionalCapabilities[3] |= 0x03
+		c.Terminal.AdditionalCapabilities[4] = 0xFF
+	}
 	without := func(cannot bool, at int, bit byte) {
 		if cannot {
 			c.Terminal.Capabilities[at] &^= bit

@@ -34,6 +34,8 @@ type Profile struct {
 	payment  Payment
 	scripts  []issuerScript
 	expected map[expectation]*Result
+	// What the application is to be called; empty: whatever it is.
+	expectedName string
 }
 
 // application is one payment application of a card.

@@ -181,13 +181,14 @@ status gpo 6985
 status read-record 9000
 pull second-generate-ac
 delay select 1m30s
-payment amount 5000 cashback 100 type 9 currency 978 country 276 floor 7000 pin-pad online-pin bypass wrong-pins 2 force-online no-issuer-data no-sda no-dda no-cda denies
+payment amount 5000 cashback 100 type 9 currency 978 country 276 floor 7000 pin-pad online-pin bypass wrong-pins 2 terminal 25 alphabets no-dialog force-online arc 8 no-issuer-data no-sda no-dda no-cda denies
 issuer-script before 84240000
 issuer-script after 841E000004A1A2A3A4
-expect online authenticated forged tvr 0000008000 tsi E800 cvm 5E0300
-expect-online declined reverse code lost_card
+expect online authenticated forged tvr 0000008000 tsi E800 cvm 5E0300 aid A000000065101001 language de
+expect-online declined reverse referral code lost_card
 expect-deferred terminated
 expect-unable pulled
+expect-name Όμικρον
 application jcb
 aid A000000065101001
 label ODD

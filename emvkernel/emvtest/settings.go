@@ -26,6 +26,7 @@ func settings() []setting {
 		paymentSetting,
 		scriptSetting,
 		expectSetting(expectFirst), expectSetting(expectOnline), expectSetting(expectDeferred), expectSetting(expectUnable),
+		cardSetting("expect-name", func(p *Profile) *string { return &p.expectedName }, unicodeText(1, 16)),
 
 		appSetting("aid", func(a *application) *[]byte { return &a.aid }, hexBytes(5, 16)),
 		appSetting("label", func(a *application) *string { return &a.label }, printable(1, 16)),

@@ -74,6 +74,7 @@ func TestIssuerCertificateReasons(t *testing.T) {
 		{"no key", edited(func(b []byte) { b[12] = 0 }), BadKeyLength},
 		{"last month", edited(func(b []byte) { b[5], b[6] = 0x10, 0x26 }), Expired},
 		{"year 99 is 1999", edited(func(b []byte) { b[5], b[6] = 0x12, 0x99 }), Expired},
+		{"year 50 is 1950", edited(func(b []byte) { b[5], b[6] = 0x12, 0x50 }), Expired},
 		{"month 13", edited(func(b []byte) { b[5], b[6] = 0x13, 0x27 }), Expired},
 		{"not a date", edited(func(b []byte) { b[5], b[6] = 0x0A, 0x27 }), Expired},
 		{"another issuer", edited(func(b []byte) { b[1] = 0x55 }), IssuerMismatch},

@@ -50,7 +50,7 @@ func (k PublicKey) recoverMessage(what string, signed []byte, format byte) (mess
 		return nil, nil, fail(what, BadKey)
 	}
 	if s.Cmp(n) >= 0 {
-		return nil, nil, fail(what, BadHeader) // not a residue: no signature recovers to '6A'
+		return nil, nil, fail(what, BadHeader) // or a signature and the modulus added to it were both good
 	}
 	x := s.Exp(s, exponent(k.Exponent), n).FillBytes(make([]byte, len(k.Modulus)))
 	if len(x) < 1+1+hashSize+1 || x[0] != 0x6A {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha1"
 	"errors"
+	"math/big"
 	"testing"
 )
 
@@ -41,6 +42,27 @@ func TestRecoverMessageFrame(t *testing.T) {
 			t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
 		}
 	}
+}
+
+// A signature is a number below the modulus. The same one with the modulus added recovers to the same
+// message, and there would be two for one.
+func TestSignatureIsBelowTheModulus(t *testing.T) {
+	icc, un := newSigner(t, 64, 3), []byte{1, 2, 3, 4}
+	for n := range byte(100) {
+		sdad := icc.sign(t, dynamicBody(icc, 3, []byte{2, n, n}), un)
+		other := new(big.Int).SetBytes(sdad)
+		if other.Add(other, icc.n).BitLen() > 8*len(sdad) {
+			continue // no room for it
+		}
+		if _, err := VerifyDDA(icc.PublicKey, sdad, un); err != nil {
+			t.Error(err)
+		}
+		if _, err := VerifyDDA(icc.PublicKey, other.Bytes(), un); !errors.Is(err, BadHeader) {
+			t.Errorf("a signature above the modulus: %v", err)
+		}
+		return
+	}
+	t.Fatal("no signature has room for the modulus")
 }
 
 // dynamicBody is 05 | 01 | length | dynamic data | padding.

@@ -3,10 +3,9 @@ package oda
 import "smartreader/emvkernel/tlv"
 
 const (
-	tagRecord    tlv.Tag = 0x70
-	tagAIP       tlv.Tag = 0x82
-	lastTLVFile          = 10 // SFI 1 to 10 hold TLV records of the EMV specification
-	maxStaticLen         = 64 << 10
+	tagRecord   tlv.Tag = 0x70
+	tagAIP      tlv.Tag = 0x82
+	lastTLVFile         = 10 // SFI 1 to 10 hold TLV records of the EMV specification
 )
 
 // StaticData collects the static data to be authenticated in the order the card's application file
@@ -21,18 +20,34 @@ type StaticData struct {
 // that is not a template '70' spoils the authentication, not the transaction.
 func (s *StaticData) AddRecord(sfi byte, record []byte) {
 	e, rest, err := tlv.ParseOne(record)
-	if err != nil || len(rest) != 0 || e.Tag != tagRecord || len(s.data)+len(record) > maxStaticLen {
+	if err != nil || len(rest) != 0 || e.Tag != tagRecord {
 		s.bad = true
 		return
 	}
 	if sfi <= lastTLVFile {
 		record = e.Value
 	}
+	s.grow(len(record) + aipSize)
 	s.data = append(s.data, record...)
+}
+
+// aipSize is the room that is always left behind the records, for the AIP.
+const aipSize = 2
+
+// grow makes room for n more bytes, and leaves no copy of the account number behind.
+func (s *StaticData) grow(n int) {
+	if cap(s.data)-len(s.data) >= n {
+		return
+	}
+	grown := make([]byte, len(s.data), max(1024, 2*(len(s.data)+n)))
+	copy(grown, s.data)
+	clear(s.data)
+	s.data = grown
 }
 
 // Bytes returns what was collected, followed by the AIP when the card's static data authentication
 // tag list ('9F4A', nil when absent) asks for it. That list may name nothing but the AIP.
+// The result is not to be changed, and Wipe overwrites it.
 func (s *StaticData) Bytes(tagList []byte, present bool, aip []byte) ([]byte, error) {
 	if s.bad {
 		return nil, fail("static data", BadStaticData)
@@ -43,7 +58,7 @@ func (s *StaticData) Bytes(tagList []byte, present bool, aip []byte) ([]byte, er
 	if len(tagList) != 1 || tlv.Tag(tagList[0]) != tagAIP {
 		return nil, fail("static data authentication tag list", BadStaticData)
 	}
-	return append(s.data[:len(s.data):len(s.data)], aip...), nil
+	return append(s.data, aip...), nil
 }
 
 // VerifySSAD verifies the signed static application data ('93') with the issuer's key and returns the

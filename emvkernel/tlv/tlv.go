@@ -2,7 +2,9 @@ package tlv
 
 import (
 	"fmt"
+	"io"
 	"iter"
+	"log/slog"
 )
 
 // Element is one decoded data object.
@@ -13,6 +15,16 @@ type Element struct {
 	// length with more bytes than needed would be lost by encoding again.
 	Raw []byte
 }
+
+// String names the data object and its length, as in "5A (8 bytes)", without its value, which may be an
+// account number.
+func (e Element) String() string { return fmt.Sprintf("%v (%d bytes)", e.Tag, len(e.Value)) }
+
+// Format writes String whatever the verb is.
+func (e Element) Format(f fmt.State, _ rune) { io.WriteString(f, e.String()) }
+
+// LogValue is String.
+func (e Element) LogValue() slog.Value { return slog.StringValue(e.String()) }
 
 // Children decodes the value of a constructed element.
 func (e Element) Children() ([]Element, error) {

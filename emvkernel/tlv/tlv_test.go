@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
+	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -120,6 +122,27 @@ func TestErrorNamesNoContent(t *testing.T) {
 	}
 	if !strings.Contains(err.Error(), "5A") {
 		t.Errorf("error %v does not name the tag", err)
+	}
+}
+
+// Nor does a data object, however it is printed.
+func TestElementShowsNoValue(t *testing.T) {
+	list, err := Parse(unhex(t, "5A 08 4242424242424242"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%d", "%x", "%q"} {
+		if s := fmt.Sprintf(verb, list[0]); s != "5A (8 bytes)" {
+			t.Errorf("%s: %s", verb, s)
+		}
+		if s := fmt.Sprintf(verb, list); strings.Contains(s, "66") || strings.Contains(s, "4242") || strings.Contains(s, "0x42") {
+			t.Errorf("%s: %s", verb, s)
+		}
+	}
+	var log bytes.Buffer
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("", "object", list[0])
+	if s := log.String(); !strings.Contains(s, `"object":"5A (8 bytes)"`) {
+		t.Error(s)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"smartreader/emvkernel/apdu"
-	"smartreader/emvkernel/decode"
 	"smartreader/emvkernel/tlv"
 )
 
@@ -24,15 +23,15 @@ func (p *Player) compare(sent, recorded []byte) error {
 	a, err1 := apdu.ParseCommand(sent)
 	b, err2 := apdu.ParseCommand(recorded)
 	if err1 != nil || err2 != nil || a.CLA != b.CLA || a.INS != b.INS {
-		return &Mismatch{p.number, decode.CommandName(sent) + ", in the transcript " + decode.CommandName(recorded), true}
+		return &Mismatch{p.number, apdu.Name(sent) + ", in the transcript " + apdu.Name(recorded), true}
 	}
-	name := decode.CommandName(sent)
+	name := apdu.Name(sent)
 	if a.P1 != b.P1 || a.P2 != b.P2 {
 		if !p.t.Redacted || a.INS != apdu.INSGenerateAC || a.P2 != b.P2 {
-			return mismatch("%s, in the transcript %s", name, decode.CommandName(recorded))
+			return mismatch("%s, in the transcript %s", name, apdu.Name(recorded))
 		}
 		if (a.P1^b.P1)&0xC0 != 0 {
-			return &Parted{p.number, name + ", in the transcript " + decode.CommandName(recorded)}
+			return &Parted{p.number, name + ", in the transcript " + apdu.Name(recorded)}
 		}
 	}
 	if a.Le != b.Le {

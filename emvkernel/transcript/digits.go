@@ -1,15 +1,13 @@
 package transcript
 
-import (
-	"bytes"
-	"strings"
-)
+import "strings"
 
-// Card numbers have 12 to 19 digits: 8 are the least a number is learnt from, since a card may be wrong.
+// Card numbers have 12 to 19 digits. Nine in a row are recognised wherever they stand: eight may tell the
+// issuer and nothing else.
 const (
-	leastNumber  = 12
-	mostNumber   = 19
-	leastLearned = 8
+	leastNumber = 12
+	mostNumber  = 19
+	piece       = 9
 )
 
 // nibble i of b, counted from the left half of the first byte.
@@ -37,83 +35,135 @@ func zeroDigits(b []byte, from, to int) {
 	}
 }
 
-// findDigits returns where the digits begin in b's nibbles, at or after from, or -1.
-func findDigits(b []byte, digits string, from int) int {
-	for i := from; i+len(digits) <= 2*len(b); i++ {
-		j := 0
-		for j < len(digits) && nibble(b, i+j) == digits[j]-'0' {
-			j++
-		}
-		if j == len(digits) {
-			return i
+// zero makes everything but filler zero.
+func zero(b []byte, from, to int) {
+	for i := from; i < to; i++ {
+		if nibble(b, i) != 0x0F {
+			setNibble(b, i, 0)
 		}
 	}
-	return -1
 }
 
-// accountNumber is a card number that was learnt. mark is zero, or tells it from an earlier one that ends
-// with the same four digits.
+// accountNumber is a card number that was learnt.
 type accountNumber struct {
 	digits string
-	mark   byte
+	mark   byte // zero, or tells it from an earlier one that ends with the same four digits
+	keep   int  // how many digits at its end may be shown: four, or none where it is a part of another
+}
+
+// place is where in a number that was learnt nine digits stand.
+type place struct{ number, offset int }
+
+// mostLearnt numbers or names are remembered: more than any card has, and few enough that one that lies does
+// not make redaction endless.
+const mostLearnt = 64
+
+// row is a row of digits: the nibbles of bytes, or the characters of a text.
+type row struct {
+	length int
+	at     func(i int) byte // more than 9: no digit
+	put    func(i int, digit byte)
+	tail   func(end int) // takes out the track data that may follow a number
+}
+
+func nibbles(b []byte) row {
+	return row{
+		2 * len(b), func(i int) byte { return nibble(b, i) }, func(i int, digit byte) { setNibble(b, i, digit) },
+		func(end int) {
+			if end < 2*len(b) && nibble(b, end) == 0x0D {
+				maskTrackTail(b, end+1)
+			}
+		},
+	}
+}
+
+func characters(b []byte) row {
+	return row{
+		len(b), func(i int) byte { return b[i] - '0' }, func(i int, digit byte) { b[i] = '0' + digit },
+		func(end int) {
+			if end < len(b) && (b[end] == '^' || b[end] == '=' || b[end] == 'D') {
+				maskTextTail(b[end+1:])
+			}
+		},
+	}
+}
+
+// spaced is a text in which blanks and hyphens may stand between digits.
+func spaced(b []byte) row {
+	var places []int
+	for i, c := range b {
+		if c != ' ' && c != '-' {
+			places = append(places, i)
+		}
+	}
+	return row{
+		len(places), func(i int) byte { return b[places[i]] - '0' }, func(i int, digit byte) { b[places[i]] = '0' + digit },
+		func(int) {},
+	}
+}
+
+func clearDigits(digits row, from, to int) {
+	for i := from; i < to; i++ {
+		digits.put(i, 0)
+	}
+}
+
+// mask takes what was learnt of numbers out of a row: whole ones but for the digits that may be shown, and
+// pieces of at least nine digits. Pieces of little but zeros stay, because amounts look like them.
+func (r *Redactor) mask(digits row) {
+	if len(r.numbers) == 0 {
+		return
+	}
+	for i := 0; i+piece <= digits.length; i++ {
+		var nine [piece]byte
+		for j := range nine {
+			nine[j] = digits.at(i + j)
+		}
+		var best place
+		length := 0
+		for _, p := range r.places[nine] {
+			number := r.numbers[p.number].digits[p.offset:]
+			n := piece
+			for n < len(number) && i+n < digits.length && digits.at(i+n) == number[n]-'0' {
+				n++
+			}
+			if n > length {
+				best, length = p, n
+			}
+		}
+		if length == 0 {
+			continue
+		}
+		number := r.numbers[best.number]
+		whole, end, last := length == len(number.digits), i+length, best.offset+length == len(number.digits)
+		shown := 0
+		if last {
+			shown = number.keep
+		}
+		found := number.digits[best.offset : best.offset+length]
+		if !whole && (length-strings.Count(found, "0") < 4 || strings.Trim(found[:length-shown], "0") == "") {
+			continue
+		}
+		clearDigits(digits, i, end-shown)
+		if whole && shown > 0 {
+			digits.put(end-shown-1, number.mark)
+		}
+		if last {
+			digits.tail(end)
+		}
+		i = end - shown - 1
+	}
 }
 
 // redacted: nothing but the last four digits and the mark before them is left of it.
 func redacted(digits string) bool {
-	return len(digits) >= leastLearned && strings.Trim(digits[:len(digits)-5], "0") == ""
+	return len(digits) >= piece && strings.Trim(digits[:len(digits)-5], "0") == ""
 }
 
-// maskNumber takes a card number out of b wherever it stands: as nibbles, even or odd, and as text. Its
-// last four digits stay. What follows a field separator is track data, and goes too.
-func maskNumber(b []byte, a accountNumber) {
-	const keep = 4
-	number := a.digits
-	for i := findDigits(b, number, 0); i >= 0; i = findDigits(b, number, i+1) {
-		end := i + len(number)
-		zeroDigits(b, i, end-keep)
-		setNibble(b, end-keep-1, a.mark)
-		if end < 2*len(b) && nibble(b, end) == 0x0D {
-			maskTrackTail(b, end+1)
-		}
-	}
-	for from := 0; ; {
-		i := bytes.Index(b[from:], []byte(number))
-		if i < 0 {
-			return
-		}
-		i += from
-		end := i + len(number)
-		fill(b[i:end-keep], '0')
-		b[end-keep-1] = '0' + a.mark
-		if end < len(b) && (b[end] == '^' || b[end] == '=' || b[end] == 'D') {
-			maskTextTail(b[end+1:])
-		}
-		from = i + 1
-	}
-}
-
-// maskPrefix takes out what a list that asks for less than the whole leaves of a number: at least nine
-// digits, for eight may tell the issuer and nothing else.
-func maskPrefix(b []byte, number string) {
-	for n := len(number) - 1; n >= 9; n-- {
-		for i := findDigits(b, number[:n], 0); i >= 0; i = findDigits(b, number[:n], i+1) {
-			zeroDigits(b, i, i+n)
-		}
-		for from := 0; ; {
-			i := bytes.Index(b[from:], []byte(number[:n]))
-			if i < 0 {
-				break
-			}
-			fill(b[from+i:from+i+n], '0')
-			from += i + n
-		}
-	}
-}
-
-// maskTrackTail keeps expiry and service code, seven digits, and makes zeros of the issuer's own data.
+// maskTrackTail keeps expiry and service code, seven digits, and makes zeros of the issuer's own data, as far
+// as there are digits.
 func maskTrackTail(b []byte, from int) {
-	i := from
-	for ; i < 2*len(b) && nibble(b, i) <= 9; i++ {
+	for i := from; i < 2*len(b) && nibble(b, i) <= 9; i++ {
 		if i >= from+7 {
 			setNibble(b, i, 0)
 		}
@@ -136,7 +186,7 @@ func maskTextTail(b []byte) {
 // nibbles and as text. It is for bytes of which nothing else is known, and takes out too much rather than
 // too little.
 func maskRuns(b []byte) {
-	runs(2*len(b), func(i int) byte { return nibble(b, i) }, func(from, to int) {
+	runs(nibbles(b), func(from, to int) {
 		zeroDigits(b, from, to)
 		if to < 2*len(b) && nibble(b, to) == 0x0D {
 			zeroDigits(b, to, 2*len(b))
@@ -147,22 +197,21 @@ func maskRuns(b []byte) {
 
 // maskTextRuns does so for text alone: letters look like digits by their nibbles.
 func maskTextRuns(b []byte) {
-	runs(len(b), func(i int) byte { return b[i] - '0' }, func(from, to int) {
+	text := characters(b)
+	runs(text, func(from, to int) {
 		fill(b[from:to], '0')
-		if to < len(b) && (b[to] == '^' || b[to] == '=' || b[to] == 'D') {
-			maskTextTail(b[to+1:])
-		}
+		text.tail(to)
 	})
 }
 
-// runs calls mask for the runs of digits among length places that are suspicious.
-func runs(length int, digit func(int) byte, mask func(from, to int)) {
-	for i := 0; i < length; {
+// runs calls mask for the runs of digits in a row that are suspicious.
+func runs(digits row, mask func(from, to int)) {
+	for i := 0; i < digits.length; {
 		end := i
-		for end < length && digit(end) <= 9 {
+		for end < digits.length && digits.at(end) <= 9 {
 			end++
 		}
-		if suspicious(end-i, func(k int) byte { return digit(i + k) }) {
+		if suspicious(end-i, func(k int) byte { return digits.at(i + k) }) {
 			mask(i, end)
 		}
 		i = end + 1

@@ -2,6 +2,7 @@ package transcript
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -13,7 +14,7 @@ import (
 	"unicode/utf8"
 
 	"smartreader/emvkernel"
-	"smartreader/emvkernel/decode"
+	"smartreader/emvkernel/apdu"
 )
 
 // ErrFormat is returned for text that is no transcript. It names the line, never its content.
@@ -240,7 +241,7 @@ func Write(w io.Writer, t *Transcript) error {
 		case Reset:
 			fmt.Fprintf(out, "\nRESET\n")
 		case Command:
-			fmt.Fprintf(out, "\n# %s\n> %X\n", decode.CommandName(e.Bytes), e.Bytes)
+			fmt.Fprintf(out, "\n# %s\n> %X\n", apdu.Name(e.Bytes), e.Bytes)
 		case ATR, Response:
 			fmt.Fprintf(out, "%s %X\n", eventWords[e.Kind], e.Bytes)
 		default:
@@ -261,6 +262,7 @@ func Parse(r io.Reader) (*Transcript, error) {
 	case !utf8.Valid(text):
 		return nil, fmt.Errorf("%w: not UTF-8 text", ErrFormat)
 	}
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // some editors write one
 	t := &Transcript{}
 	seen := map[string]bool{}
 	number := 0

@@ -10,7 +10,6 @@ import (
 
 	"smartreader/emvkernel"
 	"smartreader/emvkernel/apdu"
-	"smartreader/emvkernel/decode"
 	"smartreader/emvkernel/tlv"
 )
 
@@ -95,11 +94,11 @@ func (p *Player) play(command []byte) ([]byte, error) {
 		p.skipSecured(command)
 	}
 	if p.next == len(p.t.Events) {
-		return nil, &Mismatch{p.number + 1, decode.CommandName(command) + " after the end of the transcript", true}
+		return nil, &Mismatch{p.number + 1, apdu.Name(command) + " after the end of the transcript", true}
 	}
 	e := p.t.Events[p.next]
 	if e.Kind != Command {
-		return nil, &Mismatch{p.number + 1, decode.CommandName(command) + ", where the transcript has " + eventWords[e.Kind] + " " + e.Text, true}
+		return nil, &Mismatch{p.number + 1, apdu.Name(command) + ", where the transcript has " + eventWords[e.Kind] + " " + e.Text, true}
 	}
 	p.number++
 	if err := p.compare(command, e.Bytes); err != nil {
@@ -204,7 +203,7 @@ func (p *Player) Done() error {
 	for ; p.next < len(p.t.Events); p.next++ {
 		switch e := p.t.Events[p.next]; e.Kind {
 		case Command:
-			return &Mismatch{p.number + 1, "the transcript goes on with " + decode.CommandName(e.Bytes), true}
+			return &Mismatch{p.number + 1, "the transcript goes on with " + apdu.Name(e.Bytes), true}
 		case Choose, Confirm, PIN:
 			if !p.t.Redacted {
 				return &Mismatch{p.number + 1, "the transcript goes on with " + eventWords[e.Kind] + " " + e.Text, true}

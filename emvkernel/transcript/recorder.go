@@ -59,11 +59,11 @@ func (r *Recorder) Transceive(ctx context.Context, command []byte) ([]byte, erro
 	return answer, err
 }
 
-// withoutPIN copies a command. A PIN in clear is not kept even for the time of the transaction, nor by a
-// recording in clear: a replay does not need it.
+// withoutPIN copies a command. A PIN, enciphered or not, is not kept even for the time of the transaction, nor
+// by a recording in clear: a replay does not need it.
 func withoutPIN(command []byte) []byte {
 	sent := bytes.Clone(command)
-	if len(sent) > 5 && sent[1] == apdu.INSVerify && sent[3] != 0x88 {
+	if len(sent) > 5 && sent[1] == apdu.INSVerify {
 		clear(sent[5:])
 	}
 	return sent

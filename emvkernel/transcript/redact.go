@@ -15,7 +15,10 @@ import (
 //     commands, answers and texts where the same digits stand, at any nibble and as text. The digits become
 //     zeros: numbers that begin with 0 belong to no payment system (ISO/IEC 7812-1), so it is nobody's number.
 //     Two numbers of one card with the same last four stay two: the second has another digit before them;
-//   - the issuer's data of the tracks, the cardholder's name, the payment account reference and the IBAN;
+//   - pieces of nine digits and more of a number, and what a list that asks for less leaves of one: with the
+//     last four digits, and an issuer one can guess, a few more would be too many;
+//   - the issuer's data of the tracks, the cardholder's name, the issuer's identification number, the payment
+//     account reference and the IBAN;
 //   - PINs: the data of VERIFY and of the commands that change a PIN;
 //   - certificates and signatures, because the card number can be recovered from them, or found by trying
 //     what is left of it against the hash inside; for the same reason the TC hash value;
@@ -23,7 +26,8 @@ import (
 //     whatever could be a card number, or begins like one.
 //
 // What it cannot take out is what does not look like what it is: a name in a data object of the issuer's
-// own, a number that is coded in another way. Cryptograms stay; without the issuer's keys they say nothing.
+// own, a number that is coded in another way. Cryptograms and the remainders of keys stay; without the
+// issuer's keys, and without the certificates, they say nothing of the number.
 func Redact(t *Transcript) *Transcript {
 	out := t.clone()
 	r := NewRedactor()
@@ -66,6 +70,7 @@ func Redact(t *Transcript) *Transcript {
 // so far; Redact, which sees all of them first, finds more. It works in place, and lengths stay.
 type Redactor struct {
 	numbers []accountNumber
+	places  map[[piece]byte][]place // where in the numbers nine digits stand
 	names   [][]byte
 	dols    map[tlv.Tag]tlv.DOL // of the application in use
 	second  bool                // one GENERATE AC was sent already
@@ -73,7 +78,7 @@ type Redactor struct {
 
 // NewRedactor returns a Redactor that knows nobody.
 func NewRedactor() *Redactor {
-	r := &Redactor{}
+	r := &Redactor{places: map[[piece]byte][]place{}}
 	r.forget()
 	return r
 }
@@ -97,10 +102,8 @@ func (r *Redactor) Learn(command, answer []byte) {
 
 // learn notes account numbers and names.
 func (r *Redactor) learn(command, data []byte) {
-	each(data, func(tag tlv.Tag, value []byte) { r.noteObject(tag, value) }, func(rest []byte) {
-		eachRaw(rest, func(tag tlv.Tag, value []byte) { r.noteObject(tag, value) })
-	})
-	if tag, ok := askedFor(command); ok {
+	each(data, r.noteObject, func(rest []byte) { eachRaw(rest, r.noteObject) })
+	if tag, ok := askedFor(command); ok && !startsWith(data, tag) {
 		r.noteObject(tag, data)
 	}
 }
@@ -108,15 +111,20 @@ func (r *Redactor) learn(command, data []byte) {
 func (r *Redactor) noteObject(tag tlv.Tag, value []byte) {
 	switch tag {
 	case 0x5A, 0x57, 0x9F6B:
-		n := 0
-		for n < 2*len(value) && nibble(value, n) <= 9 {
-			n++
+		for i, n := 0, 2*len(value); i < n; i++ {
+			from := i
+			for i < n && nibble(value, i) <= 9 {
+				i++
+			}
+			number := make([]byte, i-from)
+			for j := range number {
+				number[j] = '0' + nibble(value, from+j)
+			}
+			r.noteNumber(string(number))
+			if i < n && nibble(value, i) == 0x0D {
+				return
+			}
 		}
-		number := make([]byte, n)
-		for i := range number {
-			number[i] = '0' + nibble(value, i)
-		}
-		r.noteNumber(string(number))
 	case 0x56:
 		parts := strings.Split(strings.TrimLeft(string(value), "B"), "^")
 		r.noteNumber(parts[0])
@@ -129,30 +137,38 @@ func (r *Redactor) noteObject(tag tlv.Tag, value []byte) {
 }
 
 func (r *Redactor) noteNumber(digits string) {
-	for _, c := range digits {
-		if c < '0' || c > '9' {
-			return
-		}
-	}
-	if len(digits) < leastLearned || redacted(digits) {
+	if len(r.numbers) == mostLearnt || len(digits) < piece || strings.Trim(digits, "0123456789") != "" || redacted(digits) {
 		return
 	}
-	number := accountNumber{digits: digits}
-	for _, other := range r.numbers {
-		if other.digits == digits {
-			return
+	number := accountNumber{digits: digits, keep: 4}
+	for i, other := range r.numbers {
+		switch {
+		case strings.Contains(other.digits, digits):
+			return // it will be found as a piece
+		case strings.Contains(digits, other.digits):
+			r.numbers[i].keep = 0 // the other's last four digits are not those of the whole
 		}
 		if strings.HasSuffix(other.digits, digits[len(digits)-4:]) {
 			number.mark = (number.mark + 1) % 10
 		}
 	}
+	if len(digits) < leastNumber {
+		number.keep = 0
+	}
+	for i := range len(digits) - piece + 1 {
+		var nine [piece]byte
+		for j := range nine {
+			nine[j] = digits[i+j] - '0'
+		}
+		if nine != [piece]byte{} {
+			r.places[nine] = append(r.places[nine], place{len(r.numbers), i})
+		}
+	}
 	r.numbers = append(r.numbers, number)
-	// A longer one first: the shorter may be its beginning.
-	slices.SortFunc(r.numbers, func(a, b accountNumber) int { return len(b.digits) - len(a.digits) })
 }
 
 func (r *Redactor) noteName(s string) {
-	if s = strings.TrimSpace(s); len(s) >= 4 && !slices.ContainsFunc(r.names, func(n []byte) bool { return string(n) == s }) {
+	if s = strings.TrimSpace(s); len(s) >= 4 && len(r.names) < mostLearnt && !slices.ContainsFunc(r.names, func(n []byte) bool { return string(n) == s }) {
 		r.names = append(r.names, []byte(s))
 	}
 }
@@ -251,10 +267,12 @@ func (r *Redactor) lists(command, answer []byte) {
 			r.forget()
 		case apdu.INSGetProcessingOptions:
 			r.second = false
-		case apdu.INSGenerateAC:
-			r.second = true
 		}
 		return
+	}
+	// After '6Cxx' the same command comes again.
+	if n := len(answer); command[1] == apdu.INSGenerateAC && (n < 2 || answer[n-2] != 0x6C) {
+		r.second = true
 	}
 	each(answer[:max(0, len(answer)-2)], func(tag tlv.Tag, value []byte) {
 		switch tag {
@@ -266,12 +284,15 @@ func (r *Redactor) lists(command, answer []byte) {
 	}, func([]byte) {})
 }
 
-// Text redacts a line for people.
+// Text redacts a line for people, also where blanks or hyphens divide a number, and takes out what a terminal
+// could take for a command.
 func (r *Redactor) Text(s string) string {
 	b := []byte(s)
 	maskTextRuns(b)
+	runs(spaced(b), func(from, to int) { clearDigits(spaced(b), from, to) })
 	r.known(b)
-	return string(bytes.ToValidUTF8(b, []byte("?")))
+	r.mask(spaced(b))
+	return oneLine(string(b))
 }
 
 // list redacts a list of data objects. One that is not well formed may hide anything.
@@ -295,7 +316,7 @@ func (r *Redactor) object(tag tlv.Tag, value []byte) {
 		for n > 0 && nibble(value, n-1) == 0x0F {
 			n--
 		}
-		r.maskBefore(value, n)
+		r.maskUntil(value, n)
 	case 0x57, 0x9F6B:
 		r.maskTrack2(value)
 	case 0x5F20, 0x9F0B:
@@ -319,36 +340,35 @@ func (r *Redactor) object(tag tlv.Tag, value []byte) {
 	}
 }
 
-// maskBefore takes out the number in the first n nibbles, learnt or not.
-func (r *Redactor) maskBefore(value []byte, n int) {
+// maskUntil takes out the number in the first n nibbles. One that was not learnt, such as what a list that
+// asks for less leaves of it, goes as a whole: its last four digits would not be those of the number.
+func (r *Redactor) maskUntil(value []byte, n int) {
 	r.known(value)
 	digits := make([]byte, n)
 	for i := range digits {
 		digits[i] = "0123456789ABCDEF"[nibble(value, i)]
 	}
 	if !redacted(string(digits)) {
-		for i := range n - 4 {
-			setNibble(value, i, 0)
-		}
+		zero(value, 0, n)
 	}
 }
 
 func (r *Redactor) maskTrack2(value []byte) {
+	const kept = 7 // expiry and service code
 	for i := range 2 * len(value) {
 		if nibble(value, i) == 0x0D {
-			r.maskBefore(value, i)
-			maskTrackTail(value, i+1)
+			r.maskUntil(value, i)
+			zero(value, i+1+kept, 2*len(value))
 			return
 		}
 	}
-	zeroDigits(value, 0, 2*len(value))
+	zero(value, 0, 2*len(value))
 }
 
 // known takes out the numbers and names that were learnt.
 func (r *Redactor) known(b []byte) {
-	for _, number := range r.numbers {
-		maskNumber(b, number)
-	}
+	r.mask(nibbles(b))
+	r.mask(characters(b))
 	for _, name := range r.names {
 		for i := bytes.Index(b, name); i >= 0; i = bytes.Index(b, name) {
 			fill(b[i:i+len(name)], 'X')
@@ -362,9 +382,6 @@ func (r *Redactor) known(b []byte) {
 // unknown takes out whatever could be a number.
 func (r *Redactor) unknown(b []byte) {
 	r.known(b)
-	for _, number := range r.numbers {
-		maskPrefix(b, number.digits)
-	}
 	maskRuns(b)
 }
 

@@ -2,6 +2,7 @@ package transcript_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"fmt"
 	"strings"
@@ -191,6 +192,104 @@ func TestRedactFinds(t *testing.T) {
 	}
 }
 
+// Pieces of a number that are not its last four digits, wherever a card or a list leaves them: with the last
+// four and an issuer one can guess, little would be missing.
+func TestRedactFindsPieces(t *testing.T) {
+	const n, record = number, "> 00B2010C00\n< 70 10 5A08" + number + " 8C04 5A06 9A03 9000\n"
+	for _, tt := range []struct {
+		name, lines string
+		not         []string
+	}{
+		{"CDOL data cut short", record + "> 80AE800009" + n[:12] + "261121\n< 6985\n", []string{n[8:12], n[4:8]}},
+		{"CDOL data cut shorter", "> 00B2010C00\n< 70 10 5A08" + n + " 8C04 5A04 9A03 9000\n> 80AE800007" + n[:8] + "261121\n< 6985\n", []string{n[4:8]}},
+		{"CDOL data cut to six digits", "> 00B2010C00\n< 70 10 5A08" + n + " 8C04 5A03 9A03 9000\n> 80AE800006" + n[:6] + "261121\n< 6985\n", []string{n[2:6]}},
+		{"CDOL data of track 2 cut short", "> 00B2010C00\n< 70 10 5A08" + n + " 8C04 5707 9A03 9000\n> 80AE80000A" + n[:14] + "261121\n< 6985\n", []string{n[8:12], n[10:14]}},
+		{"CDOL data sent again with another Le", "> 00B2010C00\n< 70 10 5A08" + n + " 8C04 5A04 9A03 9000\n> 80AE800007" + n[:8] + "26112100\n< 6C20\n> 80AE800007" + n[:8] + "26112120\n< 6985\n", []string{n[4:8]}},
+		{"a shorter number beside it", record + "> 00B2020C00\n< 70 08 5A06" + n[:12] + " 9000\n", []string{n[8:12], n[4:8]}},
+		{"a shorter number before it", "> 00B2020C00\n< 70 08 5A06" + n[:12] + " 9000\n" + record, []string{n[8:12], n[4:8]}},
+		{"nothing but the first ten digits", "> 00B2020C00\n< 70 07 5A05" + n[:10] + " 9000\n", []string{n[4:8], n[6:10]}},
+		{"eight digits before it", "> 00B2010C00\n< 70 7F 5A08" + n[:8] + " 9000\n" + record, []string{n[4:8]}},
+		{"issuer data with its beginning", record + "> 00B2020C00\n< 70 0B 9F1008 06" + n[:12] + "00 9000\n", []string{n[4:8], n[8:12]}},
+		{"issuer data with its middle, odd", record + "> 00B2020C00\n< 70 0B 9F1008 060" + n[3:14] + "00 9000\n", []string{n[4:8], n[8:12]}},
+		{"issuer data with its end", record + "> 00B2020C00\n< 70 0B 9F1008 06" + n[4:] + "00 9000\n", []string{n[4:8], n[8:12]}},
+		{"text with its beginning", record + "> 00B2020C00\n< 70 10 500E" + fmt.Sprintf("%X", n[:14]) + " 9000\n", []string{fmt.Sprintf("%X", n[8:12])}},
+		{"filler in front", "> 00B2010C00\n< 70 0B 5A09FF" + n + "9000\n> 00B2020C00\n< 70 0D 9F100A00" + n + "00 9000\n", []string{n[4:8], n[8:12]}},
+		{"letters in the issuer's data of track 2", "> 00B2010C00\n< 70 15 5713" + n + "D31122011A7654C998877F 9000\n", []string{"7654", "99887"}},
+		{"track 2 of which only the beginning came", "> 00B2010C00\n< 70 15 5713" + n[:14] + " 9000\n" + record, []string{n[10:14], n[8:12]}},
+		{"a fault with blanks", record + "> 00B2020C00\n! card 4539 5787 6362 1486 pulled\n", []string{"5787", "6362"}},
+		{"a fault with hyphens, number not known", "> 00B2020C00\n! card 4539-5787-6362-1486 pulled\n", []string{"5787", "6362", "1486"}},
+		{"a fault with a piece", record + "> 00B2020C00\n! card 453957876362 pulled\n", []string{"5787", "6362"}},
+		{"in two parts, odd", "> 00B2010C00\n< 70 0B 9F10 61 08\n> 00C0000008\n< 08 0" + n[:13] + " 6102\n> 00C0000002\n< " + n[13:] + "0 9000\n" + record, []string{n[4:8], n[8:12]}},
+	} {
+		got := transcript.Redact(parse(t, tt.lines))
+		for _, not := range tt.not {
+			for i, e := range got.Events {
+				if strings.Contains(fmt.Sprintf("%X", e.Bytes), not) || strings.Contains(e.Text, not) {
+					t.Errorf("%s: %s is left in event %d: %X %s", tt.name, not, i, e.Bytes, e.Text)
+				}
+			}
+		}
+		if first, second := text(t, got), text(t, transcript.Redact(got)); first != second {
+			t.Errorf("%s: redacted twice it is something else:\n%s\n%s", tt.name, first, second)
+		}
+	}
+}
+
+// Numbers of little but zeros look like amounts and results, which stay.
+func TestRedactKeepsZeros(t *testing.T) {
+	got := text(t, transcript.Redact(parse(t, "> 00B2010C00\n< 700A5A0840000000000000029000\n"+
+		"> 00B2020C00\n< 70 14 9F0E050040000000 9F1009 0640000000000000 02 9000\n> 80AE8000 0B 004000000000000000 0000\n< 6985\n")))
+	for _, want := range []string{"5A080000000000000002", "9F0E050040000000", "9F1009060000000000000002", "0B0040000000000000000000"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %s in\n%s", want, got)
+		}
+	}
+}
+
+// A piece with zeros in it is found as long as there is something to find.
+func TestRedactPieceWithZeros(t *testing.T) {
+	got := text(t, transcript.Redact(parse(t, "> 00B2010C00\n< 700A5A0845395787100200869000\n> 00B2020C00\n< 70 0B 9F1008 060087100200 8600 9000\n")))
+	if strings.Contains(got, "8710") || strings.Contains(got, "1002") || !strings.Contains(got, "5A080000000000000086") {
+		t.Error(got)
+	}
+}
+
+// A card with thousands of numbers does not make redaction endless, and what has the tag of a number is
+// taken out whether it was learnt or not.
+func TestRedactManyNumbers(t *testing.T) {
+	tr := &transcript.Transcript{}
+	for i := range 2000 {
+		var record []byte
+		for j := range 24 {
+			n := fmt.Sprintf("45395787%08d", i*24+j)
+			record = tlv.Append(record, 0x5A, unhex(t, n)...)
+		}
+		tr.Events = append(tr.Events, transcript.Event{Kind: transcript.Command, Bytes: []byte{0, 0xB2, 1, 0x0C, 0}},
+			transcript.Event{Kind: transcript.Response, Bytes: append(record, 0x90, 0x00)})
+	}
+	got := transcript.Redact(tr)
+	for _, e := range got.Events {
+		if strings.Contains(fmt.Sprintf("%X", e.Bytes), "45395787") {
+			t.Fatalf("%X", e.Bytes)
+		}
+	}
+}
+
+// What is shown or written can neither command a terminal nor turn the direction of writing.
+func TestTextIsPrintable(t *testing.T) {
+	for in, want := range map[string]string{
+		"pulled": "pulled", "a\x1b[2Jb": "a[2Jb", "a\u202eb": "ab", "a\n\tb": "a b", "\xff": "?", "Käse €": "Käse €", "\x00": "",
+	} {
+		if got := transcript.NewRedactor().Text(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+	tr := parse(t, "\ufeffconfig a\x1bb\r\n\r\n> 00A40400\r\n! gone\u202e\x07 now\r\n")
+	if tr.Events[1].Text != "gone now" || strings.Contains(text(t, tr), "\x1b") {
+		t.Errorf("%q\n%q", tr.Events[1].Text, text(t, tr))
+	}
+}
+
 // What is no cardholder's stays as it is.
 func TestRedactKeeps(t *testing.T) {
 	const lines = "> 00A4040007A0000000031010\n< 6F1A8407A0000000031010A50F500A566973612064656269748701019000\n" +
@@ -212,6 +311,28 @@ func TestFillerIsNobodysNumber(t *testing.T) {
 	got := transcript.Redact(parse(t, "> 00B2010C00\n< 700A5A08"+number+"9000\n"))
 	if want := unhex(t, "700A5A0800000000000014869000"); !bytes.Equal(got.Events[1].Bytes, want) {
 		t.Errorf("%X, want %X", got.Events[1].Bytes, want)
+	}
+}
+
+// answers is a card that says the same to everything.
+type answers []byte
+
+func (a answers) Transceive(context.Context, []byte) ([]byte, error) { return a, nil }
+
+// No PIN is recorded, however it is sent, and however little the rest is redacted.
+func TestRecorderKeepsNoPIN(t *testing.T) {
+	for _, command := range []string{"0020008008241234FFFFFFFFFF", "002000880811223344AABBCCDD", "0420008004 24123499"} {
+		r := transcript.NewRecorder(answers{0x90, 0x00}, nil)
+		sent := unhex(t, command)
+		if _, err := r.Transceive(t.Context(), sent); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.Transcript().Events[1].Bytes; !bytes.Equal(got[:5], sent[:5]) || strings.Trim(string(got[5:]), "\x00") != "" || len(got) != len(sent) {
+			t.Errorf("%X recorded as %X", sent, got)
+		}
+		if !bytes.Equal(sent, unhex(t, command)) {
+			t.Errorf("the card got %X", sent)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"smartreader/emvkernel"
 )
@@ -127,5 +128,15 @@ func (t *Transcript) clone() *Transcript {
 	return &c
 }
 
-// oneLine makes text fit for a line of the file.
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+// oneLine makes text fit for a line of the file and for a terminal: what is not printable, or turns the
+// direction of writing, is left out.
+func oneLine(s string) string {
+	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "?")), " ")
+	s = strings.Map(func(c rune) rune {
+		if unicode.IsPrint(c) {
+			return c
+		}
+		return -1
+	}, s)
+	return strings.Join(strings.Fields(s), " ")
+}

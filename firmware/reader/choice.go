@@ -64,15 +64,20 @@ func (r *Reader) choose(ctx context.Context, c payment.Choice) (int, error) {
 	}
 }
 
-// nextKey waits for an answer; its error is why there is none.
+// nextKey waits for an answer, and for keys that answer; its error is why there is
+// none.
 func nextKey(ctx context.Context, keys hal.Input, timeout time.Duration) (hal.InputEvent, error) {
 	ctx, stop := context.WithTimeoutCause(ctx, timeout, payment.ErrTimedOut)
 	defer stop()
-	event, err := keys.Next(ctx)
-	if err != nil && ctx.Err() != nil {
-		err = context.Cause(ctx)
+	for {
+		event, err := keys.Next(ctx)
+		switch {
+		case err == nil:
+			return event, nil
+		case ctx.Err() != nil:
+			return hal.InputEvent{}, context.Cause(ctx)
+		}
 	}
-	return event, err
 }
 
 // press is what one key or touch does to a question: it changes what is marked,
@@ -126,8 +131,10 @@ func (r *Reader) whileCardIsIn(ctx context.Context) (in context.Context, stop fu
 	var watch sync.WaitGroup
 	watch.Go(func() {
 		for pause(in, cardPeriod) == nil {
-			// A slot that cannot tell is for the next command to the card to find out.
-			if present, err := r.board.Contact.Present(in); err == nil && !present {
+			// A look is not broken off when the question is over: it may stand between
+			// the reader and the next command to the card. A slot that cannot tell is
+			// for that command to find out.
+			if present, err := r.board.Contact.Present(ctx); err == nil && !present {
 				end(hal.ErrCardRemoved)
 			}
 		}

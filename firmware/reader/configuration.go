@@ -65,6 +65,7 @@ func (r *Reader) loadConfiguration() error {
 	}
 	config, err := r.openConfiguration(kept)
 	if err != nil {
+		r.noteUnusable(err)
 		// The platform has a good copy; without one nothing is accepted.
 		r.log.Error("stored configuration not usable, a new one is needed", "err", err)
 		return nil
@@ -95,7 +96,7 @@ func (r *Reader) openConfiguration(kept storedConfig) (*configuration, error) {
 func (r *Reader) setConfiguration(c *configuration) {
 	r.mu.Lock()
 	before := r.config
-	r.config = c
+	r.config, r.unusable = c, nil
 	r.mu.Unlock()
 	if r.forward != nil && before != nil && (before.platform.Livemode != c.platform.Livemode || before.platform.AccountID != c.platform.AccountID) {
 		r.forward.Kick() // what was held for the mode may go now
@@ -104,6 +105,14 @@ func (r *Reader) setConfiguration(c *configuration) {
 		r.platform.Link().Configure(linkOptions(r.opt.Link, c.platform.Link))
 	}
 	r.screen.merchant(c.platform.Location.DisplayName)
+}
+
+// noteUnusable remembers, for the warnings, why the newest configuration is not in
+// force; nil: it is.
+func (r *Reader) noteUnusable(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.unusable = err
 }
 
 // linkOptions are the thresholds the installation set, and the configuration's
@@ -177,12 +186,14 @@ func (r *Reader) fetchConfiguration(ctx context.Context) error {
 		return err
 	}
 	if answer.NotModified {
+		r.noteUnusable(nil)
 		r.recheck()
 		return nil
 	}
 	kept := storedConfig{ETag: answer.ETag, Signed: answer.Signed, Keys: r.signingKeys()}
 	config, err := r.openConfiguration(kept)
 	if err != nil {
+		r.noteUnusable(err)
 		return err
 	}
 	// One that was issued in the future, by a clock that was wrong, must not keep
@@ -348,13 +359,16 @@ func kernelConfig(c *platform.Config, serial string) (*emvkernel.Config, error) 
 func kernelApplication(d *hexDecoder, entry string, a platform.Application) emvkernel.Application {
 	app := emvkernel.Application{
 		AID: d.bytes(entry+"aid", a.AID), PartialMatch: a.PartialMatch, Brand: a.Brand,
-		Version:    [2]byte(d.fixed(entry+"version", a.Version, 2)),
-		TACDenial:  [5]byte(d.fixed(entry+"tacDenial", a.TACDenial, 5)),
-		TACOnline:  [5]byte(d.fixed(entry+"tacOnline", a.TACOnline, 5)),
-		TACDefault: [5]byte(d.fixed(entry+"tacDefault", a.TACDefault, 5)),
-		FloorLimit: a.FloorLimit, RandomThreshold: a.RandomThreshold, RandomTarget: byte(a.RandomTarget), RandomMaximum: byte(a.RandomMaximum),
+		Version:     [2]byte(d.fixed(entry+"version", a.Version, 2)),
+		TACDenial:   [5]byte(d.fixed(entry+"tacDenial", a.TACDenial, 5)),
+		TACOnline:   [5]byte(d.fixed(entry+"tacOnline", a.TACOnline, 5)),
+		TACDefault:  [5]byte(d.fixed(entry+"tacDefault", a.TACDefault, 5)),
+		FloorLimit:  a.FloorLimit,
 		DefaultDDOL: d.bytes(entry+"defaultDdol", a.DefaultDDOL), DefaultTDOL: d.bytes(entry+"defaultTdol", a.DefaultTDOL),
 		Country: uint16(a.Country), OfflineApproval: a.OfflineApproval, PINBypass: a.PINBypass,
+	}
+	if a.FloorLimit > 0 { // below a floor of zero there is nothing to select from, whatever the numbers are
+		app.RandomThreshold, app.RandomTarget, app.RandomMaximum = a.RandomThreshold, byte(a.RandomTarget), byte(a.RandomMaximum)
 	}
 	if a.Capabilities != "" {
 		own := [3]byte(d.fixed(entry+"capabilities", a.Capabilities, 3))

@@ -60,6 +60,7 @@ func (k *keypad) run(ctx context.Context) error {
 				k.log.Warn("keys", "err", err)
 				warned = true
 			}
+			k.fail(asking, err)
 			if err := pause(ctx, deviceRetry); err != nil {
 				return err
 			}
@@ -94,6 +95,17 @@ func (k *keypad) answer(a *answers, event hal.InputEvent) {
 	}
 }
 
+// fail tells a question that its keys do not work.
+func (k *keypad) fail(a *answers, err error) {
+	if a == nil {
+		return
+	}
+	select {
+	case a.failed <- err:
+	default: // it has not asked since it was told
+	}
+}
+
 // ask takes the keys for a question, as soon as nobody else has them. They must
 // be given back with close.
 func (k *keypad) ask(ctx context.Context) (*answers, error) {
@@ -102,7 +114,7 @@ func (k *keypad) ask(ctx context.Context) (*answers, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	a := &answers{keypad: k, pressed: make(chan hal.InputEvent, typedAhead)}
+	a := &answers{keypad: k, pressed: make(chan hal.InputEvent, typedAhead), failed: make(chan error, 1)}
 	k.give(a)
 	return a, nil
 }
@@ -113,12 +125,14 @@ func (k *keypad) ask(ctx context.Context) (*answers, error) {
 type answers struct {
 	keypad  *keypad
 	pressed chan hal.InputEvent
+	failed  chan error
 }
 
 // typedAhead is more than anybody types while a picture is drawn: a whole PIN.
 const typedAhead = 16
 
-// Next implements hal.Input.
+// Next implements hal.Input. Behind an error of the keys it may be called again:
+// they may be plugged in meanwhile.
 func (a *answers) Next(ctx context.Context) (hal.InputEvent, error) {
 	if err := ctx.Err(); err != nil {
 		return hal.InputEvent{}, err
@@ -126,6 +140,8 @@ func (a *answers) Next(ctx context.Context) (hal.InputEvent, error) {
 	select {
 	case event := <-a.pressed:
 		return event, nil
+	case err := <-a.failed:
+		return hal.InputEvent{}, err
 	case <-ctx.Done():
 		return hal.InputEvent{}, ctx.Err()
 	}

@@ -41,13 +41,7 @@ func atCounter(t *testing.T, change ...func(*hal.Board)) *counter {
 		t.Fatal(err)
 	}
 	c := &counter{T: t, board: board, ended: make(chan error, 1)}
-	profile, err := emvtest.Load("visa")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := board.Tray.Insert("visa", emvtest.NewCard(profile, nil)); err != nil {
-		t.Fatal(err)
-	}
+	c.insert()
 	for _, f := range change {
 		f(board.HAL)
 	}
@@ -68,6 +62,18 @@ func atCounter(t *testing.T, change ...func(*hal.Board)) *counter {
 	t.Cleanup(func() { stop(); parts.Wait(); board.HAL.Close() })
 	synctest.Wait()
 	return c
+}
+
+// insert puts a card into the slot.
+func (c *counter) insert() {
+	c.Helper()
+	profile, err := emvtest.Load("visa")
+	if err != nil {
+		c.Fatal(err)
+	}
+	if err := c.board.Tray.Insert("visa", emvtest.NewCard(profile, nil)); err != nil {
+		c.Fatal(err)
+	}
 }
 
 // press presses keys one after the other, each when the one before was dealt with.

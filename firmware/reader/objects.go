@@ -139,6 +139,8 @@ func cardDetails(p store.Payment) *wire.PaymentMethodDetails {
 		if settled(p) {
 			present.ReceiptDetails.AccountType = "unknown" // nothing on the chip or from the platform says which
 			present.ReceiptDetails.AuthorizationCode = p.AuthorizationCode
+		}
+		if settled(p) || requiresUpload(p) { // before the upload: Y1 or Y3, of a card that approved by itself
 			present.ReceiptDetails.AuthorizationResponseCode = p.ResponseCode
 		}
 	}

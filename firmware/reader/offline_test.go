@@ -88,6 +88,42 @@ func TestObjectsByPhase(t *testing.T) {
 	}
 }
 
+// A5: a card that approved by itself shows so from the moment its payment is stored: accepted, with the
+// terminal's response code, and nothing that only an issuer gives.
+func TestObjectOfAPaymentItsCardApproved(t *testing.T) {
+	s := openShop(t)
+	s.must(s.open())
+	floor, yes := int64(5000), true
+	s.set(sandbox.Settings{FloorLimit: &floor, OfflineApproval: &yes})
+	s.connect()
+	for _, outage := range []bool{false, true} {
+		if outage {
+			s.cut()
+		}
+		stored := s.pay(1500, wire.PreferOnline, "offline-approves")
+		if d := stored.OfflineDetails; d == nil || d.State != wire.OfflineStored || !d.RequiresUpload || len(stored.Charges) != 0 {
+			t.Fatalf("outage %v: %+v", outage, stored)
+		}
+		if r := stored.OfflineDetails.CardPresentDetails.ReceiptDetails; r.AuthorizationResponseCode != "Y1" || r.AuthorizationCode != "" || r.AccountType != "" {
+			t.Errorf("outage %v, stored: %+v", outage, r)
+		}
+		if outage {
+			s.restore()
+		}
+		s.awaitStatus(func(d wire.OfflineStatusDetails) bool { return d.OfflinePaymentsCount == 0 })
+		done := s.retrieve(stored.LocalID)
+		if done.Status != wire.StatusSucceeded || done.OfflineDetails.State != wire.OfflineForwarded || len(done.Charges) != 1 {
+			t.Fatalf("outage %v, forwarded: %+v", outage, done)
+		}
+		if r := done.PaymentMethod.CardPresent.ReceiptDetails; r.AuthorizationResponseCode != "Y1" || r.AuthorizationCode != "" {
+			t.Errorf("outage %v, forwarded: %+v", outage, r)
+		}
+	}
+	if n := s.platform.Totals(); n.Approved.Count != 2 || n.Duplicates != 0 {
+		t.Errorf("the platform has %+v", n)
+	}
+}
+
 // A6, A10: a payment to be captured later says so in every phase, and there is
 // something to capture only when the platform has it.
 func TestManualCaptureByPhase(t *testing.T) {

@@ -117,7 +117,7 @@ func (e *pinEntry) show(ctx context.Context, p hal.PINPrompt, entered int) error
 		return nil
 	}
 	if err := e.r.screen.askSeen(ctx, view); err != nil {
-		return err
+		return unusable(ctx, err)
 	}
 	keys, err := e.r.keys.ask(ctx)
 	if err != nil {
@@ -131,4 +131,16 @@ func (e *pinEntry) show(ctx context.Context, p hal.PINPrompt, entered int) error
 type pinKeys struct{ e *pinEntry }
 
 // Next implements hal.Input.
-func (k pinKeys) Next(ctx context.Context) (hal.InputEvent, error) { return k.e.keys.Next(ctx) }
+func (k pinKeys) Next(ctx context.Context) (hal.InputEvent, error) {
+	event, err := k.e.keys.Next(ctx)
+	return event, unusable(ctx, err)
+}
+
+// unusable: keys or a screen that fail are a PIN pad that is not there, and neither
+// the card's fault nor a cardholder who walked away.
+func unusable(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	return fmt.Errorf("%w: it is made of keys and screen: %w", hal.ErrNotFound, err)
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -56,6 +57,18 @@ func (c *counter) pin(ctx context.Context, pad hal.PINPad, card hal.Card, p hal.
 	}()
 	synctest.Wait()
 	return done
+}
+
+// pays enters a PIN, which is right.
+func (c *counter) pays(pad hal.PINPad) {
+	c.Helper()
+	card := &checker{}
+	done := c.pin(c.Context(), pad, card, prompt)
+	c.press(hal.Key2, hal.Key4, hal.Key6, hal.Key8, hal.KeyEnter)
+	if got := <-done; got.err != nil || got.verdict.SW != 0x9000 || !bytes.Equal(card.commands[0][5:8], []byte{0x24, 0x24, 0x68}) {
+		c.Errorf("the next entry: %+v", got)
+	}
+	synctest.Wait()
 }
 
 func TestPINIsEnteredOnTheReadersKeys(t *testing.T) {
@@ -148,7 +161,8 @@ func TestPINEntryEnds(t *testing.T) {
 				c, card := atCounter(t), &checker{}
 				ctx, stop := context.WithCancel(t.Context())
 				defer stop()
-				done := c.pin(ctx, c.softPad(), card, prompt)
+				pad := c.softPad()
+				done := c.pin(ctx, pad, card, prompt)
 				test.during(c, stop)
 				got := <-done
 				if got.verdict.Entry != test.want || !errors.Is(got.err, test.err) || (got.err == nil) != (test.err == nil) || got.took != test.after {
@@ -164,9 +178,93 @@ func TestPINEntryEnds(t *testing.T) {
 				if s := c.strays(); len(s) > 0 {
 					t.Errorf("others saw %d keys", len(s))
 				}
+				// Keys, screen and pad are the next payment's.
+				if test.err == hal.ErrCardRemoved {
+					c.insert()
+				}
+				c.pays(pad)
 			})
 		})
 	}
+}
+
+// A look at the slot that is under way when the PIN is entered is not broken off,
+// and over before the card is the kernel's again.
+func TestLookAtTheSlotEndsByItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slot := &slowSlot{began: make(chan bool, 1), take: cardPeriod}
+		c := atCounter(t, func(b *hal.Board) { slot.ContactReader, b.Contact = b.Contact, slot })
+		done := c.pin(t.Context(), c.softPad(), &checker{}, prompt)
+		c.press(hal.Key1, hal.Key2, hal.Key3, hal.Key4)
+		<-slot.began
+		c.press(hal.KeyEnter)
+		if got := <-done; got.err != nil || got.verdict.SW != 0x9000 {
+			t.Errorf("got %+v", got)
+		}
+		if slot.busy.Load() || slot.brokenOff.Load() {
+			t.Errorf("still looking: %v, broken off: %v", slot.busy.Load(), slot.brokenOff.Load())
+		}
+	})
+}
+
+// slowSlot takes its time to look for a card.
+type slowSlot struct {
+	hal.ContactReader
+	began           chan bool
+	take            time.Duration
+	busy, brokenOff atomic.Bool
+}
+
+func (s *slowSlot) Present(ctx context.Context) (bool, error) {
+	select {
+	case s.began <- true:
+	default:
+	}
+	s.busy.Store(true)
+	defer s.busy.Store(false)
+	select {
+	case <-time.After(s.take):
+		return true, nil
+	case <-ctx.Done():
+		s.brokenOff.Store(true)
+		return false, ctx.Err()
+	}
+}
+
+// A keypad that is unplugged is a PIN pad that does not work, at once and not when
+// the cardholder's time is over; plugged in again it works again.
+func TestKeypadIsUnpluggedDuringAPIN(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cable, card := &cable{}, &checker{}
+		c := atCounter(t, func(b *hal.Board) { cable.Input, b.Input = b.Input, cable })
+		pad := c.softPad()
+		for _, keys := range [][]hal.Key{{hal.Key1, hal.Key2, hal.Key3, hal.Key4, hal.Key5}, nil} {
+			done := c.pin(t.Context(), pad, card, prompt)
+			if len(keys) > 0 {
+				c.press(keys[1:]...)
+				cable.out.Store(true)
+				c.press(keys[0]) // ends the call that waits
+			}
+			got := <-done
+			if !errors.Is(got.err, hal.ErrNotFound) || got.took > deviceRetry || got.verdict != (hal.OfflineVerdict{}) {
+				t.Errorf("behind %d keys: %+v", len(keys), got)
+			}
+			synctest.Wait()
+			if v := c.sees(); v.Kind != display.Processing {
+				t.Errorf("behind %d keys the screen shows %v", len(keys), v.Kind)
+			}
+		}
+		if len(card.commands) > 0 {
+			t.Errorf("the card was sent % X", card.commands)
+		}
+		cable.out.Store(false)
+		time.Sleep(deviceRetry)
+		synctest.Wait()
+		c.pays(pad)
+		if n := strings.Count(c.log.String(), "level=WARN"); n != 1 || strings.Contains(c.log.String(), "key=") {
+			t.Errorf("logged:\n%s", c.log.String())
+		}
+	})
 }
 
 // Digits pressed before the prompt is seen are no part of the PIN, nor are those

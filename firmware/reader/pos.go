@@ -60,8 +60,11 @@ func (r *Reader) warnings() (w []string) {
 		w = append(w, "something answers in the platform's place, without its certificate: check the network for a captive portal or an interception proxy")
 	}
 	r.mu.Lock()
-	fault := r.slotFault
+	fault, unusable := r.slotFault, r.unusable
 	r.mu.Unlock()
+	if unusable != nil {
+		w = append(w, "the platform's newest configuration cannot be used, and is not in force: "+unusable.Error())
+	}
 	if fault != nil {
 		w = append(w, "no chip card can be read: "+fault.Error())
 	}

@@ -104,6 +104,7 @@ type Reader struct {
 	mu       sync.Mutex
 	identity identity
 	config   *configuration // nil until the first one arrived
+	unusable error          // why the newest configuration is not in force; nil while it is
 	// slotFault says why there is no chip card reader where there should be
 	// one; nil while there is one.
 	slotFault error

@@ -485,3 +485,26 @@ func TestCardholderCancelsWhereThePOSAllowsIt(t *testing.T) {
 	}
 	s.take()
 }
+
+// A configuration that the reader cannot use changes nothing, and POS and their operators are told which
+// entry it is; until there is a better one.
+func TestUnusableConfigurationIsTold(t *testing.T) {
+	s := openShop(t)
+	s.must(s.open())
+	s.connect()
+	tooMuch, enough := int64(1)<<33, int64(5000) // what '9F1B' cannot hold
+	s.set(sandbox.Settings{FloorLimit: &tooMuch})
+	told := s.connect().Reader.Warnings
+	if len(told) != 1 || !strings.Contains(told[0], "not in force") || !strings.Contains(told[0], "application 0") || !strings.Contains(told[0], "floor limit") {
+		t.Errorf("told %q", told)
+	}
+	if paid := s.pay(1200, wire.PreferOnline, "visa"); paid.Status != wire.StatusSucceeded {
+		t.Errorf("the configuration before is in force: %+v", paid)
+	}
+	for _, bad := range []bool{false, true, false} { // the last one is in force already
+		s.set(sandbox.Settings{FloorLimit: map[bool]*int64{false: &enough, true: &tooMuch}[bad]})
+		if told := s.connect().Reader.Warnings; len(told) > 0 != bad {
+			t.Errorf("bad %v, and told %q", bad, told)
+		}
+	}
+}

@@ -10,43 +10,47 @@ import (
 	"strings"
 
 	"smartreader/emvkernel/transcript"
+	"smartreader/store"
 )
 
 const (
 	recordingSuffix = ".emv"
-	// maxRecordings are kept, the newest ones: some megabytes.
-	maxRecordings = 500
+	// maxRecordings are kept, the newest ones: some megabytes. One that is much
+	// longer than any card needs is not, so that no card can fill the disk.
+	maxRecordings  = 500
+	maxRecordBytes = 128 << 10
 )
 
 // recorder is nil where nothing is recorded.
-func (r *Reader) recorder() func(string, *transcript.Transcript) {
+func (r *Reader) recorder() func(store.Payment, *transcript.Transcript) {
 	if r.opt.RecordDir == "" {
 		return nil
 	}
-	return func(localID string, t *transcript.Transcript) {
+	return func(p store.Payment, t *transcript.Transcript) {
 		defer t.Wipe()
-		if err := r.saveRecording(localID, t); err != nil { // no payment fails for it
-			r.log.Warn("transaction not recorded", "payment", localID, "err", err)
+		if err := r.saveRecording(p, t); err != nil { // no payment fails for it
+			r.log.Warn("transaction not recorded", "payment", p.LocalID, "err", err)
 		}
 	}
 }
 
-func (r *Reader) saveRecording(localID string, t *transcript.Transcript) error {
+func (r *Reader) saveRecording(p store.Payment, t *transcript.Transcript) error {
 	if err := os.MkdirAll(r.opt.RecordDir, 0o700); err != nil {
 		return err
 	}
 	if err := r.dropRecordings(); err != nil {
 		return err
 	}
-	c := r.configured()
-	inClear := r.opt.RecordClear && c != nil && !c.platform.Livemode
 	var text bytes.Buffer
-	if err := transcript.Save(&text, t, inClear); err != nil {
+	defer func() { clear(text.Bytes()) }()
+	if err := transcript.Save(&text, t, r.opt.RecordClear && !p.Livemode); err != nil {
 		return err
 	}
-	defer clear(text.Bytes())
+	if text.Len() > maxRecordBytes {
+		return fmt.Errorf("the recording has %d bytes, the most kept is %d", text.Len(), maxRecordBytes)
+	}
 	stamp := r.now().UTC().Format("20060102T150405.000")
-	return os.WriteFile(filepath.Join(r.opt.RecordDir, fmt.Sprintf("%s-%s%s", stamp, localID, recordingSuffix)), text.Bytes(), 0o600)
+	return os.WriteFile(filepath.Join(r.opt.RecordDir, fmt.Sprintf("%s-%s%s", stamp, p.LocalID, recordingSuffix)), text.Bytes(), 0o600)
 }
 
 // dropRecordings makes room for one more. Names sort by time.

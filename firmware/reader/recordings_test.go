@@ -53,3 +53,19 @@ func TestRecordedTransactions(t *testing.T) {
 		}
 	}
 }
+
+// A folder that cannot be written costs the recording, never the payment.
+func TestRecordingThatFailsHarmsNoPayment(t *testing.T) {
+	s := openShop(t)
+	file := filepath.Join(t.TempDir(), "recordings")
+	s.must(os.WriteFile(file, nil, 0o600)) // where the folder should be
+	s.must(s.open(func(o *reader.Options) { o.RecordDir = file }))
+	s.connect()
+	if paid := s.pay(1200, wire.PreferOnline, "visa"); paid.Status != wire.StatusSucceeded {
+		t.Errorf("%+v", paid)
+	}
+	s.close()
+	if !bytes.Contains(s.log.Bytes(), []byte("transaction not recorded")) {
+		t.Error("nobody is told that nothing is recorded")
+	}
+}

@@ -1,6 +1,7 @@
 package reader
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"encoding/hex"
@@ -144,6 +145,7 @@ func (a authorizer) Authorize(ctx context.Context, p store.Payment, envelope []b
 		answer.Verdict = payment.Declined
 	}
 	if answer.Verdict == payment.Rejected {
+		answer.PINRefused = v.Code == platform.CodePINInvalid
 		if answer.Message == "" {
 			answer.Message = v.Code
 		}
@@ -169,7 +171,7 @@ func pinBlock(b *payment.PINBlock) *platform.PINBlock {
 	if b.Format == hal.ISOFormat0 {
 		format = platform.PINFormat0
 	}
-	return &platform.PINBlock{Format: format, Key: b.Key, KSN: upperHex(b.KeySerial), Ciphertext: upperHex(b.Ciphertext)}
+	return &platform.PINBlock{Format: format, Key: b.Key, KSN: upperHex(b.KeySerial), Ciphertext: upperHex(b.Ciphertext.Bytes())}
 }
 
 func upperHex(b []byte) string { return strings.ToUpper(hex.EncodeToString(b)) }
@@ -222,7 +224,7 @@ func (s submitter) Submit(ctx context.Context, p store.Payment, envelope []byte)
 	v, err := s.r.platform.SubmitOffline(ctx, platform.Submission{
 		NaturalKey: p.NaturalKey, Envelope: envelope, StoredAtMs: p.StoredAtMs,
 	})
-	return verdict(v, err)
+	return ended(p, v, err)
 }
 
 func (s submitter) LookUp(ctx context.Context, p store.Payment) (forward.Verdict, error) {
@@ -236,7 +238,7 @@ func (s submitter) LookUp(ctx context.Context, p store.Payment) (forward.Verdict
 		}
 		return forward.Verdict{}, unsettled(err)
 	}
-	return verdict(v, nil)
+	return ended(p, v, nil)
 }
 
 func (s submitter) Reverse(ctx context.Context, p store.Payment) error {
@@ -281,6 +283,14 @@ func heldBack(v *platform.Verdict, err error) *forward.Hold {
 	return nil
 }
 
+// ended is how a stored payment of this reader ended. One that the card approved by
+// itself keeps the response code the card was given, unless an issuer had another.
+func ended(p store.Payment, v *platform.Verdict, err error) (forward.Verdict, error) {
+	out, err := verdict(v, err)
+	out.ResponseCode = cmp.Or(out.ResponseCode, p.ResponseCode)
+	return out, err
+}
+
 func verdict(v *platform.Verdict, err error) (forward.Verdict, error) {
 	if held := heldBack(v, err); held != nil {
 		return forward.Verdict{}, held
@@ -308,7 +318,10 @@ func verdict(v *platform.Verdict, err error) (forward.Verdict, error) {
 	}
 	out := forward.Verdict{
 		ChargeID: v.ChargeID, DeclineCode: v.DeclineCode, Code: v.Code, Message: short(v.Message),
-		AuthorizationCode: v.AuthorizationCode, ResponseCode: v.ResponseCode, Status: forward.Failed, Rescued: v.Rescued,
+		AuthorizationCode: v.AuthorizationCode, Status: forward.Failed, Rescued: v.Rescued,
+	}
+	if arc, err := hex.DecodeString(v.ResponseCode); err == nil && len(arc) == 2 {
+		out.ResponseCode = string(arc)
 	}
 	if v.Code == platform.CodeTooOld {
 		out.Status = forward.Expired

@@ -67,3 +67,16 @@ func TestRefusedReaderIsNoOutage(t *testing.T) {
 		}
 	}
 }
+
+// A response code is two characters to people and four digits to platforms; that of a card that approved
+// by itself stays where no issuer has another.
+func TestResponseCodeOfAStoredPayment(t *testing.T) {
+	for _, c := range []struct{ own, platforms, want string }{
+		{"", "", ""}, {"", "3030", "00"}, {"Y1", "", "Y1"}, {"Y3", "5933", "Y3"}, {"Y1", "3035", "05"}, {"", "xx", ""}, {"Y1", "30", "Y1"},
+	} {
+		v, err := ended(store.Payment{ResponseCode: c.own}, &platform.Verdict{Status: platform.StatusApproved, ResponseCode: c.platforms}, nil)
+		if err != nil || v.ResponseCode != c.want {
+			t.Errorf("%+v: %q, %v", c, v.ResponseCode, err)
+		}
+	}
+}

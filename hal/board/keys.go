@@ -7,6 +7,7 @@ import (
 	"errors"
 	"image"
 	"log/slog"
+	"slices"
 
 	"smartreader/hal"
 	"smartreader/hal/evdev"
@@ -15,6 +16,9 @@ import (
 // pressed adds what can be pressed: own is "evdev", "gpio" or both; w may be nil
 // on a board without lines.
 func (a *assembly) pressed(w *wired, own ...string) {
+	// A board that has keys by itself is a reader; elsewhere they are somebody's
+	// keyboard, and only listened to.
+	alone := slices.Contains(own, "evdev")
 	switch a.settings.Keys {
 	case "":
 	case off:
@@ -31,7 +35,7 @@ func (a *assembly) pressed(w *wired, own ...string) {
 			if a.board.Screen != nil {
 				size = a.board.Screen.Bounds().Size()
 			}
-			input := evdev.NewInput(evdev.Options{Screen: size, Exclude: a.swipeMatch(), Log: a.log})
+			input := evdev.NewInput(evdev.Options{Screen: size, Exclude: a.swipeMatch(), Alone: alone, Log: a.log})
 			a.keep(input)
 			found = append(found, input)
 		case "gpio":

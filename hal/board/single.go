@@ -29,7 +29,7 @@ func Single(spec string, log *slog.Logger) (*hal.Board, error) {
 	case "fb", "ssd1306":
 		s.Screen, add = device+":"+where, func(a *assembly) { a.picture() }
 	case "evdev":
-		add = func(a *assembly) { a.pressed(nil, "evdev") }
+		add = func(a *assembly) { a.settings.Keys = "evdev"; a.pressed(nil) } // chosen, so not taken from whose they are
 	case "swipe":
 		s.Swipe, add = where, (*assembly).stripe
 	case "panel":

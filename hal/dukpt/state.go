@@ -65,6 +65,7 @@ func Parse(state []byte) (Device, error) {
 	case scheme == schemeAES && derivationType(size) != 0 && len(body) >= 8:
 		d := newAES(size, [8]byte(body))
 		if err := d.restore(body[8:], size); err != nil {
+			d.Wipe()
 			return nil, err
 		}
 		return d, nil
@@ -74,6 +75,7 @@ func Parse(state []byte) (Device, error) {
 			return nil, fmt.Errorf("%w: a counter in the serial number", ErrState)
 		}
 		if err := d.restore(body[10:], size); err != nil {
+			d.Wipe()
 			return nil, err
 		}
 		return d, nil

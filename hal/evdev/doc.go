@@ -12,7 +12,7 @@
 // with every keyboard layout and regardless of Num Lock. Digits of the main row,
 // of the number pad and of phones; Enter, OK, Select and # are Enter; Escape,
 // Cancel and * are Cancel; Backspace, Delete, Clear and the pad's decimal point
-// are Clear; the arrows up and down.
+// are Clear; the arrows up and down. With Options.Alone nobody else gets them.
 //
 // # Touch screens
 //

@@ -20,6 +20,10 @@ type Options struct {
 	// Exclude are devices that are never opened, as SwipeOptions.Match: the
 	// board's magnetic stripe reader, whose keys are no keys.
 	Exclude string
+	// Alone takes the devices away from everybody else (EVIOCGRAB) until Close:
+	// else the digits of a PIN are typed into the console too, and shown there.
+	// Not for a computer that somebody else works at.
+	Alone bool
 	// Log gets a line for every device that comes, goes or fails; nil: none.
 	Log *slog.Logger
 }
@@ -38,7 +42,15 @@ func newInput(o Options, s system) *Input {
 			return nil, false, nil
 		}
 		l := newListener(id, o.Screen, func(kind touchKind) position { return s.where(fd, kind) })
-		return l, l.useful(), nil
+		if !l.useful() {
+			return nil, false, nil
+		}
+		if o.Alone {
+			if err := s.grab(fd); err != nil {
+				return nil, false, fmt.Errorf("take it away from others: %w", err)
+			}
+		}
+		return l, true, nil
 	})}
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"smartreader/hal"
 	"smartreader/hal/haltest"
@@ -120,6 +121,35 @@ func TestInputTakesNoOthersDevices(t *testing.T) {
 	}
 	if n := len(in.devices.open); n != 1 {
 		t.Errorf("%d devices are open, want the keypad only", n)
+	}
+}
+
+// What is pressed is not typed into a console too, where nobody else needs the
+// keys. Devices that are no keypads are left to others; one that others took is not
+// listened to.
+func TestKeysAreTakenAwayFromOthers(t *testing.T) {
+	for want, o := range map[int]Options{0: {}, 1: {Alone: true}} {
+		b := newBench(t)
+		b.plug(0, stripeReader())
+		pad := b.plug(1, keyboard())
+		mouse := identity{name: "mouse"}
+		mouse.keys.add(btnLeft)
+		b.plug(2, mouse)
+		o.Exclude, o.Screen = "usb:0801:0001", screen
+		done := next(b, b.input(o))
+		pad.send(t, press(3)...)
+		if got := <-done; got.event.Key != hal.Key2 || b.grabbed != want {
+			t.Errorf("alone: %v: got %v, %d devices are taken away, want %d", o.Alone, got, b.grabbed, want)
+		}
+	}
+	b := newBench(t)
+	b.busy = true
+	b.plug(0, keyboard())
+	in := b.input(Options{Alone: true})
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if _, err := in.Next(ctx); !errors.Is(err, context.DeadlineExceeded) || len(in.devices.open) > 0 {
+		t.Errorf("another's keypad: %v, %d open", err, len(in.devices.open))
 	}
 }
 

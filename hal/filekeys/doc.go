@@ -7,7 +7,8 @@
 // file of bare bytes per secret, all of mode 0600. New keys are synced and then
 // linked under their name, new secrets renamed to it, and the folder is synced
 // before the call returns: a power cut leaves a whole key or none, the whole old
-// secret or the whole new one. A secret that was replaced is overwritten.
+// secret or the whole new one. A secret that was replaced is overwritten. Leave the
+// folder out of backups: a PIN key's secret that is put back would use keys again.
 //
 // Erase first writes the file "erased", which makes every later call return
 // hal.ErrErased, then overwrites and removes the keys; Open finishes an erase

@@ -37,8 +37,9 @@ const (
 // Store is a hal.KeyStore and hal.SecretKeeper in one folder. It is safe for
 // concurrent use; one process at a time uses the folder.
 type Store struct {
-	dir string
-	mu  sync.Mutex
+	dir   string
+	mu    sync.Mutex
+	watch func(*os.File) // tests: called before each sync
 }
 
 var _ hal.KeyStore = (*Store)(nil)
@@ -120,7 +121,7 @@ func (s *Store) Erase(context.Context) error {
 	defer s.mu.Unlock()
 	f, err := os.OpenFile(filepath.Join(s.dir, marker), os.O_WRONLY|os.O_CREATE, 0o600)
 	if err == nil {
-		err = errors.Join(f.Sync(), f.Close(), s.syncDir())
+		err = errors.Join(s.sync(f), f.Close(), s.syncDir())
 	}
 	// A full or broken disk must not save the keys: shred in any case.
 	if err = errors.Join(err, s.shred()); err != nil {

@@ -33,8 +33,8 @@ func (s *Store) draft(b []byte) (path string, err error) {
 		return "", err
 	}
 	_, err = f.Write(b)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return "", errors.Join(err, discard(f.Name()))
+	if err = errors.Join(err, s.sync(f), f.Close()); err != nil {
+		return "", errors.Join(err, s.discard(f.Name()))
 	}
 	return f.Name(), nil
 }
@@ -68,12 +68,12 @@ func (s *Store) replace(b []byte, path string) error {
 		return err
 	}
 	if err := os.Rename(draft, path); err != nil {
-		return errors.Join(err, discard(draft))
+		return errors.Join(err, s.discard(draft))
 	}
 	if err := s.syncDir(); err != nil || old == nil {
 		return err
 	}
-	return zero(old)
+	return s.zero(old)
 }
 
 // remove takes a file from its name, durably, and then overwrites it. Open
@@ -85,7 +85,7 @@ func (s *Store) remove(path string) error {
 	} else if err != nil {
 		return err
 	}
-	return errors.Join(s.syncDir(), discard(gone), s.syncDir())
+	return errors.Join(s.syncDir(), s.discard(gone), s.syncDir())
 }
 
 // shred overwrites and removes all keys and secrets, and only them.
@@ -98,7 +98,7 @@ func (s *Store) shred() error {
 	for _, path := range paths {
 		base := filepath.Base(path)
 		if strings.HasSuffix(base, suffix) || strings.HasSuffix(base, secretSuffix) || strings.HasPrefix(base, temporary) {
-			failed = append(failed, discard(path))
+			failed = append(failed, s.discard(path))
 		}
 	}
 	if len(paths) > 0 {
@@ -122,7 +122,7 @@ func (s *Store) sweep() error {
 	var failed []error
 	for _, draft := range drafts {
 		if !same(draft, keys) {
-			failed = append(failed, overwrite(draft))
+			failed = append(failed, s.overwrite(draft))
 		}
 		failed = append(failed, os.Remove(draft))
 	}
@@ -149,23 +149,25 @@ func (s *Store) files(pattern string) ([]string, error) {
 	return filepath.Glob(filepath.Join(globEscape(s.dir), pattern))
 }
 
-func discard(path string) error { return errors.Join(overwrite(path), os.Remove(path)) }
+func (s *Store) discard(path string) error {
+	return errors.Join(s.overwrite(path), os.Remove(path))
+}
 
-func overwrite(path string) error {
+func (s *Store) overwrite(path string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}
-	return errors.Join(zero(f), f.Close())
+	return errors.Join(s.zero(f), f.Close())
 }
 
 // zero overwrites a file with zeros, durably.
-func zero(f *os.File) error {
+func (s *Store) zero(f *os.File) error {
 	info, err := f.Stat()
 	if err == nil {
 		_, err = f.Write(make([]byte, info.Size()))
 	}
-	return errors.Join(err, f.Sync())
+	return errors.Join(err, s.sync(f))
 }
 
 func (s *Store) syncDir() error {
@@ -173,11 +175,20 @@ func (s *Store) syncDir() error {
 	if err != nil {
 		return err
 	}
-	err = d.Sync()
+	err = s.sync(d)
 	if errors.Is(err, fs.ErrInvalid) {
 		err = nil // a file system that cannot sync folders
 	}
 	return errors.Join(err, d.Close())
+}
+
+// sync makes a file or folder durable: until then a power cut may take back what
+// was done to it, or not.
+func (s *Store) sync(f *os.File) error {
+	if s.watch != nil {
+		s.watch(f)
+	}
+	return f.Sync()
 }
 
 func globEscape(dir string) string {

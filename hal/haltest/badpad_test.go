@@ -22,9 +22,9 @@ import (
 // badPad is a PIN pad with one flaw.
 type badPad struct {
 	hal.PINPad
-	lax, lazy, deaf, upset, wrong, swallows, forgets, shows bool
-	spoil                                                   func([]byte) []byte // commands
-	last                                                    hal.PINBlock
+	lax, lazy, deaf, upset, wrong, swallows, forgets, shows, any, clear bool
+	spoil                                                               func([]byte) []byte // commands
+	last                                                                hal.PINBlock
 }
 
 func (p *badPad) VerifyOffline(ctx context.Context, card hal.Card, req hal.OfflinePIN) (hal.OfflineVerdict, error) {
@@ -35,6 +35,10 @@ func (p *badPad) VerifyOffline(ctx context.Context, card hal.Card, req hal.Offli
 		return hal.OfflineVerdict{Entry: hal.PINTimedOut}, nil
 	case p.deaf:
 		ctx = context.WithoutCancel(ctx)
+	case p.any:
+		req.Prompt.MinDigits, req.Prompt.MaxDigits = 4, 12
+	case p.clear && req.Method == hal.EncipheredPIN:
+		req.Method = hal.PlainPIN
 	}
 	if p.spoil != nil {
 		card = &spoiled{card, p.spoil}
@@ -93,28 +97,29 @@ func (h cardholder) Leave()           { h.pad.Hesitate() }
 func TestSuiteNoticesBadPINPads(t *testing.T) {
 	flip := func(at int) func([]byte) []byte {
 		return func(command []byte) []byte {
-			command = bytes.Clone(command)
 			if command[1] == 0x20 {
 				command[at] ^= 0x01
 			}
-			return command
+			return command // the pad's own memory, which it overwrites
 		}
 	}
 	for name, c := range map[string]struct {
 		pad  *badPad
 		want string
 	}{
-		"tries what it cannot do":         {&badPad{lax: true}, "VerifyOffline with %s"},
+		"tries what it cannot do":         {&badPad{lax: true}, "VerifyOffline with no key to encipher with"},
 		"does nothing":                    {&badPad{lazy: true}, "neither plain nor enciphered"},
-		"does not look at the context":    {&badPad{deaf: true}, "%s"},
-		"takes Cancel for an error":       {&badPad{upset: true}, "want entry %d and none"},
+		"does not look at the context":    {&badPad{deaf: true}, "VerifyOffline with no key pressed: still waiting"},
+		"takes Cancel for an error":       {&badPad{upset: true}, "want entry 3 and none"},
 		"changes the status word":         {&badPad{wrong: true}, "want a PIN entered and status word"},
-		"sends other digits":              {&badPad{spoil: flip(6)}, "VerifyOffline: %s"},
-		"sends another P2":                {&badPad{spoil: flip(3)}, "VerifyOffline: %s"},
+		"sends other digits":              {&badPad{spoil: flip(6)}, "does not hold the PIN that was entered"},
+		"sends another P2":                {&badPad{spoil: flip(3)}, "VERIFY begins 00 20 00 8"},
 		"keeps the digits":                {&badPad{spoil: bytes.Clone}, "left the digits"},
 		"hides that the card was removed": {&badPad{swallows: true}, "with the card taken out"},
 		"forgets the challenge":           {&badPad{forgets: true}, "with GET CHALLENGE refused"},
 		"shows the PIN":                   {&badPad{shows: true}, "when it is printed"},
+		"takes any number of digits":      {&badPad{any: true}, "for 6 to 12 digits: got entry 1, and the card a PIN of 4"},
+		"sends the PIN in clear":          {&badPad{clear: true}, "VerifyOffline: got 1 commands, want 2"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -3,6 +3,7 @@ package haltest
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"smartreader/hal"
 )
@@ -51,6 +52,8 @@ func ContactReader(t T, r hal.ContactReader, hand Hand) {
 	present(ctx, t, r, true)
 	check(t, "a card is exchanged with", "look at the transport protocol: T=0 procedure bytes, T=1 blocks, GET RESPONSE")
 	answers(ctx, t, card, selectPSE)
+	check(t, "a card can be looked for while it is exchanged with", "one command to the reader after the other, whoever sends it")
+	presentMeanwhile(ctx, t, r, card)
 
 	check(t, "waiting for removal ends with the context", "a driver whose chip cannot wait interruptibly polls in short steps")
 	endsWithContext(t, "WaitRemoval with a card in the slot", r.WaitRemoval)
@@ -114,6 +117,27 @@ func present(ctx context.Context, t T, r hal.ContactReader, want bool) {
 	t.Helper()
 	if got, err := r.Present(ctx); err != nil || got != want {
 		t.Fatalf("Present: got %v, %v; want %v, nil", got, err, want)
+	}
+}
+
+// presentMeanwhile checks that Present is no hindrance to a card at work: that is
+// how a card is noticed that is taken out while the cardholder enters a PIN.
+func presentMeanwhile(ctx context.Context, t T, r hal.ContactReader, card hal.Card) {
+	t.Helper()
+	const exchanges = 8
+	p := start(func() (none, error) {
+		for range exchanges {
+			if answer, err := card.Transceive(ctx, []byte(selectPSE)); err != nil || len(answer) < 2 {
+				return none{}, fmt.Errorf("%d bytes, %w", len(answer), err)
+			}
+		}
+		return none{}, nil
+	})
+	for range exchanges {
+		present(ctx, t, r, true)
+	}
+	if <-p.done; p.err != nil {
+		t.Errorf("Transceive while Present was called: got %v, want answers", p.err)
 	}
 }
 

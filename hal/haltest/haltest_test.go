@@ -16,7 +16,8 @@ import (
 	"smartreader/hal/sim"
 )
 
-// recorder is a test that only notes what was found.
+// recorder is a test that only notes what was found: how it is said, and said of
+// what.
 type recorder struct {
 	*testing.T
 	found []string
@@ -27,8 +28,8 @@ type end struct{}
 
 func (r *recorder) Helper()             {}
 func (r *recorder) Logf(string, ...any) {}
-func (r *recorder) Errorf(format string, _ ...any) {
-	r.found = append(r.found, format)
+func (r *recorder) Errorf(format string, args ...any) {
+	r.found = append(r.found, format+"\n"+fmt.Sprintf(format, args...))
 }
 func (r *recorder) Fatalf(format string, args ...any) {
 	r.Errorf(format, args...)

@@ -36,9 +36,9 @@ func request(m hal.OfflineMethod) hal.OfflinePIN {
 // pinCard is a card that knows GET CHALLENGE and VERIFY. It keeps the commands
 // themselves too, to see what becomes of them.
 type pinCard struct {
-	answer  uint16 // to VERIFY
-	refuses bool   // GET CHALLENGE
-	fails   error  // VERIFY
+	answer    uint16 // to VERIFY
+	challenge []byte // the answer to GET CHALLENGE; nil: a good one
+	fails     error  // VERIFY
 
 	commands [][]byte // copies
 	sent     [][]byte // what was handed over
@@ -63,8 +63,8 @@ func (c *pinCard) Transceive(ctx context.Context, command []byte) ([]byte, error
 	switch {
 	case len(command) < 5:
 		return []byte{0x67, 0x00}, nil
-	case command[1] == insGetChallenge && c.refuses:
-		return []byte{0x6D, 0x00}, nil
+	case command[1] == insGetChallenge && c.challenge != nil:
+		return c.challenge, nil
 	case command[1] == insGetChallenge:
 		return append(bytes.Clone(challenge), 0x90, 0x00), nil
 	case command[1] == insVerify && c.fails != nil:
@@ -120,10 +120,8 @@ func (c *pinCard) flaw(m hal.OfflineMethod, pin string) string {
 	}
 	data := verify[5:]
 	if m == hal.EncipheredPIN {
-		key := cardKey()
-		n := (key.N.BitLen() + 7) / 8
-		plain := new(big.Int).Exp(new(big.Int).SetBytes(data), key.D, key.N).FillBytes(make([]byte, n))
-		if len(data) != n || plain[0] != 0x7F {
+		plain := decipher(data)
+		if len(data) != len(plain) || plain[0] != 0x7F {
 			return "VERIFY does not open with the card's key to a byte 7F, want the PIN enciphered as in EMV Book 2, 7.2"
 		}
 		if !bytes.Equal(plain[9:17], challenge) {
@@ -135,6 +133,29 @@ func (c *pinCard) flaw(m hal.OfflineMethod, pin string) string {
 		return "VERIFY does not hold the PIN that was entered as 2, its length, its digits and F"
 	}
 	return ""
+}
+
+// decipher opens what was enciphered for the card.
+func decipher(data []byte) []byte {
+	key := cardKey()
+	m := new(big.Int).Exp(new(big.Int).SetBytes(data), key.D, key.N)
+	return m.FillBytes(make([]byte, (key.N.BitLen()+7)/8))
+}
+
+// digits says how long the PIN was that the card got, by the block's own word; 0:
+// none.
+func (c *pinCard) digits(m hal.OfflineMethod) int {
+	for _, command := range c.commands {
+		if command[1] != insVerify || len(command) < 5+8 {
+			continue
+		}
+		block := command[5:]
+		if m == hal.EncipheredPIN {
+			block = decipher(block)[1:]
+		}
+		return int(block[0] & 0x0F)
+	}
+	return 0
 }
 
 // verifyBlock is the PIN as a card wants it (EMV Book 3, VERIFY Command-Response

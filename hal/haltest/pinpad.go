@@ -44,6 +44,8 @@ func PINPad(t T, pad hal.PINPad, hand PINHand, online *OnlineKey) {
 	s.waiting(method)
 	check(t, "no PIN is an outcome", "Cancel, and Enter without digits where that is allowed, end the call without an error and without the card")
 	s.withoutPIN(method)
+	check(t, "a PIN has as many digits as the prompt says", "Enter ends no PIN that is too short; a digit too many is not taken")
+	s.limits(method)
 	for _, m := range []hal.OfflineMethod{hal.PlainPIN, hal.EncipheredPIN} {
 		if s.does(m) {
 			s.offline(m)
@@ -195,10 +197,39 @@ func (s *pinSuite) offline(m hal.OfflineMethod) {
 		return
 	}
 	check(s.t, "a refused challenge is told from a wrong PIN", "set OfflineVerdict.Challenge, and send no VERIFY")
-	card = &pinCard{refuses: true}
-	v, err := s.verify(card, request(m), func() { s.hand.Enter(onePIN) })
-	if want := (hal.OfflineVerdict{Entry: hal.PINEntered, SW: 0x6D00, Challenge: true}); err != nil || v != want || card.verified() > 0 {
-		s.t.Errorf("VerifyOffline with GET CHALLENGE refused: got %+v, %v and %d VERIFY; want %+v and none", v, err, card.verified(), want)
+	for what, c := range map[string]struct {
+		answer []byte
+		sw     uint16
+	}{"refused": {[]byte{0x6D, 0x00}, 0x6D00}, "answered with 4 bytes": {[]byte{1, 2, 3, 4, 0x90, 0x00}, 0}} {
+		card := &pinCard{challenge: c.answer}
+		v, err := s.verify(card, request(m), func() { s.hand.Enter(onePIN) })
+		if want := (hal.OfflineVerdict{Entry: hal.PINEntered, SW: c.sw, Challenge: true}); err != nil || v != want || card.verified() > 0 {
+			s.t.Errorf("VerifyOffline with GET CHALLENGE %s: got %+v, %v and %d VERIFY; want %+v and none", what, v, err, card.verified(), want)
+		}
+	}
+}
+
+// limits checks the least and the most digits of a prompt. A pad may take the
+// first digits of a longer PIN, or none of it.
+func (s *pinSuite) limits(m hal.OfflineMethod) {
+	s.t.Helper()
+	for _, c := range []struct {
+		pin         string
+		least, most int
+	}{{onePIN, 6, 12}, {anotherPIN, 4, 4}} {
+		ctx, cancel := context.WithTimeout(s.ctx, patience)
+		defer cancel()
+		card, req := &pinCard{answer: 0x9000}, request(m)
+		req.Prompt.MinDigits, req.Prompt.MaxDigits = c.least, c.most
+		s.hand.Enter(c.pin)
+		v, err := s.pad.VerifyOffline(ctx, card, req)
+		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			s.t.Errorf("VerifyOffline of a PIN with another length: got %v, want none", err)
+		}
+		n := card.digits(m)
+		if (v.Entry == hal.PINEntered) != (n > 0) || n > 0 && (n < c.least || n > c.most) {
+			s.t.Errorf("VerifyOffline for %d to %d digits: got entry %d, and the card a PIN of %d of the %d that were entered", c.least, c.most, v.Entry, n, len(c.pin))
+		}
 	}
 }
 

@@ -242,6 +242,74 @@ func TestDecodersRefuse(t *testing.T) {
 	}
 }
 
+// Of format 4 too everything is looked at but the random half.
+func TestFormat4IsChecked(t *testing.T) {
+	pan := []byte("5555555551234567")
+	// The cipher does nothing: what is added is taken away again.
+	with := func(field string) []byte {
+		return xor(unhex(t, field+"0123456789ABCDEF"), unhex(t, "45555555551234567000000000000000"))
+	}
+	if pin, err := pinblock.Decipher4(none{}, with("441234AAAAAAAAAA"), pan); err != nil || string(pin) != "1234" {
+		t.Fatalf("%d digits, %v", len(pin), err)
+	}
+	for _, field := range []string{"041234AAAAAAAAAA", "431234AAAAAAAAAA", "4D1234AAAAAAAAAA", "44123AAAAAAAAAAA", "44123BAAAAAAAAAA",
+		"441234AAAAAAAAAF", "4412345AAAAAAAAA", "451234AAAAAAAAAA", "4C123456789012AF", "4C12345678901AAA"} {
+		if pin, err := pinblock.Decipher4(none{}, with(field), pan); pin != nil || !errors.Is(err, pinblock.ErrBlock) {
+			t.Errorf("%s: %d digits, %v", field, len(pin), err)
+		}
+	}
+}
+
+// Every length of a PIN with every length of an account number, there and back.
+// Two blocks of formats 3 and 4 are never alike, another account number finds no
+// such PIN.
+func TestEveryLength(t *testing.T) {
+	key, err := aes.NewCipher([]byte("one key per PIN!"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, f := range map[string]struct {
+		encode, decode func(a, pan []byte) ([]byte, error)
+		random         int // the longest PIN beside which there is something random
+	}{
+		"0": {pinblock.Encode0, pinblock.Decode0, 0},
+		"3": {func(pin, pan []byte) ([]byte, error) { return pinblock.Encode3(pin, pan, rand.Reader) }, pinblock.Decode3, 4},
+		"4": {func(pin, pan []byte) ([]byte, error) { return pinblock.Encipher4(key, pin, pan, rand.Reader) },
+			func(block, pan []byte) ([]byte, error) { return pinblock.Decipher4(key, block, pan) }, 12},
+	} {
+		for n := 4; n <= 12; n++ {
+			for m := 8; m <= 19; m++ {
+				pin, pan := "864209753186"[:n], []byte("9182736455463728190"[:m])
+				block, err := f.encode([]byte(pin), pan)
+				if err != nil {
+					t.Fatalf("format %s, %d of %d digits: %v", name, n, m, err)
+				}
+				if got, err := f.decode(block, pan); err != nil || string(got) != pin {
+					t.Errorf("format %s, %d of %d digits: %d come back, %v", name, n, m, len(got), err)
+				}
+				different := false
+				for range 20 { // four fillers are alike once in 1296 times
+					again, err := f.encode([]byte(pin), pan)
+					different = different || err == nil && !bytes.Equal(again, block)
+				}
+				if n <= f.random && !different {
+					t.Errorf("format %s, %d of %d digits: nothing is random", name, n, m)
+				}
+				// The last digit is the check digit, which only format 4 binds. In format
+				// 3 one filler may pass for another, so only a digit on the PIN tells.
+				other, at := bytes.Clone(pan), m-2
+				if name == "3" {
+					at = max(0, m-13)
+				}
+				other[at] ^= 1
+				if got, err := f.decode(block, other); err == nil && string(got) == pin && (name != "3" || m >= 13) {
+					t.Errorf("format %s, %d of %d digits: another account number finds the PIN", name, n, m)
+				}
+			}
+		}
+	}
+}
+
 // What decodes is what encodes to it, whatever is in the block.
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte("\x04\x12\x61\xAA\xAA\xED\xCB\xA9"), []byte("5555555551234567"))

@@ -116,7 +116,14 @@ func TestEncipheredPIN(t *testing.T) {
 	if v, err := open(t).PINPad.VerifyOffline(t.Context(), card, req); err != nil || v != (hal.OfflineVerdict{Entry: hal.PINEntered, SW: 0x6D00, Challenge: true}) || len(card.commands) != 1 {
 		t.Errorf("no challenge: %+v, %v, %d commands", v, err, len(card.commands))
 	}
-	for _, challenge := range [][]byte{{1, 2, 3, 0x90, 0x00}, {0x90}, {}} {
+	// Something else than eight bytes is no challenge (Book 2, 7.2), and its 9000 no right PIN.
+	for _, challenge := range [][]byte{{1, 2, 3, 0x90, 0x00}, {0x90, 0x00}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 0x90, 0x00}} {
+		card := &pinCard{challenge: challenge}
+		if v, err := open(t).PINPad.VerifyOffline(t.Context(), card, req); err != nil || v != (hal.OfflineVerdict{Entry: hal.PINEntered, Challenge: true}) || len(card.commands) != 1 {
+			t.Errorf("challenge % X: %+v, %v, %d commands", challenge, v, err, len(card.commands))
+		}
+	}
+	for _, challenge := range [][]byte{{0x90}, {}} {
 		card := &pinCard{challenge: challenge}
 		if _, err := open(t).PINPad.VerifyOffline(t.Context(), card, req); !errors.Is(err, hal.ErrMute) || len(card.commands) != 1 {
 			t.Errorf("challenge % X: %v, %d commands", challenge, err, len(card.commands))

@@ -31,7 +31,8 @@
 // of the pad runs, nobody else may be in Input.Next. Who watches it for the cancel
 // key must have ended that call, and seen it return, before the pad is asked, and
 // begins again when the pad has answered; the pad tells of the cancel key itself
-// (hal.PINCancelled).
+// (hal.PINCancelled). Nor may another program listen to the keys: on Linux a
+// keyboard types into the console too, unless it is taken away from it.
 //
 // Enter ends an entry that has digits enough, and bypasses the PIN where there are
 // none and the prompt allows it; Clear takes all digits back; Cancel ends the entry;

@@ -30,7 +30,8 @@ type Injection struct {
 	// Serial is the initial key id (8 bytes) of AES DUKPT, the initial key serial
 	// number with a counter of 0 (10 bytes) of TDES DUKPT.
 	Serial []byte
-	// Replace allows another key to be there already. It is lost then.
+	// Replace allows another key to be there already. It is lost then, and must
+	// never be loaded again: nobody here remembers which of its keys were used.
 	Replace bool
 }
 

@@ -57,7 +57,7 @@ func (p *Pad) verify(ctx context.Context, card hal.Card, req hal.OfflinePIN) (v 
 		if err != nil {
 			return v, err
 		}
-		if sw != 0x9000 {
+		if challenge == nil {
 			return hal.OfflineVerdict{Entry: ended, SW: sw, Challenge: true}, nil
 		}
 		data, err := key.encipher(block, challenge)
@@ -103,19 +103,20 @@ func (k *cardKey) encipher(block, challenge []byte) ([]byte, error) {
 }
 
 // getChallenge gets eight unpredictable bytes of the card (EMV Book 3, GET CHALLENGE Command-Response
-// APDUs). What is longer or shorter is no answer.
+// APDUs). It is nil when the card gave none, with the status word that says so, or with none when the
+// card called something else a challenge: that must not look like a right PIN.
 func getChallenge(ctx context.Context, card hal.Card) (challenge []byte, sw uint16, err error) {
-	le := byte(0)
-	for range 2 {
-		if challenge, sw, err = exchange(ctx, card, []byte{0x00, 0x84, 0x00, 0x00, le}); err != nil || sw>>8 != 0x6C {
-			break
-		}
-		le = byte(sw) // a T=0 card names the length
+	data, sw, err := exchange(ctx, card, []byte{0x00, 0x84, 0x00, 0x00, 0x00})
+	if err == nil && sw>>8 == 0x6C { // not all drivers do this part of T=0
+		data, sw, err = exchange(ctx, card, []byte{0x00, 0x84, 0x00, 0x00, byte(sw)})
 	}
-	if err == nil && sw == 0x9000 && len(challenge) != 8 {
-		err = fmt.Errorf("challenge of %d bytes: %w", len(challenge), hal.ErrMute)
+	switch {
+	case err != nil || sw != 0x9000:
+		return nil, sw, err
+	case len(data) != 8:
+		return nil, 0, nil
 	}
-	return challenge, sw, err
+	return data, sw, nil
 }
 
 // exchange sends a command, and wipes it.
