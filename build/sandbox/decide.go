@@ -139,11 +139,14 @@ func (s *Sandbox) charge(t *tx, p *opened, card cardData, checked emvtest.CheckR
 		LocationID: p.caller.reader.LocationID, ReaderID: p.caller.reader.ID,
 		Card: card.present(p.header, checked, t.account.CardKey), RefundFails: card.refundFails(checked),
 	}
+	c.ByCard = checked.Verdict == emvtest.CardApproved
 	c.Card.Receipt.AuthorizationResponseCode = string(decision.ARC[:])
 	v := platform.Verdict{Status: platform.StatusDeclined, DeclineCode: decision.DeclineCode, ChargeID: c.ID}
 	o.LatestChargeID = c.ID
 	if decision.Approved {
-		c.AuthorizationCode = authorizationCode()
+		if !c.ByCard { // no issuer was asked, so none gave a code
+			c.AuthorizationCode = authorizationCode()
+		}
 		c.Card.Receipt.AuthorizationCode = c.AuthorizationCode
 		v.Status, v.AuthorizationCode = platform.StatusApproved, c.AuthorizationCode
 		o.LiveCharge, o.LastDecline = p.naturalKey, nil

@@ -124,6 +124,7 @@ type charge struct {
 	DeclineCode       string        `json:"declineCode,omitempty"`
 	Message           string        `json:"message,omitempty"`
 	AuthorizationCode string        `json:"authorizationCode,omitempty"`
+	ByCard            bool          `json:"byCard,omitempty"` // the card approved in its issuer's place
 	Offline           bool          `json:"offline"`
 	StoredAtMs        int64         `json:"storedAtMs,omitempty"`
 	CreatedAtMs       int64         `json:"createdAtMs"`

@@ -81,6 +81,9 @@ func renderCharge(st *state, c charge) any {
 		"network_status": "approved_by_network", "type": "authorized", "reason": nil,
 		"risk_level": "not_assessed", "seller_message": "Payment complete.",
 	}
+	if c.ByCard {
+		outcome["network_status"] = "not_sent_to_network"
+	}
 	if !c.Approved {
 		status, failure = "failed", "card_declined"
 		outcome["network_status"], outcome["type"] = "declined_by_network", "issuer_declined"

@@ -500,8 +500,13 @@ func TestCardApprovedOffline(t *testing.T) {
 			t.Errorf("%s: %+v", name, v)
 		} else {
 			p.s.view(func(st *state) {
-				if o, _ := st.charges.get(v.ChargeID); o.Card.Receipt.AuthorizationResponseCode != c.code {
-					t.Errorf("%s: booked with response code %q", name, o.Card.Receipt.AuthorizationResponseCode)
+				o, _ := st.charges.get(v.ChargeID)
+				if o.Card.Receipt.AuthorizationResponseCode != c.code || o.Card.Receipt.AuthorizationCode != "" || v.AuthorizationCode != "" {
+					t.Errorf("%s: booked with response code %q, authorization code %q", name, o.Card.Receipt.AuthorizationResponseCode, v.AuthorizationCode)
+				}
+				shown := renderCharge(st, o).(map[string]any)
+				if shown["outcome"].(map[string]any)["network_status"] != "not_sent_to_network" || shown["authorization_code"] != nil || shown["paid"] != true {
+					t.Errorf("%s: shown as %+v", name, shown)
 				}
 			})
 		}

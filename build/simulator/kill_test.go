@@ -22,6 +22,7 @@ import (
 	"smartreader/build/bench"
 	"smartreader/build/sandbox"
 	"smartreader/build/story"
+	"smartreader/firmware/platform"
 	"smartreader/lan/client"
 	"smartreader/lan/wire"
 	"smartreader/store/killpoint"
@@ -45,6 +46,8 @@ func TestKillAtEveryPoint(t *testing.T) {
 			{"answer lost", nil, payment{behavior: wire.PreferOnline, loseAnswer: true}.play},
 			{"offline", nil, payment{behavior: wire.ForceOffline, outage: true}.play},
 			{"collect, then confirm", nil, payment{behavior: wire.PreferOnline, twoCalls: true}.play},
+			{"card approves", []string{"payment."}, payment{behavior: wire.PreferOnline, cardApproves: true}.play},
+			{"card approves in an outage", []string{"payment."}, payment{behavior: wire.ForceOffline, cardDecides: true, outage: true}.play},
 			{"drain", []string{"forward.", "store.committed"}, drain},
 			{"void", []string{"store.", "reader.", "forward."}, void},
 			{"rescue", []string{"store.", "reader.", "forward."}, rescue},
@@ -67,7 +70,7 @@ func TestKillAtEveryPoint(t *testing.T) {
 			}
 		}
 	})
-	for _, point := range append(killpoint.Names(), "drain", "void", "rescue") {
+	for _, point := range append(killpoint.Names(), "card approves", "card approves in an outage", "drain", "void", "rescue") {
 		if !hit[point] {
 			t.Errorf("no kill at %s", point)
 		}
@@ -102,9 +105,19 @@ type payment struct {
 	loseAnswer bool
 	outage     bool
 	twoCalls   bool // collect and confirm, instead of process
+
+	cardApproves bool // by itself, below the floor limit
+	cardDecides  bool // when its issuer, which it asked for, cannot be asked
 }
 
 func (s payment) play(k *killShop) {
+	if s.cardApproves || s.cardDecides {
+		floor, yes, card := int64(5000), true, platform.WithoutIssuerCard
+		k.must(k.platform.SetSettings(sandbox.Settings{FloorLimit: &floor, OfflineApproval: &yes, WithoutIssuer: &card}))
+	}
+	if s.cardApproves {
+		k.args = append(k.args, "-auto", "offline-approves")
+	}
 	k.reconnect()
 	if s.loseAnswer {
 		k.must(k.platform.LoseNextAnswer())
@@ -138,6 +151,18 @@ func (s payment) play(k *killShop) {
 	}
 	k.settle(created.LocalID)
 	k.charged(1, amount)
+	if s.cardApproves || s.cardDecides {
+		k.byCard(created.LocalID)
+	}
+}
+
+// byCard checks that the charge is the card's decision, not its issuer's, and that
+// everybody was told so.
+func (k *killShop) byCard(localID string) {
+	p := k.retrieve(localID)
+	if r := p.PaymentMethod.CardPresent.ReceiptDetails; r.AuthorizationCode != "" || !strings.HasPrefix(r.AuthorizationResponseCode, "Y") || p.OfflineDetails == nil {
+		k.t.Errorf("%s: the card approved, and the receipt says %+v", k.point, r)
+	}
 }
 
 // drain: four cards' payments wait and are sent at once, by a platform that

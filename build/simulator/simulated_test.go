@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"smartreader/build/bench"
 	"smartreader/build/sandbox"
 	"smartreader/build/story"
+	"smartreader/firmware/platform"
 	"smartreader/lan/client"
 	"smartreader/lan/wire"
 )
@@ -358,5 +360,43 @@ func TestScriptIsPlayed(t *testing.T) {
 	err := run(t.Context(), []string{"-json", "-data", t.TempDir(), "-listen", any0, "-public", any0, "-device", any0, "-control", any0, "-script", script}, io.Discard, io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "day:1: card remove") {
 		t.Errorf("no card to remove: got %v, want an error naming the line", err)
+	}
+}
+
+// The cardholder at the simulated PIN pad errs, and pays with the same payment then: in both formats, and
+// with the keys where they were when the simulator was started again.
+func TestSimulatedOnlinePIN(t *testing.T) {
+	data := t.TempDir()
+	for _, till := range []string{"till-1", "till-2"} {
+		t.Run(till, func(t *testing.T) {
+			d := startDesk(t, "-data", data, "-auto", "4001000360000005")
+			var err error
+			d.pos, err = story.NewPOS(till)
+			d.must(err)
+			for _, format := range []string{platform.PINFormat4, platform.PINFormat0} {
+				d.must(bench.Client{Base: d.at.Control}.Do(t.Context(), http.MethodPut, "platform/offline", map[string]string{"pinFormat": format}, nil))
+				_, err = d.pos.Connect(t.Context(), d.at) // the reader reads its configuration
+				d.must(err)
+				d.command("pin", "wrong")
+				_, err = d.pay(1000, wire.RequireOnline)
+				refused, _ := wire.AsError(err)
+				if refused == nil || refused.DeclineCode != "incorrect_pin" || refused.Retry != wire.RetryCollectAgain || refused.PaymentIntent == nil {
+					t.Fatalf("%s, wrong PIN: %v", format, err)
+				}
+				for {
+					paid, err := d.pos.Conn().ProcessPaymentIntent(t.Context(), wire.ProcessPaymentIntentParams{
+						RequestID: client.NewRequestID(), PaymentIntent: wire.IntentRef{LocalID: refused.PaymentIntent.LocalID},
+					})
+					if errors.Is(err, wire.CodeReaderBusy) || errors.Is(err, wire.CodeCardLeftInReader) { // the card is just being taken
+						continue
+					}
+					d.must(err)
+					if paid.Status != wire.StatusSucceeded || paid.PaymentMethod.CardPresent.ReceiptDetails.CardholderVerificationMethod != "online_pin" {
+						t.Errorf("%s, right PIN: %+v", format, paid)
+					}
+					break
+				}
+			}
+		})
 	}
 }

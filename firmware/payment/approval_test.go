@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"crypto/rand"
 	"io"
+	"strings"
 	"testing"
+	"time"
 
+	"smartreader/emvkernel/emvtest"
 	"smartreader/emvkernel/tlv"
 	"smartreader/firmware/payment"
 	"smartreader/store"
@@ -22,13 +25,16 @@ func letCardsApprove(b *bench, _ *payment.Options) {
 // A card that approves without its issuer is a mode of its own: the payment is stored
 // with the card's TC, online as well as offline, and nobody is told "approved".
 func TestCardApprovesOffline(t *testing.T) {
-	for _, offline := range []bool{false, true} {
+	for card, offline := range map[string]bool{
+		visaTC: false, "application visa\npan 4242424242424242\nsequence 11\nfirst-ac tc": true, // DDA
+		"application mastercard\npan 5555555555554444\nfirst-ac tc": false, // CDA: proven by the approval itself
+	} {
 		b := newBench(t, letCardsApprove)
 		if offline {
 			b.goOffline()
 		}
 		p := b.create(1200, payment.PreferOnline)
-		b.insert("offline-approves")
+		b.insertOf(card)
 		paid, err := b.process(p)
 		b.must(err)
 		if paid.State != store.Stored || paid.ResponseCode != "Y1" || paid.Attempted {
@@ -69,6 +75,125 @@ func TestCardDoesNotApproveWhatMayNotBeStored(t *testing.T) {
 		if paid.State != store.Approved || paid.ResponseCode != "00" {
 			t.Errorf("%s: %s with response code %q", name, paid.State, paid.ResponseCode)
 		}
+	}
+}
+
+// What may not be stored because of its card is not lost for that while the issuer can be asked: such a card
+// is not let approve.
+func TestCardThatMayNotBeStoredAsksItsIssuer(t *testing.T) {
+	for name, c := range map[string]struct {
+		card  string
+		rules []payment.Rule
+		paid  int // such payments before
+	}{
+		"brand":         {"application interac\npan 4506445006931933\nsequence 01\nfirst-ac tc", nil, 0},
+		"copied chip":   {"application visa\npan 4242424242424242\nsequence 03\noda sda\nfirst-ac tc", nil, 0},
+		"card's limit":  {visaTC, []payment.Rule{{Currency: "usd", Limit: payment.Limit{MaxPerCard: 1}}}, 1},
+		"brand's limit": {visaTC, []payment.Rule{{Currency: "usd"}, {Currency: "usd", Brand: "visa", Limit: payment.Limit{MaxAmount: 500}}}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, letCardsApprove)
+			if c.rules != nil {
+				b.settings.Policy = policyOf(c.rules...)
+			}
+			for i := range c.paid + 1 {
+				p := b.create(1200, payment.PreferOnline)
+				b.insertOf(c.card)
+				paid, err := b.process(p)
+				b.must(err)
+				if want := []store.State{store.Stored, store.Approved}[min(1, i+1-c.paid)]; paid.State != want {
+					t.Errorf("payment %d: %s, want %s", i+1, paid.State, want)
+				}
+				b.take()
+			}
+		})
+	}
+}
+
+const visaTC = "application visa\npan 4242424242424242\nsequence 10\nfirst-ac tc"
+
+// insertOf puts in a card of a profile's text.
+func (b *bench) insertOf(text string) {
+	b.Helper()
+	profile, err := emvtest.ParseProfile(strings.NewReader("about a card of this test\n" + text + "\n"))
+	b.must(err)
+	b.must(b.tray.Insert("test", emvtest.NewCard(profile, &emvtest.State{})))
+}
+
+// A card that has approved decides nothing alone. Taken out before the reader said so, or not confirmed, it
+// pays nothing: nothing is stored, sent or owed, and the payment can be collected again.
+func TestApprovalByTheCardIsDropped(t *testing.T) {
+	for name, drop := range map[string]struct {
+		do   func(*bench, store.Payment) error
+		code payment.Code
+	}{
+		"card taken": {func(b *bench, p store.Payment) error {
+			b.must(b.tray.Remove())
+			_, err := b.machine.Confirm(b.Context(), p.LocalID, store.Request{})
+			return err
+		}, payment.CardRemoved},
+		"canceled": {func(b *bench, p store.Payment) error {
+			_, _, err := b.machine.CancelCollect(b.Context())
+			b.must(err)
+			_, err = b.machine.Confirm(b.Context(), p.LocalID, store.Request{})
+			return err
+		}, payment.ConfirmInvalid},
+		"not confirmed in time": {func(b *bench, p store.Payment) error {
+			b.await(p, store.Created)
+			_, err := b.machine.Confirm(b.Context(), p.LocalID, store.Request{})
+			return err
+		}, payment.ConfirmInvalid},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, letCardsApprove, func(_ *bench, o *payment.Options) {
+				if name == "not confirmed in time" {
+					o.ConfirmTimeout = time.Millisecond
+				}
+			})
+			p := b.create(1200, payment.PreferOnline)
+			b.insert("offline-approves")
+			_, err := b.machine.Collect(b.Context(), p.LocalID, payment.CollectParams{}, store.Request{})
+			b.must(err)
+			b.fails(drop.do(b, p), drop.code)
+			dropped := b.state(p, store.Created)
+			if dropped.Sequence != 0 || dropped.ResponseCode != "" || dropped.Receipt != nil || len(b.platform.envelopes) != 0 {
+				t.Errorf("left behind: %+v", dropped)
+			}
+			if b.saw(payment.FaceAccepted) || b.saw(payment.FaceApproved) {
+				t.Errorf("the cardholder saw %v", b.faces)
+			}
+			if name != "card taken" {
+				b.must(b.tray.Remove())
+			}
+			<-b.removed
+			b.insert("offline-approves")
+			paid, err := b.process(p)
+			b.must(err)
+			if paid.State != store.Stored || paid.ResponseCode != "Y1" {
+				t.Errorf("collected again: %s, %q", paid.State, paid.ResponseCode)
+			}
+		})
+	}
+}
+
+// A payment of a card that approved is voided as any stored one: the sequence is spent, so the platform is
+// told; and the card's other half of a sale is forgotten.
+func TestApprovalByTheCardIsVoided(t *testing.T) {
+	b := newBench(t, letCardsApprove)
+	for range 2 {
+		p := b.create(3000, payment.PreferOnline)
+		b.insert("offline-approves")
+		paid, err := b.process(p)
+		b.must(err)
+		if paid.State != store.Stored {
+			t.Fatalf("%s: the voided one counts as half of this sale", paid.State)
+		}
+		gone, err := b.machine.Void(b.Context(), p.LocalID, store.Request{})
+		b.must(err)
+		if gone.State != store.Reversing || gone.After != store.Voided || gone.Sequence == 0 {
+			t.Errorf("voided: %+v", gone)
+		}
+		b.take()
 	}
 }
 
@@ -123,6 +248,22 @@ func TestCardDecidesWithoutItsIssuer(t *testing.T) {
 		if !check.Decision.Approved {
 			t.Errorf("card decides %v: the issuer finds %v (%s)", c.decides, check.Verdict, check.Reason)
 		}
+	}
+}
+
+// Nor is it asked to once its first cryptogram was sent, with an answer that may only be late: that one may
+// be charged.
+func TestCardDoesNotDecideWhatWasSent(t *testing.T) {
+	b := newBench(t, letCardsApprove)
+	b.settings.CardDecides = true
+	p := b.create(1200, payment.PreferOnline)
+	b.platform.silent(payment.Unreachable{Sent: true})
+	b.insert("visa")
+	paid, err := b.process(p)
+	b.must(err)
+	cid := b.sealedValue(paid, 0x9F27)
+	if paid.State != store.Stored || !paid.Attempted || paid.ResponseCode != "" || len(cid) != 1 || cid[0] != 0x80 {
+		t.Errorf("%s, attempted %v, response code %q, cryptogram information %X", paid.State, paid.Attempted, paid.ResponseCode, cid)
 	}
 }
 

@@ -47,7 +47,7 @@ func (m *Machine) authorize(ctx context.Context, s *session) (Phase, error) {
 	ask, cancel := context.WithTimeout(ctx, m.authorizeTimeout(s))
 	begun := time.Now()
 	answer, err := m.opt.Platform.Authorize(ask, s.payment, envelope, s.pin)
-	s.pin = nil
+	s.dropPIN()
 	s.clock.add(&s.clock.platform, begun)
 	late := ask.Err() != nil
 	cancel()
@@ -118,6 +118,10 @@ func (m *Machine) complete(ctx context.Context, s *session, a Answer) (Phase, er
 	failure.DeclineCode = a.DeclineCode
 	if a.Verdict == Rejected {
 		failure = refuse(PlatformError, RetryNever, "the platform refused the payment: "+a.Message, "correct what the platform names")
+		if a.PINRefused { // the next PIN comes under another key
+			failure = refuse(PlatformError, RetryCollectAgain, "the platform cannot use the online PIN: "+a.Message,
+				"collect again; if it stays so, load the PIN pad with a key that the platform knows")
+		}
 	}
 	p.State, p.DoneAtMs = store.Declined, m.now()
 	p.Failure = &store.Failure{Code: string(failure.Code), DeclineCode: a.DeclineCode, Message: a.Message}
@@ -230,11 +234,14 @@ func (m *Machine) storePayment(ctx context.Context, s *session, sent bool) (Phas
 // Where the configuration lets cards decide, the card is asked instead; but never
 // once its first cryptogram was sealed for an attempt: that one may be charged.
 func (m *Machine) endCard(ctx context.Context, s *session) *Error {
-	if s.cardApproved {
-		return nil // the first GENERATE AC was its last
+	if s.cardApproved { // the first GENERATE AC was its last
+		if here, err := m.opt.Contact.Present(ctx); err != nil || !here {
+			return cardRemoved()
+		}
+		return nil
 	}
 	kind := emvkernel.Deferred
-	if s.settings.CardDecides && s.mayApprove && s.payment.State != store.Authorizing {
+	if s.settings.CardDecides && s.payment.State != store.Authorizing {
 		kind = emvkernel.UnableToGoOnline
 	}
 	end, cancel := context.WithTimeout(ctx, m.opt.CardEndTimeout)

@@ -1,6 +1,7 @@
 package payment_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -29,7 +30,8 @@ type bench struct {
 	store    *store.Store
 	pad      *sim.PINPad
 	keys     hal.SecretKeeper
-	head     *head // nil but for benchWithHead
+	dir      string // of the ledger
+	head     *head  // nil but for benchWithHead
 	tray     *sim.Tray
 	platform *issuer
 	settings payment.Settings
@@ -47,10 +49,10 @@ type option func(*bench, *payment.Options)
 
 func newBench(t *testing.T, options ...option) *bench {
 	t.Helper()
-	b := &bench{T: t, removed: make(chan bool, 16)}
+	b := &bench{T: t, removed: make(chan bool, 16), dir: t.TempDir()}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	b.must(err)
-	b.store, err = store.Open(t.Context(), store.Options{Dir: t.TempDir(), Signer: key, MinFreeBytes: 1, ReserveBytes: 1 << 20})
+	b.store, err = store.Open(t.Context(), store.Options{Dir: b.dir, Signer: key, MinFreeBytes: 1, ReserveBytes: 1 << 20})
 	b.must(err)
 	board, err := sim.Open(sim.Options{Dir: t.TempDir()})
 	b.must(err)
@@ -234,8 +236,14 @@ type issuer struct {
 	before            func() error         // called before an authorization is answered
 	charged           string               // a charge from another attempt
 	envelopes         [][]byte
-	pins              []*payment.PINBlock
+	pins              []*sentPIN
 	created, canceled int
+}
+
+// sentPIN is a PIN block as it arrived.
+type sentPIN struct {
+	payment.PINBlock
+	ciphertext []byte
 }
 
 func (i *issuer) CreateIntent(context.Context, store.Payment) (payment.Intent, error) {
@@ -257,7 +265,10 @@ func (i *issuer) CancelIntent(context.Context, store.Payment) error {
 
 func (i *issuer) Authorize(_ context.Context, p store.Payment, envelope []byte, pin *payment.PINBlock) (payment.Answer, error) {
 	i.mu.Lock()
-	i.envelopes, i.pins = append(i.envelopes, envelope), append(i.pins, pin)
+	i.envelopes, i.pins = append(i.envelopes, envelope), append(i.pins, nil)
+	if pin != nil {
+		i.pins[len(i.pins)-1] = &sentPIN{*pin, bytes.Clone(pin.Ciphertext.Bytes())}
+	}
 	before, unreachable := i.before, i.unreachable
 	i.mu.Unlock()
 	if unreachable != nil {

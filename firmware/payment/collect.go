@@ -196,7 +196,9 @@ func (m *Machine) admit(c command) (store.Payment, Settings, *Error) {
 
 // storable says why this payment may not be stored now, by what is known of its
 // card so far.
-func (m *Machine) storable(s *session) *Error {
+func (m *Machine) storable(s *session) *Error { return m.storableWith(s, s.facts) }
+
+func (m *Machine) storableWith(s *session, card CardFacts) *Error {
 	p := s.payment
 	held, failure := m.holdings(s.settings.Policy, p.Currency, s.limits)
 	if failure != nil {
@@ -205,7 +207,7 @@ func (m *Machine) storable(s *session) *Error {
 	return refusal(s.settings.Policy.evaluate(subject{
 		amount: p.Amount, currency: p.Currency, offlineBehavior: p.OfflineBehavior, limits: s.limits,
 		livemode: p.Livemode, readerLivemode: s.settings.Livemode, noSealKey: s.settings.SealKey.ID() == "",
-		card: s.facts, now: m.opt.Store.Now(),
+		card: card, now: m.opt.Store.Now(),
 	}, held))
 }
 
@@ -325,14 +327,10 @@ func (m *Machine) transact(ctx context.Context, s *session) cardRead {
 		Amount: s.payment.Amount, Currency: iso.numeric, Exponent: iso.exponent,
 		Time: m.opt.Store.Now(), Counter: uint32(s.payment.Index % 100_000_000), // eight digits
 		RequireODA: s.offline, NoOnlinePIN: s.offline || s.settings.PINKey == "",
-		NoOfflineApproval: s.notStorable != nil,
-		SaleLog: func(pan emvkernel.Secret, _ string) int64 {
-			return m.velocity.latest(m.velocity.fingerprint(pan), s.payment.Currency)
-		},
+		NoOfflineApproval: s.notStorable != nil, SaleLog: m.saleLog(s),
 	}
-	s.mayApprove = s.notStorable == nil
 	if m.opt.PINPad != nil {
-		params.PINPad = pad{m.opt.PINPad, s.card, s, time.Now().Add(m.opt.PINTimeout)}
+		params.PINPad = &pad{PINPad: m.opt.PINPad, card: s.card, session: s, timeout: m.opt.PINTimeout}
 	}
 	_, err = io.ReadFull(m.opt.Random, params.UnpredictableNumber[:])
 	if err == nil {
@@ -378,6 +376,23 @@ func (m *Machine) transact(ctx context.Context, s *session) cardRead {
 	return cardRead{failure: readerFailure(err)}
 }
 
+// saleLog is what the floor limit knows of the card: its last payment, and
+// whether a payment with this card may be stored at all. Where it may not there
+// is no floor: a card that approved by itself would be refused for it, although
+// its issuer can be asked.
+func (m *Machine) saleLog(s *session) func(emvkernel.Secret, string) int64 {
+	approves := slices.ContainsFunc(s.settings.Kernel.Applications, func(a emvkernel.Application) bool { return a.OfflineApproval })
+	return func(pan emvkernel.Secret, _ string) int64 {
+		facts := m.factsOf(s.transaction)
+		// With CDA the proof comes with the approval; without it the kernel asks for none.
+		facts.Authenticated = !s.transaction.TVR().Has(emvkernel.SDASelected)
+		if approves && s.notStorable == nil && m.storableWith(s, facts) != nil {
+			return 999_999_999_999 // all that an amount can be
+		}
+		return m.velocity.latest(m.velocity.fingerprint(pan), s.payment.Currency)
+	}
+}
+
 // drawPercent draws 1 to 99, each as likely (EMV Book 3, 10.6.2).
 func drawPercent(random io.Reader) (byte, error) {
 	var b [1]byte
@@ -412,7 +427,7 @@ func (m *Machine) judge(s *session, o emvkernel.Outcome) *Error {
 	case emvkernel.Approved:
 		// Offline EMV approval, a mode of its own with its own liability: the kernel
 		// asks for it only where the application is configured for it.
-		if !s.mayApprove {
+		if s.notStorable != nil {
 			return refuse(DeclinedByReader, RetryCollectAgain, "the card approved offline, which this payment does not allow", "ask for another card")
 		}
 		s.cardApproved = true

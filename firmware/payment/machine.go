@@ -66,8 +66,8 @@ type Options struct {
 	Choose func(ctx context.Context, c Choice) (int, error)
 
 	// Record is given what passed between kernel and card, in clear, when a
-	// transaction is over; it wipes it. nil: nothing is recorded.
-	Record func(localID string, t *transcript.Transcript)
+	// transaction of the payment is over; it wipes it. nil: nothing is recorded.
+	Record func(p store.Payment, t *transcript.Transcript)
 
 	Face func(Face) // what the cardholder is to see
 	Step func(Step) // what the POS may want to follow; nothing of it is durable
@@ -157,7 +157,7 @@ func (m *Machine) enter(p Phase, s *session) {
 	due := time.Time{}
 	switch p {
 	case Collecting:
-		due = time.Now().Add(m.cardTimeout(s) + workTime)
+		due = time.Now().Add(m.cardTimeout(s) + choiceTime + m.opt.PINTimeout + workTime)
 	case Confirming:
 		due = time.Now().Add(m.authorizeTimeout(s) + m.opt.CardEndTimeout + workTime)
 	}
@@ -167,9 +167,9 @@ func (m *Machine) enter(p Phase, s *session) {
 	m.opt.Step(Step{Kind: StepPhase, Phase: p, LocalID: s.payment.LocalID})
 }
 
-// workTime is more than a card that can be read, its cardholder's answers and PIN,
-// and a disk that works need in one phase.
-const workTime = 4 * time.Minute
+// workTime is more than a card that can be read and a disk that works need in one
+// phase, besides what people are given to answer.
+const workTime = 2 * time.Minute
 
 // choiceTime is how long the cardholder has for all questions about one card's
 // applications; one that is refused is asked about again.

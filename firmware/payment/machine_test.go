@@ -29,6 +29,7 @@ func TestPingTellsOfWorkThatIsStuck(t *testing.T) {
 			}
 			ping(0, true)
 			ping(30*time.Second, true)
+			ping(4*time.Minute, phase == Collecting) // people may still be choosing, or entering a PIN
 			ping(5*time.Minute, false)
 			m.enter(Removing, &session{}) // people may take as long as they like
 			ping(24*time.Hour, true)
@@ -61,4 +62,21 @@ func TestAKeyPressedForOnePaymentDoesNotCancelTheNext(t *testing.T) {
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("collecting the next ended with %v", err)
 	}
+}
+
+// The time for a PIN begins with its first entry, and is for all tries together.
+func TestTimeForPINsBeginsWithTheFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &pad{timeout: 90 * time.Second}
+		time.Sleep(80 * time.Second) // the cardholder chose an application
+		for _, want := range []time.Duration{90 * time.Second, 50 * time.Second} {
+			ctx, stop := p.entry(t.Context())
+			until, _ := ctx.Deadline()
+			stop()
+			if left := time.Until(until); left != want {
+				t.Errorf("%v left, want %v", left, want)
+			}
+			time.Sleep(40 * time.Second)
+		}
+	})
 }

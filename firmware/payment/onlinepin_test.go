@@ -2,7 +2,14 @@ package payment_test
 
 import (
 	"bytes"
+	"context"
+	"encoding/base64"
 	"encoding/hex"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"smartreader/emvkernel/tlv"
@@ -21,8 +28,8 @@ var pinKeyID = [8]byte{1, 2, 3, 4, 5, 6, 7, 8}
 func pinInitialKey() []byte { return bytes.Repeat([]byte{0x42}, 16) }
 
 // benchWithPINKey is a bench whose PIN pad can encipher a PIN for the issuer.
-func benchWithPINKey(t *testing.T) (*bench, *sim.PINPad) {
-	b, pad := benchWithPad(t)
+func benchWithPINKey(t *testing.T, options ...option) (*bench, *sim.PINPad) {
+	b, pad := benchWithPad(t, options...)
 	b.must(softpad.Load(t.Context(), b.keys, softpad.Injection{
 		Name: "pin", Kind: softpad.AESDUKPT, InitialKey: hal.NewSecret(pinInitialKey()), Serial: pinKeyID[:],
 	}))
@@ -54,11 +61,11 @@ func TestOnlinePIN(t *testing.T) {
 	account, _ := tlv.Find(list, 0x5A)
 	key, err := dukpt.AESPINKey(pinInitialKey(), block.KeySerial)
 	b.must(err)
-	digits, err := pinblock.Decipher4(key, block.Ciphertext, []byte(hex.EncodeToString(account.Value)))
+	digits, err := pinblock.Decipher4(key, block.ciphertext, []byte(hex.EncodeToString(account.Value)))
 	if err != nil || string(digits) != "1234" || block.Key != "pin" || block.Format != hal.ISOFormat4 {
 		t.Errorf("the issuer reads %q, %v", digits, err)
 	}
-	if bytes.Contains(data, block.Ciphertext) {
+	if bytes.Contains(data, block.ciphertext) {
 		t.Error("the block is in the envelope, which is written to disk")
 	}
 }
@@ -101,6 +108,89 @@ func TestOnlinePINGivenUp(t *testing.T) {
 		_, err := b.process(p)
 		b.fails(err, code)
 		b.state(p, store.Created)
+	}
+}
+
+// The block goes to one issuer once: not to disk, not to the log, not with the payment's next card.
+func TestPINBlockStaysNowhere(t *testing.T) {
+	var log bytes.Buffer
+	b, _ := benchWithPINKey(t, func(_ *bench, o *payment.Options) {
+		o.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	})
+	p := b.create(1200, payment.PreferOnline)
+	b.insert("online-pin-cvm")
+	_, err := b.process(p)
+	b.must(err)
+	b.take()
+
+	second := b.create(1300, payment.PreferOnline) // entered, but the POS thinks better of it
+	b.insert("online-pin-cvm")
+	_, err = b.machine.Collect(t.Context(), second.LocalID, payment.CollectParams{}, store.Request{})
+	b.must(err)
+	_, _, err = b.machine.CancelCollect(t.Context())
+	b.must(err)
+	b.take()
+	b.insert("visa")
+	_, err = b.process(second)
+	b.must(err)
+	b.take()
+
+	if len(b.platform.pins) != 2 || b.platform.pins[0] == nil || b.platform.pins[1] != nil {
+		t.Fatalf("the issuer got %+v", b.platform.pins)
+	}
+	block := b.platform.pins[0]
+	if !block.Ciphertext.Empty() {
+		t.Error("the block is still there after it was sent")
+	}
+	written := hex.EncodeToString(block.ciphertext)
+	for _, secret := range []string{string(block.ciphertext), written, strings.ToUpper(written), base64.StdEncoding.EncodeToString(block.ciphertext)} {
+		if strings.Contains(log.String(), secret) {
+			t.Error("the PIN block is in the log")
+		}
+		b.must(filepath.WalkDir(b.dir, func(path string, e fs.DirEntry, err error) error {
+			if err != nil || e.IsDir() {
+				return err
+			}
+			content, err := os.ReadFile(path)
+			if bytes.Contains(content, []byte(secret)) {
+				t.Errorf("the PIN block is in %s", e.Name())
+			}
+			return err
+		}))
+	}
+}
+
+// noPIN is a platform that cannot read PIN blocks, the first time.
+type noPIN struct {
+	*issuer
+	refused *bool
+}
+
+func (n noPIN) Authorize(ctx context.Context, p store.Payment, envelope []byte, pin *payment.PINBlock) (payment.Answer, error) {
+	if !*n.refused {
+		*n.refused = true
+		return payment.Answer{Verdict: payment.Rejected, PINRefused: true, Message: "the key with this KSN was used before"}, nil
+	}
+	return n.issuer.Authorize(ctx, p, envelope, pin)
+}
+
+// A PIN block that the platform cannot use ends the attempt, not the payment: the next one has another
+// number, another cryptogram and another key.
+func TestRefusedPINBlockIsTriedAgain(t *testing.T) {
+	b, pad := benchWithPINKey(t, func(b *bench, o *payment.Options) { o.Platform = noPIN{b.platform, new(bool)} })
+	p := b.create(1200, payment.PreferOnline)
+	b.insert("online-pin-cvm")
+	_, err := b.process(p)
+	if failure := b.fails(err, payment.PlatformError); failure.Retry != payment.RetryCollectAgain {
+		t.Errorf("the POS is told %s", failure.Retry)
+	}
+	first := b.state(p, store.Declined)
+	b.take()
+	b.insert("online-pin-cvm")
+	paid, err := b.process(p)
+	b.must(err)
+	if paid.State != store.Approved || paid.Sequence != first.Sequence+1 || paid.NaturalKey == first.NaturalKey || len(pad.Prompts()) != 2 {
+		t.Errorf("again: %s, sequence %d after %d, asked %d times", paid.State, paid.Sequence, first.Sequence, len(pad.Prompts()))
 	}
 }
 

@@ -18,7 +18,17 @@ type pad struct {
 	hal.PINPad
 	card    hal.Card
 	session *session
-	until   time.Time // all tries together end then
+	timeout time.Duration // for all tries together
+	until   time.Time     // when they end; zero before the first
+}
+
+// entry is the time the cardholder has left. It begins with the first entry: until
+// then somebody else may have been asked something else.
+func (p *pad) entry(ctx context.Context) (context.Context, context.CancelFunc) {
+	if p.until.IsZero() {
+		p.until = time.Now().Add(p.timeout)
+	}
+	return context.WithDeadline(ctx, p.until)
 }
 
 // PINBlock is an encrypted PIN block on its way to the issuer. It tells nothing
@@ -27,16 +37,16 @@ type PINBlock struct {
 	Format     hal.PINBlockFormat
 	Key        string // the PIN pad's key
 	KeySerial  []byte // DUKPT key serial number, may be empty
-	Ciphertext []byte
+	Ciphertext hal.Secret
 }
 
 // EnterOnline implements emvkernel.PINPad. The block stays with the session until
 // the issuer is asked.
-func (p pad) EnterOnline(ctx context.Context, pin emvkernel.OnlinePIN) (emvkernel.PINEntry, error) {
+func (p *pad) EnterOnline(ctx context.Context, pin emvkernel.OnlinePIN) (emvkernel.PINEntry, error) {
 	account := hal.NewSecret(bytes.Clone(pin.PAN))
 	defer account.Wipe()
 	request := hal.OnlinePIN{Prompt: p.prompt(pin.Bypass), PAN: account, Format: p.session.settings.PINFormat, Key: p.session.settings.PINKey}
-	entry, stop := context.WithDeadline(ctx, p.until)
+	entry, stop := p.entry(ctx)
 	defer stop()
 	block, err := p.OnlineBlock(entry, request)
 	how, err := ended(ctx, entry, block.Entry, err)
@@ -46,11 +56,11 @@ func (p pad) EnterOnline(ctx context.Context, pin emvkernel.OnlinePIN) (emvkerne
 	if block.Format != request.Format || len(block.Ciphertext) == 0 {
 		return 0, fmt.Errorf("%w: another block than was asked for", emvkernel.ErrPINPad)
 	}
-	p.session.pin = &PINBlock{Format: block.Format, Key: request.Key, KeySerial: block.KeySerial, Ciphertext: block.Ciphertext}
+	p.session.pin = &PINBlock{Format: block.Format, Key: request.Key, KeySerial: block.KeySerial, Ciphertext: hal.NewSecret(block.Ciphertext)}
 	return how, nil
 }
 
-func (p pad) prompt(bypass bool) hal.PINPrompt {
+func (p *pad) prompt(bypass bool) hal.PINPrompt {
 	prompt := hal.PINPrompt{
 		Amount: p.session.payment.Amount, Currency: p.session.payment.Currency, MinDigits: 4, MaxDigits: 12, AllowBypass: bypass,
 	}
@@ -85,13 +95,13 @@ func ended(ctx, entry context.Context, how hal.PINEntry, err error) (emvkernel.P
 }
 
 // VerifyOffline implements emvkernel.PINPad.
-func (p pad) VerifyOffline(ctx context.Context, pin emvkernel.OfflinePIN) (emvkernel.PINVerdict, error) {
+func (p *pad) VerifyOffline(ctx context.Context, pin emvkernel.OfflinePIN) (emvkernel.PINVerdict, error) {
 	request := hal.OfflinePIN{Method: hal.PlainPIN, Modulus: pin.Modulus, Exponent: pin.Exponent, Prompt: p.prompt(pin.Bypass)}
 	request.Prompt.TriesLeft, request.Prompt.WrongPINLast = pin.TriesLeft, pin.Again
 	if pin.Enciphered {
 		request.Method = hal.EncipheredPIN
 	}
-	entry, stop := context.WithDeadline(ctx, p.until)
+	entry, stop := p.entry(ctx)
 	defer stop()
 	verdict, err := p.PINPad.VerifyOffline(entry, p.card, request)
 	how, err := ended(ctx, entry, verdict.Entry, err)

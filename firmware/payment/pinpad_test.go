@@ -12,9 +12,9 @@ import (
 	"smartreader/store"
 )
 
-func benchWithPad(t *testing.T) (*bench, *sim.PINPad) {
+func benchWithPad(t *testing.T, options ...option) (*bench, *sim.PINPad) {
 	var pad *sim.PINPad
-	b := newBench(t, func(b *bench, o *payment.Options) { pad = b.pad; o.PINPad = pad })
+	b := newBench(t, append(options, func(b *bench, o *payment.Options) { pad = b.pad; o.PINPad = pad })...)
 	return b, pad
 }
 

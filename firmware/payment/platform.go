@@ -43,6 +43,7 @@ type Answer struct {
 	ChargeID    string
 	DeclineCode string
 	Message     string
+	PINRefused  bool // with Rejected: the online PIN could not be read; another entry may do
 
 	AuthorizationCode        string
 	ResponseCode             [2]byte // 8A

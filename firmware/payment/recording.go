@@ -32,5 +32,5 @@ func (m *Machine) saveRecording(s *session) {
 	r.Wipe()
 	t.Answer = r.answer
 	t.End(s.transaction, r.outcome, r.err)
-	m.opt.Record(s.payment.LocalID, t)
+	m.opt.Record(s.payment, t)
 }

@@ -21,8 +21,7 @@ type session struct {
 	limits   Limit // by the POS
 
 	pin          *PINBlock // an online PIN was entered; gone when the issuer was asked
-	mayApprove   bool      // the card may approve without its issuer, if the application lets it
-	cardApproved bool      // it did (TC)
+	cardApproved bool      // the card approved without its issuer (TC)
 	afterARQC    bool      // only when its issuer could not be asked
 
 	card        hal.Card
@@ -66,7 +65,14 @@ func (m *Machine) closeCard(s *session) {
 		s.transaction.Wipe()
 		s.transaction = nil
 	}
-	s.pin = nil
+	s.dropPIN()
+}
+
+func (s *session) dropPIN() {
+	if s.pin != nil {
+		s.pin.Ciphertext.Wipe()
+		s.pin = nil
+	}
 }
 
 // show puts a face on the screen, with the card still to be taken if there is

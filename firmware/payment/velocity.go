@@ -33,6 +33,9 @@ type cardPayment struct {
 	currency, brand, entryMode, cvm string
 }
 
+// saleWindow is how long a payment counts as the other half of the next one.
+const saleWindow = 24 * time.Hour
+
 // velocityLength bounds what is remembered; of more than that the oldest are
 // forgotten. It is more than a reader stores in a day.
 const velocityLength = 16_384
@@ -82,13 +85,13 @@ func (v *velocity) within(window time.Duration, card fingerprint, r Rule) (count
 	return count, sum
 }
 
-// latest returns the amount of the card's last payment in the currency that the
-// issuer has not seen yet: a sale split in two is one for the floor limit.
+// latest returns the amount of the card's last payment in the currency that was
+// stored within a day: a sale split in two is one for the floor limit.
 func (v *velocity) latest(card fingerprint, currency string) int64 {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, p := range slices.Backward(v.stored) {
-		if p.card == card && p.currency == currency {
+		if p.card == card && p.currency == currency && time.Since(p.at) <= saleWindow {
 			return p.amount
 		}
 	}
@@ -98,7 +101,7 @@ func (v *velocity) latest(card fingerprint, currency string) int64 {
 // countStored remembers that the session's card had a payment stored. One that
 // was voided in the meantime is not counted.
 func (m *Machine) countStored(s *session) {
-	longest := s.limits.window()
+	longest := max(saleWindow, s.limits.window())
 	for _, r := range s.settings.Policy.Rules {
 		longest = max(longest, r.Limit.window())
 	}

@@ -56,3 +56,31 @@ func TestFingerprintsMeanNothingAfterARestart(t *testing.T) {
 		t.Error("the key is not made at the start")
 	}
 }
+
+// The other half of a sale is the card's last payment of the day in the same currency.
+func TestLatestOfACard(t *testing.T) {
+	v := newVelocity()
+	card, other := v.fingerprint([]byte("4242424242424242")), v.fingerprint([]byte("4000056655665556"))
+	for _, p := range []cardPayment{
+		{card: card, currency: "usd", amount: 1, at: time.Now().Add(-25 * time.Hour)},
+		{card: card, currency: "usd", amount: 2, at: time.Now().Add(-2 * time.Hour)},
+		{card: card, currency: "usd", amount: 3, at: time.Now().Add(-time.Hour), localID: "last"},
+		{card: card, currency: "eur", amount: 4, at: time.Now()},
+		{card: other, currency: "jpy", amount: 5, at: time.Now().Add(-25 * time.Hour)},
+	} {
+		v.add(p, 48*time.Hour)
+	}
+	for _, c := range []struct {
+		card     fingerprint
+		currency string
+		want     int64
+	}{{card, "usd", 3}, {card, "eur", 4}, {card, "gbp", 0}, {other, "usd", 0}, {other, "jpy", 0}} {
+		if got := v.latest(c.card, c.currency); got != c.want {
+			t.Errorf("%s: %d, want %d", c.currency, got, c.want)
+		}
+	}
+	v.forget("last")
+	if got := v.latest(card, "usd"); got != 2 {
+		t.Errorf("after the last was voided: %d", got)
+	}
+}

@@ -124,7 +124,8 @@ const (
 )
 
 // ReceiptDetails is what a receipt has to print. AccountType, AuthorizationCode
-// and AuthorizationResponseCode are absent until an issuer has answered.
+// and AuthorizationResponseCode are absent until an issuer has answered; Y1 and Y3
+// in the last mean that the card has approved in its issuer's place.
 type ReceiptDetails struct {
 	AccountType                   string `json:"accountType,omitempty"`
 	ApplicationCryptogram         string `json:"applicationCryptogram,omitempty"`        // tag 9F26, hex
