@@ -200,15 +200,6 @@ func bcdNumber(n int64, size int) []byte {
 	return out
 }
 
-// bcdDigits packs an even number of digits.
-func bcdDigits(s string) []byte {
-	out := make([]byte, len(s)/2)
-	for i := range out {
-		out[i] = (s[2*i]-'0')<<4 | (s[2*i+1] - '0')
-	}
-	return out
-}
-
 // text fills a fixed-length identifier with spaces, as the authorization message carries it; none
 // stays none.
 func text(s string, size int) []byte {
