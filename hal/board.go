@@ -38,6 +38,7 @@ type Missing struct {
 	Device string
 	// Err matches ErrNotFound when nothing was found, ErrUnsupported when
 	// something was found that this build has no driver for. Its text says
-	// what was looked for and the remedy, for the installer to read.
+	// what was looked for and the remedy, for the installer to read: Advise
+	// makes such errors.
 	Err error
 }

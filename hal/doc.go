@@ -22,7 +22,8 @@
 // A nil device in a Board means that the board has none, or that this build
 // has no driver for it; Missing says which. A device that is supported but
 // unplugged is not nil: its calls return [ErrNotFound] until it is plugged in,
-// and then work without anything being opened again.
+// and then work without anything being opened again. Its text is for people: one
+// sentence with the remedy, see [Advise].
 //
 // # Concurrency
 //

@@ -32,14 +32,14 @@ func open(c config) (*hal.Board, error) {
 		b.Screen = screen
 		closers = append(closers, screen.Close)
 	} else {
-		miss("screen", fmt.Errorf("%w: %w; check the setting screen", hal.ErrNotFound, err))
+		miss("screen", hal.Advise(hal.ErrNotFound, "%v; check the setting screen", err))
 	}
 	// Process 1, when this program is its worker.
 	switch pulse, err := watchdog.Supervisor(); {
 	case err != nil:
-		miss("watchdog", fmt.Errorf("%w: %w", hal.ErrNotFound, err))
+		miss("watchdog", hal.Advise(hal.ErrNotFound, "%v", err))
 	case pulse == nil:
-		miss("watchdog", fmt.Errorf("%w: nobody supervises this program", hal.ErrNotFound))
+		miss("watchdog", hal.Advise(hal.ErrNotFound, "nobody supervises this program"))
 	default:
 		b.Watchdog = pulse
 		closers = append(closers, pulse.Close)
@@ -47,9 +47,9 @@ func open(c config) (*hal.Board, error) {
 	for _, device := range []string{
 		"contactless reader", "magnetic stripe reader", "PIN pad", "keys", "lights and beeper", "tamper switch",
 	} {
-		miss(device, fmt.Errorf("%w: this model has none", hal.ErrNotFound))
+		miss(device, hal.Advise(hal.ErrNotFound, "this model has none"))
 	}
-	miss("secure element", fmt.Errorf("%w: keys are files in %s; for tests, not for real cards", hal.ErrUnsupported, c.DataDir))
+	miss("secure element", hal.Advise(hal.ErrUnsupported, "keys are files in %s; for tests, not for real cards", c.DataDir))
 	b.Close = func() error {
 		var err error
 		for _, close := range closers {

@@ -115,8 +115,10 @@ func TestWatchdogIsKickedOnlyWhilePaymentsMove(t *testing.T) {
 // broken is a screen on a loose cable.
 type broken struct{ hal.Screen }
 
-func (broken) Bounds() image.Rectangle                 { return image.Rect(0, 0, 128, 64) }
-func (broken) Show(context.Context, image.Image) error { return hal.ErrNotFound }
+func (broken) Bounds() image.Rectangle { return image.Rect(0, 0, 128, 64) }
+func (broken) Show(context.Context, image.Image) error {
+	return fmt.Errorf("fb: show: %w", hal.Advise(hal.ErrNotFound, "connect a display"))
+}
 
 func TestAScreenThatFailsDoesNotFloodTheLog(t *testing.T) {
 	var log strings.Builder

@@ -320,8 +320,10 @@ func TestPolicyIsExplainedAndTightenedByThePOS(t *testing.T) {
 			t.Errorf("%s: %+v, %+v", test.name, r, r.Error)
 		}
 	}
+	_, err := s.conn.ExplainOfflinePolicy(t.Context(), wire.ExplainOfflinePolicyParams{Amount: 1000, Currency: "usd", Brand: "vissa"})
+	refusedWith(t, "a misspelt brand", err, wire.CodeInvalidRequiredParameter, 1920)
 	pi := s.create(1000, wire.ForceOffline)
-	_, err := s.conn.ProcessPaymentIntent(t.Context(), wire.ProcessPaymentIntentParams{
+	_, err = s.conn.ProcessPaymentIntent(t.Context(), wire.ProcessPaymentIntentParams{
 		RequestID: client.NewRequestID(), PaymentIntent: wire.IntentRef{LocalID: pi.LocalID},
 		Options: wire.CollectOptions{OfflineLimits: wire.OfflineLimits{MaxAmount: 999}},
 	})

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 
 	"smartreader/display"
@@ -25,28 +27,51 @@ type pinEntry struct {
 
 var _ hal.PINPad = (*pinEntry)(nil)
 
-// pinPad is the board's PIN pad, or the software one in its place; nil: none.
+// pinPad is the board's PIN pad, or the software one in its place; nil: none. What
+// becomes of the setting is told to POS among what the board does not have.
 func (r *Reader) pinPad() hal.PINPad {
 	if r.board.PINPad != nil || !r.opt.SoftwarePIN {
 		return r.board.PINPad
 	}
 	keys, keeps := r.board.Keys.(hal.SecretKeeper)
-	missing := ""
-	switch {
-	case r.board.Screen == nil:
-		missing = "a screen"
-	case r.board.Input == nil:
-		missing = "keys"
-	case !keeps:
-		missing = "a key store for secrets"
+	var lacks []string
+	if r.board.Input == nil {
+		lacks = append(lacks, "there are no keys"+r.whyMissing("keys"))
 	}
-	if missing != "" {
-		r.log.Warn("no software PIN pad: it needs "+missing+", which this board does not have", "board", r.board.Name)
+	if r.board.Screen == nil {
+		lacks = append(lacks, "there is no screen"+r.whyMissing("screen"))
+	}
+	if !keeps {
+		lacks = append(lacks, "the key store keeps no secrets")
+	}
+	if len(lacks) > 0 {
+		why := "softwarePinPad is on, but " + strings.Join(lacks, " and ")
+		r.log.Warn("no PIN pad", "board", r.board.Name, "reason", why)
+		r.noPINPad(why)
 		return nil
 	}
+	r.noPINPad("keys and screen take its place (softwarePinPad), for tests and not for real PINs")
 	e := &pinEntry{r: r}
 	e.pad = softpad.New(keys, softpad.NewKeypad(pinKeys{e}, e.show))
 	return e
+}
+
+// whyMissing is what the board says of a device it does not have, in brackets.
+func (r *Reader) whyMissing(device string) string {
+	for _, m := range r.board.Missing {
+		if m.Device == device {
+			return " (" + hal.AdviceOf(m.Err) + ")"
+		}
+	}
+	return ""
+}
+
+// noPINPad says why there is none, instead of what the board says: it knows nothing
+// of the setting. The board's own list is left alone.
+func (r *Reader) noPINPad(why string) {
+	const device = "PIN pad"
+	others := slices.DeleteFunc(slices.Clone(r.board.Missing), func(m hal.Missing) bool { return m.Device == device })
+	r.board.Missing = append(others, hal.Missing{Device: device, Err: hal.Advise(hal.ErrNotFound, "%s", why)})
 }
 
 // OnlineBlock implements hal.PINPad.
@@ -96,7 +121,7 @@ func (e *pinEntry) end() {
 // allowed: whatever the platform says later, real PINs are not typed here.
 func (e *pinEntry) allowed() error {
 	if c := e.r.configured(); c == nil || c.platform.Livemode {
-		return fmt.Errorf("reader: softwarePinPad is for test mode: a keypad on a general-purpose processor is no PIN entry device; connect a PIN pad: %w", hal.ErrUnsupported)
+		return hal.Advise(hal.ErrUnsupported, "softwarePinPad is for test mode, a keypad on a general-purpose processor is no PIN entry device: connect a PIN pad")
 	}
 	return nil
 }
@@ -142,5 +167,5 @@ func unusable(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	return fmt.Errorf("%w: it is made of keys and screen: %w", hal.ErrNotFound, err)
+	return hal.Advise(fmt.Errorf("%w: %w", hal.ErrNotFound, err), "no PIN can be entered: %s", hal.AdviceOf(err))
 }

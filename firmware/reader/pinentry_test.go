@@ -2,9 +2,12 @@ package reader
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -297,8 +300,13 @@ func TestNoPINBeforeItsPrompt(t *testing.T) {
 func TestPINThatCannotBeShownIsNotAskedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, card := atCounter(t, func(b *hal.Board) { b.Screen = broken{} }), &checker{}
-		if got := <-c.pin(t.Context(), c.softPad(), card, prompt); !errors.Is(got.err, hal.ErrNotFound) || got.took > 0 {
+		got := <-c.pin(t.Context(), c.softPad(), card, prompt)
+		if !errors.Is(got.err, hal.ErrNotFound) || got.took > 0 {
 			t.Errorf("got %+v", got)
+		}
+		const want = "no PIN can be entered: the screen does not work: connect a display"
+		if people := hal.AdviceOf(got.err); people != want {
+			t.Errorf("people read %q", people)
 		}
 	})
 }
@@ -375,12 +383,17 @@ func TestWhichPINPad(t *testing.T) {
 		"its own, and off":   {func(b *hal.Board) { b.PINPad = board.PINPad }, true, "own", ""},
 		"off":                {func(*hal.Board) {}, true, "none", ""},
 		"of software":        {func(*hal.Board) {}, false, "software", ""},
-		"no screen":          {func(b *hal.Board) { b.Screen = nil }, false, "none", "a screen"},
-		"no keys":            {func(b *hal.Board) { b.Input = nil }, false, "none", "needs keys"},
-		"nothing to keep it": {func(b *hal.Board) { b.Keys = plainKeys{b.Keys} }, false, "none", "key store"},
+		"no screen":          {func(b *hal.Board) { b.Screen = nil }, false, "none", "softwarePinPad is on, but there is no screen"},
+		"no keys":            {func(b *hal.Board) { b.Input = nil }, false, "none", "softwarePinPad is on, but there are no keys (set devices.keys)"},
+		"neither":            {func(b *hal.Board) { b.Input, b.Screen = nil, nil }, false, "none", "there are no keys (set devices.keys) and there is no screen"},
+		"nothing to keep it": {func(b *hal.Board) { b.Keys = plainKeys{b.Keys} }, false, "none", "softwarePinPad is on, but the key store keeps no secrets"},
 	} {
 		hardware := *board.HAL
 		hardware.PINPad = nil
+		hardware.Missing = []hal.Missing{
+			{Device: "PIN pad", Err: errors.New("the board has none")},
+			{Device: "keys", Err: fmt.Errorf("board: %w", hal.Advise(hal.ErrNotFound, "set devices.keys"))},
+		}
 		test.change(&hardware)
 		var log strings.Builder
 		r := &Reader{board: hardware, opt: Options{SoftwarePIN: !test.off}, log: slog.New(slog.NewTextHandler(&log, nil))}
@@ -393,6 +406,18 @@ func TestWhichPINPad(t *testing.T) {
 		}
 		if got != test.want || (log.Len() > 0) != (test.says != "") || !strings.Contains(log.String(), test.says) {
 			t.Errorf("%s: %s, said %q", name, got, log.String())
+		}
+		// What a POS is told.
+		told := cmp.Or(test.says, map[string]string{"software": "keys and screen take its place (softwarePinPad)"}[got], "the board has none")
+		pads := slices.DeleteFunc(slices.Clone(r.board.Missing), func(m hal.Missing) bool { return m.Device != "PIN pad" })
+		if len(pads) != 1 || !strings.Contains(pads[0].Err.Error(), told) || len(r.board.Missing) != len(hardware.Missing) {
+			t.Errorf("%s: POS are told %v, want %q once", name, r.board.Missing, told)
+		}
+		if told != "the board has none" && !errors.Is(pads[0].Err, hal.ErrNotFound) {
+			t.Errorf("%s: %v does not match hal.ErrNotFound", name, pads[0].Err)
+		}
+		if hardware.Missing[0].Err.Error() != "the board has none" {
+			t.Errorf("%s: the board's own list became %v", name, hardware.Missing)
 		}
 	}
 }

@@ -40,8 +40,8 @@ func TestRecordedTransactions(t *testing.T) {
 			}
 			recorded, err := transcript.Parse(bytes.NewReader(text))
 			s.must(err)
-			if recorded.Redacted == inClear || recorded.Answer == nil || recorded.Outcome == "" {
-				t.Errorf("redacted %v, answer %v, outcome %q", recorded.Redacted, recorded.Answer, recorded.Outcome)
+			if recorded.Redacted == inClear || recorded.Answer == nil || recorded.Outcome == "" || recorded.Config != transcript.TestConfig {
+				t.Errorf("redacted %v, answer %v, outcome %q, config %q", recorded.Redacted, recorded.Answer, recorded.Outcome, recorded.Config)
 			}
 			result, err := transcript.Replay(t.Context(), &cfg, recorded)
 			if err != nil || inClear && !result.Authenticated {

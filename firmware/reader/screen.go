@@ -3,7 +3,6 @@ package reader
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -80,7 +79,7 @@ func (s *screen) askSeen(ctx context.Context, v display.View) error {
 	select {
 	case err := <-s.ask(&v).seen:
 		if err != nil {
-			return fmt.Errorf("reader: the cardholder cannot be asked: %w", err)
+			return hal.Advise(err, "the screen does not work: %s", hal.AdviceOf(err))
 		}
 		return nil
 	case <-ctx.Done():

@@ -4,7 +4,6 @@ package board
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
@@ -13,6 +12,7 @@ import (
 	"periph.io/x/host/v3/gpioioctl"
 
 	"smartreader/hal"
+	"smartreader/hal/evdev"
 )
 
 // assembly is a board being put together. Each of its methods adds one device,
@@ -25,15 +25,16 @@ type assembly struct {
 	log      *slog.Logger
 	closers  []io.Closer         // in the order they were opened
 	gpio     *gpioioctl.GPIOChip // nil until a device needs a line
+	evdev    func(evdev.Options) *evdev.Input
 }
 
 func newAssembly(name, dir string, s Settings, log *slog.Logger) *assembly {
-	return &assembly{board: hal.Board{Name: name}, settings: s, dir: dir, root: os.DirFS("/"), log: log}
+	return &assembly{board: hal.Board{Name: name}, settings: s, dir: dir, root: os.DirFS("/"), log: log, evdev: evdev.NewInput}
 }
 
 // miss notes a missing device. Kind is hal.ErrNotFound or hal.ErrUnsupported.
 func (a *assembly) miss(device string, kind error, format string, args ...any) {
-	a.board.Missing = append(a.board.Missing, hal.Missing{Device: device, Err: fmt.Errorf("%w: "+format, append([]any{kind}, args...)...)})
+	a.board.Missing = append(a.board.Missing, hal.Missing{Device: device, Err: hal.Advise(kind, format, args...)})
 }
 
 // off notes a device the settings leave out.

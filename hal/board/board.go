@@ -77,7 +77,7 @@ func (a *assembly) identify() (err error) {
 	if a.board.Serial, err = serialNumber(a.dir, strings.ToUpper(a.board.Name)); err != nil {
 		return err
 	}
-	a.miss("secure element", hal.ErrUnsupported, "none is supported, so keys are files in %s: whoever reads them is this reader; for tests, not for real cards",
+	a.miss("secure element", hal.ErrUnsupported, "this build supports none, so keys are files in %s: whoever reads them is this reader; for tests, not for real cards",
 		filepath.Join(a.dir, "keys"))
 	return nil
 }

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -17,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"smartreader/hal"
+	"smartreader/hal/evdev"
 	"smartreader/hal/haltest"
 	"smartreader/hal/watchdog"
 )
@@ -48,9 +51,45 @@ func TestEveryNameOpens(t *testing.T) {
 			if !errors.Is(m.Err, hal.ErrNotFound) && !errors.Is(m.Err, hal.ErrUnsupported) {
 				t.Errorf("%s: %s: %v", name, m.Device, m.Err)
 			}
+			// It is read to people: no words of programs.
+			if text := m.Err.Error(); text != hal.AdviceOf(m.Err) || packagePrefix.MatchString(text) {
+				t.Errorf("%s: people read %q", name, text)
+			}
 		}
 		if err := b.Close(); err != nil {
 			t.Errorf("%s: Close: %v", name, err)
+		}
+	}
+}
+
+var packagePrefix = regexp.MustCompile(`\b(hal|board|fb|ssd1306|sysfs[a-z0-9-]*|tty|pn532|evdev|watchdog): `)
+
+// A board that is a reader has its keys for itself: what is typed at a PIN must
+// reach nobody else. At a desk the keyboard stays its user's.
+func TestWhichBoardsTakeTheKeysAway(t *testing.T) {
+	want := map[string][]bool{ // for every evdev input: alone
+		"desk": {false}, "none": nil, "pi": {true}, "raspi3b": {true}, "virt": {true},
+	}
+	for _, b := range boards {
+		for _, setting := range []string{"", "evdev"} {
+			var got []bool
+			a := newAssembly(b.name, t.TempDir(), Settings{Keys: setting}, quiet())
+			a.root = fstest.MapFS{}
+			a.evdev = func(o evdev.Options) *evdev.Input {
+				got = append(got, o.Alone)
+				return evdev.NewInput(o)
+			}
+			b.assemble(a)
+			if err := a.finish().Close(); err != nil {
+				t.Error(err)
+			}
+			want, known := want[b.name]
+			if b.name == "desk" && setting == "" {
+				want = nil // it has keys only if the settings say so
+			}
+			if !known || !slices.Equal(got, want) {
+				t.Errorf("%s with devices.keys %q: got %v, want %v", b.name, setting, got, want)
+			}
 		}
 	}
 }

@@ -132,7 +132,7 @@ func i2cBus(path string) (*sysfs.I2C, error) {
 	}
 	bus, err := sysfs.NewI2C(number)
 	if err != nil {
-		return nil, fmt.Errorf("board: %s: %w; on a Raspberry Pi config.txt switches it on (dtparam=i2c_arm=on): %w", path, hal.ErrNotFound, err)
+		return nil, hal.Advise(fmt.Errorf("%w: %w", hal.ErrNotFound, err), "%s cannot be used: on a Raspberry Pi config.txt switches it on (dtparam=i2c_arm=on), and this user must be able to open it", path)
 	}
 	return bus, nil
 }
@@ -144,7 +144,7 @@ func spiPort(path string) (*sysfs.SPI, error) {
 	}
 	port, err := sysfs.NewSPI(bus, select_)
 	if err != nil {
-		return nil, fmt.Errorf("board: %s: %w; on a Raspberry Pi config.txt switches it on (dtparam=spi=on): %w", path, hal.ErrNotFound, err)
+		return nil, hal.Advise(fmt.Errorf("%w: %w", hal.ErrNotFound, err), "%s cannot be used: on a Raspberry Pi config.txt switches it on (dtparam=spi=on), and this user must be able to open it", path)
 	}
 	return port, nil
 }

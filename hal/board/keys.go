@@ -35,7 +35,7 @@ func (a *assembly) pressed(w *wired, own ...string) {
 			if a.board.Screen != nil {
 				size = a.board.Screen.Bounds().Size()
 			}
-			input := evdev.NewInput(evdev.Options{Screen: size, Exclude: a.swipeMatch(), Alone: alone, Log: a.log})
+			input := a.evdev(evdev.Options{Screen: size, Exclude: a.swipeMatch(), Alone: alone, Log: a.log})
 			a.keep(input)
 			found = append(found, input)
 		case "gpio":

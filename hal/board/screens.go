@@ -31,13 +31,13 @@ func (a *assembly) picture(own ...string) {
 			a.log.Info("screen", "device", setting, "size", s.Bounds().Size().String())
 			return
 		}
-		reasons = append(reasons, err.Error())
+		reasons = append(reasons, hal.AdviceOf(err))
 	}
 	if len(own) == 0 {
 		a.miss(screen, hal.ErrNotFound, "none is named%s; set devices.screen, for example to %q", a.candidates("dev/fb*"), "fb:/dev/fb0")
 		return
 	}
-	a.miss(screen, hal.ErrNotFound, "%s; connect a display and restart", strings.Join(reasons, "; and "))
+	a.miss(screen, hal.ErrNotFound, "%s; then restart", strings.Join(reasons, "; or "))
 }
 
 type closableScreen interface {

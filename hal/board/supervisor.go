@@ -28,7 +28,7 @@ func (a *assembly) heartbeat() {
 func (a *assembly) hardwareWatchdog(path string) {
 	dog, err := watchdog.Open(path, 15*time.Second)
 	if err != nil {
-		a.miss(watchdogTimer, hal.ErrNotFound, "%v", err)
+		a.miss(watchdogTimer, hal.ErrNotFound, "%s", hal.AdviceOf(err))
 		return
 	}
 	a.keep(dog)

@@ -58,7 +58,7 @@ func (c *card) fail(err error) {
 	case errors.Is(err, hal.ErrCardRemoved):
 		c.over(hal.ErrCardRemoved)
 	case errors.Is(err, hal.ErrNotFound):
-		c.over(hal.ErrNotFound)
+		c.over(err)
 	default:
 		c.over(hal.ErrHalted)
 	}

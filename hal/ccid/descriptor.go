@@ -88,7 +88,7 @@ func parseDescriptor(b []byte) (descriptor, error) {
 // usable says whether the driver can use an interface of the smart card class.
 func usable(i usbfs.Interface) (descriptor, error) {
 	unsupported := func(what string) (descriptor, error) {
-		return descriptor{}, fmt.Errorf("%s: %w: use a CCID reader with TPDU or APDU exchange", what, hal.ErrUnsupported)
+		return descriptor{}, hal.Advise(hal.ErrUnsupported, "%s: use a CCID reader with TPDU or APDU exchange", what)
 	}
 	if i.Protocol != protocolCCID {
 		return unsupported(fmt.Sprintf("this is a smart card with a USB plug (ICCD, interface protocol %d), not a reader", i.Protocol))

@@ -39,9 +39,11 @@ func open(_ context.Context, match string) (Device, usbfs.Info, error) {
 	case err == nil:
 		return d, i, nil
 	case errors.Is(err, usbfs.ErrBusy):
-		err = fmt.Errorf("%s is in use by another program, as a rule pcscd: stop that (systemctl stop pcscd.socket pcscd): %w: %w", name(i), hal.ErrNotFound, err)
+		err = hal.Advise(fmt.Errorf("%w: %w", hal.ErrNotFound, err), "%s is in use by another program, as a rule pcscd: stop that (systemctl stop pcscd.socket pcscd)", name(i))
 	case errors.Is(err, fs.ErrPermission):
-		err = fmt.Errorf("%s: no permission for /%s: make that file readable and writable for this user (a udev rule): %w: %w", name(i), i.Node(), hal.ErrNotFound, err)
+		err = hal.Advise(fmt.Errorf("%w: %w", hal.ErrNotFound, err), "%s: no permission for /%s: make that file readable and writable for this user (a udev rule)", name(i), i.Node())
+	case errors.Is(err, hal.ErrNotFound):
+		err = unplugged(name(i), err)
 	}
 	return nil, usbfs.Info{}, err
 }
@@ -59,13 +61,18 @@ func find(devices []usbfs.Info, match string) (usbfs.Info, error) {
 	}
 	if len(others) > 0 {
 		slices.Sort(others)
-		return usbfs.Info{}, fmt.Errorf("no USB chip card reader %q, but %s: plug it in or change the setting: %w", match, strings.Join(others, ", "), hal.ErrNotFound)
+		return usbfs.Info{}, hal.Advise(hal.ErrNotFound, "no USB chip card reader %q, but %s: plug it in or change the setting", match, strings.Join(others, ", "))
 	}
 	which := ""
 	if match != "" {
 		which = fmt.Sprintf(" %q", match)
 	}
-	return usbfs.Info{}, fmt.Errorf("no USB chip card reader%s: plug one in: %w", which, hal.ErrNotFound)
+	return usbfs.Info{}, hal.Advise(hal.ErrNotFound, "no USB chip card reader%s: plug one in", which)
+}
+
+// unplugged is why a reader that was there is not any more.
+func unplugged(name string, err error) error {
+	return hal.Advise(err, "%s was unplugged: plug it in again", name)
 }
 
 func name(i usbfs.Info) string {

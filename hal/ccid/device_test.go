@@ -31,8 +31,9 @@ func TestFind(t *testing.T) {
 		{nil, "", "no USB chip card reader: plug one in"},
 		{nil, "78", `no USB chip card reader "78": plug one in`},
 	} {
-		if _, err := find(tt.devices, tt.match); !errors.Is(err, hal.ErrNotFound) || !strings.Contains(err.Error(), tt.text) {
-			t.Errorf("%q: got %v, want hal.ErrNotFound with %q", tt.match, err, tt.text)
+		_, err := find(tt.devices, tt.match)
+		if text := hal.AdviceOf(err); !errors.Is(err, hal.ErrNotFound) || text != err.Error() || !strings.Contains(text, tt.text) || strings.Contains(text, "hal:") {
+			t.Errorf("%q: got %v, want hal.ErrNotFound, and %q for people", tt.match, err, tt.text)
 		}
 	}
 }

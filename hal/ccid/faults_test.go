@@ -3,6 +3,7 @@ package ccid_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -159,8 +160,8 @@ func TestUnplug(t *testing.T) {
 				go func() { done <- call(t.Context(), b.reader) }()
 				synctest.Wait()
 				b.usb.Unplug()
-				if err := <-done; !errors.Is(err, hal.ErrNotFound) {
-					t.Errorf("got %v, want hal.ErrNotFound", err)
+				if err := <-done; !errors.Is(err, hal.ErrNotFound) || !strings.HasSuffix(hal.AdviceOf(err), "was unplugged: plug it in again") {
+					t.Errorf("got %v, want hal.ErrNotFound, and for people that it was unplugged", err)
 				}
 				if err := call(t.Context(), b.reader); !errors.Is(err, hal.ErrNotFound) {
 					t.Errorf("called while unplugged: got %v, want hal.ErrNotFound", err)
@@ -183,9 +184,10 @@ func TestUnplugUnderCard(t *testing.T) {
 		c.gate, c.asked = make(chan struct{}), make(chan struct{})
 		asked := c.asked
 		go func() { <-asked; b.usb.Unplug() }()
-		for range 2 {
-			if _, err := card.Transceive(t.Context(), read); !errors.Is(err, hal.ErrNotFound) {
-				t.Errorf("got %v, want hal.ErrNotFound", err)
+		for _, want := range []string{"was unplugged: plug it in again", ""} { // then the reader is looked for
+			_, err := card.Transceive(t.Context(), read)
+			if !errors.Is(err, hal.ErrNotFound) || !strings.HasSuffix(hal.AdviceOf(err), want) {
+				t.Errorf("got %v, want hal.ErrNotFound, and for people %q", err, want)
 			}
 		}
 		b.usb.Plug()
@@ -261,8 +263,9 @@ func TestLostState(t *testing.T) {
 				b.usb.Swallow(1)
 				b.activate(newChip(atrT0))
 				b.usb.Swallow(1 << 30)
-				if _, err := b.reader.Present(t.Context()); !errors.Is(err, hal.ErrMute) {
-					t.Errorf("a reader that never answers: got %v, want hal.ErrMute", err)
+				_, err := b.reader.Present(t.Context())
+				if !errors.Is(err, hal.ErrMute) || !strings.HasSuffix(hal.AdviceOf(err), "does not answer: unplug it and plug it in again") {
+					t.Errorf("a reader that never answers: got %v, want hal.ErrMute, and for people what to do", err)
 				}
 				b.usb.Swallow(0)
 			})

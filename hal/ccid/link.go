@@ -49,16 +49,16 @@ func newLink(d Device, i usbfs.Info, slot byte) (*link, error) {
 	l := &link{device: d, iface: uint16(face.Number), slot: slot, name: name(i)}
 	var err error
 	if l.descriptor, err = usable(face); err != nil {
-		return nil, fmt.Errorf("%s: %w", l.name, err)
+		return nil, hal.Advise(err, "%s: %v", l.name, err)
 	}
 	if slot > l.descriptor.maxSlot {
-		return nil, fmt.Errorf("%s: no slot %d: %w", l.name, slot, hal.ErrUnsupported)
+		return nil, hal.Advise(hal.ErrUnsupported, "%s has no slot %d: its slots are 0 to %d", l.name, slot, l.descriptor.maxSlot)
 	}
 	var okOut, okIn bool
 	l.out, okOut = face.Endpoint(usbfs.Bulk, false)
 	l.in, okIn = face.Endpoint(usbfs.Bulk, true)
 	if !okOut || !okIn || l.in.MaxPacket < headerSize {
-		return nil, fmt.Errorf("%s: no bulk endpoints: %w", l.name, hal.ErrUnsupported)
+		return nil, hal.Advise(hal.ErrUnsupported, "%s has no bulk endpoints: use another reader", l.name)
 	}
 	l.event, l.events = face.Endpoint(usbfs.Interrupt, true)
 	return l, nil
@@ -222,7 +222,7 @@ func (l *link) late(ctx context.Context, wait time.Duration, got int, err error)
 func (l *link) fault(ctx context.Context, what string, err error) error {
 	if errors.Is(err, hal.ErrNotFound) {
 		l.gone = true
-		return err
+		return unplugged(l.name, err)
 	}
 	if ctx.Err() != nil {
 		return fmt.Errorf("%w: %s: timed out", errMessage, what)

@@ -155,6 +155,9 @@ func (r *Reader) wait(ctx context.Context, f func(ctx context.Context, l *link, 
 			lost++ // the reader is opened anew, if it had to be closed
 			continue
 		}
+		if l != nil && !known && errors.Is(err, hal.ErrMute) { // the reader, not a card
+			err = fmt.Errorf("%w: %w", hal.Advise(hal.ErrMute, "%s does not answer: unplug it and plug it in again", l.name), err)
+		}
 		if done || err != nil {
 			return err
 		}
@@ -244,7 +247,7 @@ func (r *Reader) open(ctx context.Context) error {
 		if err := d.Reset(); err != nil {
 			// It was unplugged, or comes back under another number.
 			r.log.Warn("reset of the chip card reader failed", "error", err)
-			return errors.Join(fmt.Errorf("the chip card reader is being reset: %w", hal.ErrNotFound), err, d.Close())
+			return errors.Join(hal.Advise(hal.ErrNotFound, "%s is being reset: if it does not come back, unplug it and plug it in again", name(i)), err, d.Close())
 		}
 	}
 	l, err := newLink(d, i, r.options.Slot)
@@ -266,7 +269,7 @@ func (r *Reader) settle() {
 	r.log.Warn("chip card reader closed", "reader", r.link.name, "unplugged", gone)
 	if r.card != nil {
 		if gone {
-			r.card.over(hal.ErrNotFound)
+			r.card.over(unplugged(r.link.name, hal.ErrNotFound))
 		} else {
 			r.card.over(hal.ErrHalted)
 		}

@@ -8,9 +8,14 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -80,9 +85,9 @@ func badBoard(t *testing.T) {
 	if !errors.Is(err, errFailed) {
 		t.Errorf("got %v, want errFailed", err)
 	}
-	for _, want := range []string{"fail    watchdog", "Kick: got no dog, want nil", "remedy: load the kernel's watchdog driver", "\nCONFORMANCE: fail\n"} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("the report lacks %q\n%s", want, &out)
+	for _, want := range []string{"\nfail    watchdog", "Kick: got no dog, want nil", "remedy: load the kernel's watchdog driver", "\nfailed: watchdog, ", "\nCONFORMANCE: fail\n"} {
+		if n := strings.Count(out.String(), want); n != 1 {
+			t.Errorf("the report has %d times %q, want once\n%s", n, want, &out)
 		}
 	}
 }
@@ -204,14 +209,48 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-func TestConfigWithoutBoard(t *testing.T) {
+func TestConfigIsChecked(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "reader.json")
-	for _, text := range []string{"{}", "{", `{"board":7}`} {
+	for text, want := range map[string]string{
+		"{}": "board is empty", "{": "unexpected EOF", `{"board":7}`: "board", `{"board":"desk"} {}`: "something after",
+		`{"board":"desk","device":{}}`: `"device"`, `{"board":"desk","devices":{"cid":""}}`: `"cid"`, `{"board":"desk","softPinPad":true}`: `"softPinPad"`,
+	} {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := new(options).load(file); err == nil {
-			t.Errorf("%s was accepted", text)
+		if err := new(options).load(file); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want an error about %s", text, err, want)
 		}
+	}
+	if err := os.WriteFile(file, []byte("\ufeff{\"board\":\"desk\",\"logLevel\":\"WARN\"}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if o := new(options); o.load(file) != nil || o.board != "desk" {
+		t.Errorf("a good file: board %q", o.board)
+	}
+}
+
+// The settings that a reader has are those that the tool knows.
+func TestSettingsAreTheReaders(t *testing.T) {
+	file, err := parser.ParseFile(token.NewFileSet(), "../../firmware/config.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var theirs, ours []string
+	ast.Inspect(file, func(n ast.Node) bool {
+		if s, ok := n.(*ast.TypeSpec); ok && s.Name.Name == "Config" {
+			for _, f := range s.Type.(*ast.StructType).Fields.List {
+				theirs = append(theirs, reflect.StructTag(strings.Trim(f.Tag.Value, "`")).Get("json"))
+			}
+		}
+		return true
+	})
+	for i := range reflect.TypeFor[config]().NumField() {
+		ours = append(ours, reflect.TypeFor[config]().Field(i).Tag.Get("json"))
+	}
+	slices.Sort(theirs)
+	slices.Sort(ours)
+	if len(theirs) == 0 || !slices.Equal(theirs, ours) {
+		t.Errorf("the reader has %q, the tool knows %q: add what is missing to config", theirs, ours)
 	}
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -32,14 +33,14 @@ func (o *options) load(file string) error {
 	if err != nil {
 		return err
 	}
-	var c struct {
-		Board   string         `json:"board"`
-		DataDir string         `json:"dataDir"`
-		Devices board.Settings `json:"devices"`
+	c := config{DataDir: "/var/lib/smartreader"}                                      // the reader's own default
+	dec := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(data, []byte("\ufeff")))) // some editors begin files with it
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&c); err != nil {
+		return fmt.Errorf("%s: %w; go run ./firmware -sample prints all settings", file, err)
 	}
-	c.DataDir = "/var/lib/smartreader" // the reader's own default
-	if err := json.Unmarshal(data, &c); err != nil {
-		return fmt.Errorf("%s: %w", file, err)
+	if dec.More() {
+		return fmt.Errorf("%s: there is something after the configuration object", file)
 	}
 	if c.Board == "" {
 		return fmt.Errorf("%s: board is empty", file)
@@ -47,6 +48,32 @@ func (o *options) load(file string) error {
 	o.board, o.dataDir, o.devices = c.Board, c.DataDir, c.Devices
 	return nil
 }
+
+// config is a reader's configuration, complete, so that a misspelt setting is
+// refused: it would be without effect, and a check of something else.
+type config struct {
+	Board   string         `json:"board"`
+	DataDir string         `json:"dataDir"`
+	Devices board.Settings `json:"devices"`
+
+	Listen             ignored `json:"listen"`
+	AllowedOrigins     ignored `json:"allowedOrigins"`
+	PlatformURL        ignored `json:"platformUrl"`
+	PlatformCAFile     ignored `json:"platformCaFile"`
+	RegistrationCode   ignored `json:"registrationCode"`
+	DeviceType         ignored `json:"deviceType"`
+	SoftwarePINPad     ignored `json:"softwarePinPad"`
+	RecordTransactions ignored `json:"recordTransactions"`
+	Network            ignored `json:"network"`
+	TimeServers        ignored `json:"timeServers"`
+	LogLevel           ignored `json:"logLevel"`
+}
+
+// ignored is a setting that is the reader's own.
+type ignored struct{}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (*ignored) UnmarshalJSON([]byte) error { return nil }
 
 // kinds are the kinds of devices that a board.Single has.
 func kinds(spec string) []string {

@@ -133,9 +133,9 @@ func (s *Swipe) read(ctx context.Context) (_ hal.Tracks, err error) {
 
 func (s *Swipe) absent() error {
 	if d := s.devices; d.problem != nil {
-		return fmt.Errorf("%w: no magnetic stripe reader %q, but something could not be opened: %w", hal.ErrNotFound, s.match, d.problem)
+		return hal.Advise(fmt.Errorf("%w: %w", hal.ErrNotFound, d.problem), "no magnetic stripe reader %q, but something could not be opened: %v", s.match, d.problem)
 	}
-	return fmt.Errorf("%w: no magnetic stripe reader %q that types like a keyboard; plug it in", hal.ErrNotFound, s.match)
+	return hal.Advise(hal.ErrNotFound, "no magnetic stripe reader %q that types like a keyboard: plug it in", s.match)
 }
 
 // finish returns the first device's tracks on which a card was swiped.

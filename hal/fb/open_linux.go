@@ -40,7 +40,7 @@ func Open(path string) (*Screen, error) {
 func open(path string) (_ *Screen, err error) {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: connect a display that the kernel has a driver for, before power is switched on", hal.ErrNotFound)
+		return nil, hal.Advise(hal.ErrNotFound, "%s is not there: connect a display that the kernel has a driver for, before power is switched on", path)
 	}
 	if err != nil {
 		return nil, err

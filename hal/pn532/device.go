@@ -189,7 +189,7 @@ func (d *device) setUp(ctx context.Context, rate int) error {
 		return err
 	}
 	if len(version) < 4 || version[0] != chipPN532 {
-		return fmt.Errorf("%s: %w: another chip answers, version % X", d.link, hal.ErrNotFound, version)
+		return hal.Advise(hal.ErrNotFound, "%s: another chip than a PN532 answers, version % X: look for the PN532's line", d.link, version)
 	}
 	for _, c := range [][]byte{
 		{cmdSetParameters, automaticATR | automaticRATS},

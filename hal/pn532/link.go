@@ -48,7 +48,7 @@ func gone(l fmt.Stringer, err error) error {
 	if errors.Is(err, hal.ErrNotFound) {
 		return err
 	}
-	return fmt.Errorf("%s: %w: %w", l, hal.ErrNotFound, err)
+	return hal.Advise(fmt.Errorf("%w: %w", hal.ErrNotFound, err), "%s: %v: check the PN532's wiring and the switches that choose its interface", l, err)
 }
 
 // pause waits, at most until ctx ends.

@@ -115,7 +115,7 @@ func (s *Screen) draw(lit *image1bit.VerticalLSB) error {
 }
 
 func absent(err error) error {
-	return fmt.Errorf("%w: the display does not answer, check its cable and address: %w", hal.ErrNotFound, err)
+	return hal.Advise(fmt.Errorf("%w: %w", hal.ErrNotFound, err), "the OLED does not answer: check its cable and address (%v)", err)
 }
 
 // Close switches the display off. Later calls return hal.ErrHalted; a second

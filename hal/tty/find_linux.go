@@ -51,8 +51,8 @@ func find(root, serial string) (string, error) {
 	if len(seen) == 0 {
 		seen = []string{"no USB serial adapters at all"}
 	}
-	return "", fmt.Errorf("tty: find: %w: no USB serial adapter has the serial number %q; plugged in: %s",
-		hal.ErrNotFound, serial, strings.Join(seen, ", "))
+	return "", fmt.Errorf("tty: find: %w", hal.Advise(hal.ErrNotFound, "no USB serial adapter has the serial number %q; plugged in: %s",
+		serial, strings.Join(seen, ", ")))
 }
 
 // adapters lists the serial ports that are on USB, by name.

@@ -145,7 +145,7 @@ func failure(what string, err error) error {
 	}
 	for _, gone := range []error{io.EOF, unix.EIO, unix.ENXIO, unix.ENODEV, unix.ENOENT} {
 		if errors.Is(err, gone) {
-			return fmt.Errorf("tty: %s: %w: %w; plug the adapter in", what, hal.ErrNotFound, err)
+			return fmt.Errorf("tty: %w", hal.Advise(fmt.Errorf("%w: %w", hal.ErrNotFound, err), "%s: %v: plug the adapter in", what, err))
 		}
 	}
 	return fmt.Errorf("tty: %s: %w", what, err)

@@ -65,7 +65,7 @@ func open(path string, timeout time.Duration, set setTimeout) (*Watchdog, error)
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENODEV), errors.Is(err, unix.ENXIO):
-		return nil, fmt.Errorf("%w: no watchdog that the kernel has a driver for", hal.ErrNotFound)
+		return nil, hal.Advise(hal.ErrNotFound, "%s: no watchdog that the kernel has a driver for: load its driver", path)
 	case errors.Is(err, unix.EBUSY):
 		return nil, fmt.Errorf("%w: another program holds it; only one can", err)
 	case err != nil:

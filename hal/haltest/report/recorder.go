@@ -46,7 +46,11 @@ func (r *recorder) Logf(string, ...any)      {}
 
 func (r *recorder) Errorf(format string, args ...any) {
 	r.check.Verdict = Fail
-	r.check.Detail = append(r.check.Detail, fmt.Sprintf(format, args...))
+	detail := fmt.Sprintf(format, args...)
+	if n := len(r.check.Detail); n > 0 && r.check.Detail[n-1] == detail {
+		return // said already
+	}
+	r.check.Detail = append(r.check.Detail, detail)
 }
 
 func (r *recorder) Fatalf(format string, args ...any) {

@@ -68,14 +68,15 @@ func WriteRow(w io.Writer, c Check) error {
 	return err
 }
 
-// WriteSummary writes the failures once more, the count, and a last line
-// "CONFORMANCE: pass" or "CONFORMANCE: fail".
+// WriteSummary writes which checks failed, the count, and a last line
+// "CONFORMANCE: pass" or "CONFORMANCE: fail". Why a check failed is in its row.
 func (r *Report) WriteSummary(w io.Writer) error {
 	for _, c := range r.Checks {
-		if c.Verdict == Fail {
-			if err := WriteRow(w, c); err != nil {
-				return err
-			}
+		if c.Verdict != Fail {
+			continue
+		}
+		if _, err := fmt.Fprintf(w, "failed: %s, %s\n", c.Device, c.Check); err != nil {
+			return err
 		}
 	}
 	board := r.Board

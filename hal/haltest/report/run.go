@@ -129,7 +129,7 @@ func (r *run) device(ctx context.Context, d device) {
 
 // absent reports a device that is not there. Who names it wants it there.
 func (r *run) absent(d device, why error) {
-	c := Check{Device: d.name, Check: "present", Verdict: Absent, Detail: []string{why.Error()}}
+	c := Check{Device: d.name, Check: "present", Verdict: Absent, Detail: []string{hal.AdviceOf(why)}}
 	if slices.Contains(r.opt.Only, d.name) {
 		c.Verdict, c.Remedy = Fail, "plug the device in, or change the settings that say where it is"
 	}
