@@ -3,6 +3,7 @@ package lan
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/sourcegraph/jsonrpc2"
@@ -39,8 +40,8 @@ func (c *conn) pump(ctx context.Context) {
 		again, err := c.pumpSome(ctx)
 		var retry <-chan time.Time
 		if err != nil {
-			if ctx.Err() != nil {
-				return
+			if ctx.Err() != nil || errors.Is(err, errClosed) {
+				return // the POS has hung up
 			}
 			c.log.Error("durable events cannot be read", "err", err)
 			retry = time.After(pumpRetry)

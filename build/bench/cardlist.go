@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -14,9 +15,10 @@ import (
 
 // cardInfo is one line of GET /control/cards.
 type cardInfo struct {
-	Name  string `json:"name"`
-	About string `json:"about"`
-	Group string `json:"group"` // one of the group* headings
+	Name   string `json:"name"`
+	Number string `json:"number,omitempty"` // of those that can be called by it
+	About  string `json:"about"`
+	Group  string `json:"group"` // one of the group* headings
 }
 
 // The groups of the list, in its order. The first three are the cards that
@@ -26,17 +28,17 @@ const (
 	groupVerify   = "They want the cardholder verified; the PIN is 1234"
 	groupDeclined = "The issuer declines: offline they are stored, and declined when forwarded"
 	groupGood     = "They pay, each in a way of its own"
+	groupRefused  = "They work, and are declined"
+	groupOther    = "For other payments and terminals than these: cash, cashback, other countries"
 	groupOdd      = "Something is odd or broken"
 )
 
 var (
 	shortGroups = []string{groupPay, groupVerify, groupDeclined}
-	cardGroups  = append(shortGroups[:len(shortGroups):len(shortGroups)], groupGood, groupOdd)
+	cardGroups  = append(shortGroups[:len(shortGroups):len(shortGroups)], groupGood, groupRefused, groupOther, groupOdd)
 )
 
 func cardGroup(name string, simulated bool, p *emvtest.Profile) string {
-	e, known := p.Expectation()
-	pays := known && e.Online != nil && e.Online.Outcome == emvkernel.Approved && !e.Online.Forged
 	switch {
 	case simulated && strings.HasPrefix(name, "declined-"):
 		return groupDeclined
@@ -44,11 +46,32 @@ func cardGroup(name string, simulated bool, p *emvtest.Profile) string {
 		return groupVerify
 	case simulated:
 		return groupPay
-	case pays && !failsAuthentication(e.First.TVR):
+	}
+	e, known := p.Expectation()
+	end := e.First
+	if e.Online != nil {
+		end = *e.Online
+	}
+	pay := e.Payment
+	switch {
+	case !known, strings.HasPrefix(name, "pulled-"), failsAuthentication(e.First.TVR), end.Forged, end.Reverse:
+		return groupOdd
+	case pay.Type != 0, pay.Cashback != 0, pay.Terminal != attended, pay.Country != homeCountry, pay.Currency != homeCountry:
+		return groupOther
+	case end.Outcome == emvkernel.Approved:
 		return groupGood
+	case e.First.Authenticated && end.Outcome == emvkernel.Declined:
+		return groupRefused
 	}
 	return groupOdd
 }
+
+// The simulated reader and its shop: an attended terminal in the US, with the
+// dollar (ISO 3166 and 4217 number it alike).
+const (
+	attended    = 22
+	homeCountry = 840
+)
 
 func failsAuthentication(tvr *emvkernel.TVR) bool {
 	return tvr != nil && (tvr.Has(emvkernel.SDAFailed) || tvr.Has(emvkernel.DDAFailed) || tvr.Has(emvkernel.CDAFailed))
@@ -64,10 +87,29 @@ func cardList() []cardInfo {
 	list := []cardInfo{}
 	for _, name := range emvtest.Profiles() {
 		if p, err := emvtest.Load(name); err == nil {
-			list = append(list, cardInfo{Name: name, About: p.About, Group: cardGroup(name, simulated[name], p)})
+			list = append(list, cardInfo{Name: name, Number: callNumber(name, p), About: p.About, Group: cardGroup(name, simulated[name], p)})
 		}
 	}
+	slices.SortStableFunc(list, func(a, b cardInfo) int { return natural(a.Name, b.Name) })
 	return list
+}
+
+// callNumber is the number that means this card, empty for one of many with
+// theirs.
+func callNumber(name string, p *emvtest.Profile) string {
+	for line := range strings.Lines(p.Text()) {
+		number, ok := strings.CutPrefix(strings.TrimSpace(line), "pan ")
+		if profile, known := emvtest.ByNumber(number); ok && known && profile == name {
+			return number
+		}
+	}
+	return ""
+}
+
+// natural compares names word by word: visa comes before visa-debit, and
+// discover before discover2.
+func natural(a, b string) int {
+	return slices.Compare(strings.Split(a, "-"), strings.Split(b, "-"))
 }
 
 // listCards lists the cards of the groups; those it leaves out are counted.
@@ -82,7 +124,7 @@ func (c Client) listCards(ctx context.Context, groups []string, stdout io.Writer
 		heading := group + ":\n"
 		for _, card := range list {
 			if card.Group == group {
-				fmt.Fprintf(w, "%s  %s\t%s\n", heading, card.Name, card.About)
+				fmt.Fprintf(w, "%s  %s\t%s\t%s\n", heading, card.Name, card.Number, card.About)
 				heading = ""
 				rest--
 			}

@@ -104,6 +104,27 @@ func noSuchCard(name string) error {
 	return fmt.Errorf("there is no card %s; see: card list", MaskCard(name))
 }
 
+// ResetPIN gives a card all of its PIN tries back, as its issuer would; the
+// counters go on. The slot must not have the card, which would remember better.
+func (c *Cards) ResetPIN(name string, slot Slot) error {
+	profile, ok := FindCard(name)
+	if !ok {
+		return noSuchCard(name)
+	}
+	if slot.Inserted() == profile {
+		return errors.New("the card is in the slot; take it out first: card remove")
+	}
+	state, err := c.memory(profile)
+	if err != nil {
+		return err
+	}
+	for aid, application := range state.Applications {
+		application.PINFailures = 0
+		state.Applications[aid] = application
+	}
+	return c.keep(profile, *state)
+}
+
 // keep writes the file whole, so that a kill leaves the old or the new.
 func (c *Cards) keep(name string, state emvtest.State) error {
 	c.mu.Lock()

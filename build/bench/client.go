@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,6 +55,8 @@ func (c Client) Command(args []string, stdout io.Writer) (run func(context.Conte
 		return c.Remove, nil
 	case len(args) == 3 && args[0] == "card" && args[1] == "insert":
 		return func(ctx context.Context) error { return c.Insert(ctx, args[2]) }, nil
+	case len(args) == 3 && args[0] == "card" && args[1] == "reset":
+		return func(ctx context.Context) error { return c.ResetCard(ctx, args[2]) }, nil
 	case command == "net cut", command == "net restore":
 		return func(ctx context.Context) error { return c.Unreachable(ctx, command == "net cut") }, nil
 	case len(args) > 1 && args[0] == "fault":
@@ -61,7 +65,7 @@ func (c Client) Command(args []string, stdout io.Writer) (run func(context.Conte
 			return c.Do(ctx, http.MethodPost, "platform/"+fault.path, fault.body, nil)
 		}, err
 	case len(args) == 2 && args[0] == "pin":
-		return func(ctx context.Context) error { return c.PIN(ctx, args[1]) }, nil
+		return func(ctx context.Context) error { return c.PIN(ctx, args[1]) }, checkPIN(args[1])
 	case len(args) > 0 && args[0] == "simulate":
 		asked, err := parseSimulate(args[1:])
 		return func(ctx context.Context) error { return c.simulate(ctx, asked, stdout) }, err
@@ -70,7 +74,21 @@ func (c Client) Command(args []string, stdout io.Writer) (run func(context.Conte
 	case command == "status":
 		return func(ctx context.Context) error { return c.status(ctx, stdout) }, nil
 	}
-	return nil, Usagef("there is no command %q", strings.Join(args, " "))
+	said := strings.Join(args, " ")
+	if len(args) > 0 && commandForms[args[0]] != "" {
+		return nil, Usagef("there is no command %q; it is: %s", said, commandForms[args[0]])
+	}
+	return nil, Usagef("there is no command %q", said)
+}
+
+// commandForms are the ways to go on after a command's first word.
+var commandForms = map[string]string{
+	"card":   "card list [all], card insert NAME, card remove, card reset NAME",
+	"fault":  "fault NAME [VALUES]; there is " + strings.Join(slices.Sorted(maps.Keys(faultForms)), ", "),
+	"net":    "net cut, net restore",
+	"pin":    pinForm,
+	"screen": "screen FILE.png",
+	"status": "status",
 }
 
 func (c Client) status(ctx context.Context, stdout io.Writer) error {
@@ -90,6 +108,11 @@ func (c Client) Insert(ctx context.Context, card string) error {
 // Remove takes it out.
 func (c Client) Remove(ctx context.Context) error {
 	return c.Do(ctx, http.MethodDelete, "card", nil, nil)
+}
+
+// ResetCard gives a card all of its PIN tries back.
+func (c Client) ResetCard(ctx context.Context, card string) error {
+	return c.Do(ctx, http.MethodPost, "card/reset", map[string]string{"card": card}, nil)
 }
 
 // Unreachable cuts the internet of reader and shop, or restores it.

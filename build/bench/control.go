@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -70,7 +71,9 @@ func (c Control) Handler() http.Handler {
 	if c.Slot != nil {
 		mux.HandleFunc("GET /control/cards", func(w http.ResponseWriter, _ *http.Request) { reply(w, cardList()) })
 		mux.HandleFunc("POST /control/card", func(w http.ResponseWriter, r *http.Request) {
-			var body struct{ Card string }
+			var body struct {
+				Card string `json:"card"`
+			}
 			if err := ReadBody(r, &body); err != nil || body.Card == "" {
 				fail(w, http.StatusBadRequest, `the body must be {"card": NAME}`)
 				return
@@ -80,6 +83,15 @@ func (c Control) Handler() http.Handler {
 				return
 			}
 			reply(w, c.status())
+		})
+		do("POST /control/card/reset", func(r *http.Request) error {
+			var body struct {
+				Card string `json:"card"`
+			}
+			if err := ReadBody(r, &body); err != nil {
+				return err
+			}
+			return c.Cards.ResetPIN(body.Card, c.Slot)
 		})
 		do("DELETE /control/card", func(*http.Request) error { return c.Slot.Remove() })
 	}
@@ -162,9 +174,11 @@ func guard(next http.Handler) http.Handler {
 // ReadBody reads a small JSON body. What is wrong with it is a UsageError; so is
 // a member that is not known: it is misspelt, and would be left out in silence.
 func ReadBody(r *http.Request, into any) error {
-	decoder := json.NewDecoder(http.MaxBytesReader(nil, r.Body, 4096))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(into); err != nil {
+	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, 4096))
+	if err == nil {
+		err = sandbox.DecodeObject(body, into)
+	}
+	if err != nil {
 		return Usagef("the body is not the JSON it must be: %w", err)
 	}
 	return nil
@@ -180,5 +194,6 @@ func reply(w http.ResponseWriter, v any) {
 func fail(w http.ResponseWriter, status int, message string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
+	message = strings.TrimPrefix(message, "sim: ") // a package's name tells people nothing
 	_ = json.NewEncoder(w).Encode(map[string]string{"error": message})
 }

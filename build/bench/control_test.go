@@ -39,7 +39,9 @@ func newControl(t *testing.T) (*httptest.Server, *sim.Board) {
 		Screen: func(context.Context) ([]byte, error) { return []byte("\x89PNG"), nil },
 		More: map[string]func(*http.Request) error{
 			"POST /control/power": func(r *http.Request) error {
-				var body struct{ On bool }
+				var body struct {
+					On bool `json:"on"`
+				}
 				if err := bench.ReadBody(r, &body); err != nil {
 					return err
 				}
@@ -118,10 +120,93 @@ func TestCardList(t *testing.T) {
 	if len(under) != len(emvtest.Profiles()) {
 		t.Errorf("%d cards of %d:\n%s", len(under), len(emvtest.Profiles()), &out)
 	}
-	for name, want := range map[string]string{"visa": "They pay", "offline-pin-cvm": "They want", "declined-lost-card": "The issuer declines", "sda": "They pay, each", "broken-dda": "Something is odd"} {
+	for name, want := range map[string]string{"visa": "They pay", "offline-pin-cvm": "They want", "declined-lost-card": "The issuer declines", "sda": "They pay, each", "broken-dda": "Something is odd",
+		"offline-approves": "They pay, each", "velocity-within": "They pay, each", "pin-bypassed": "They work, and", "usage-not-allowed": "They work, and",
+		"domestic-only": "For other payments", "cvm-cash": "For other payments", "pulled-at-script-after": "Something is odd"} {
 		if !strings.HasPrefix(under[name], want) {
 			t.Errorf("%s is under %q", name, under[name])
 		}
+	}
+}
+
+// A card that can be called by a number is listed with it, and comes before its variants.
+func TestCardListNamesNumbers(t *testing.T) {
+	server, _ := newControl(t)
+	client := bench.Client{Base: server.URL + "/control/"}
+	var list []struct{ Name, Number string }
+	if err := client.Do(t.Context(), http.MethodGet, "cards", nil, &list); err != nil {
+		t.Fatal(err)
+	}
+	at, numbers := map[string]int{}, 0
+	for i, card := range list {
+		at[card.Name] = i
+		if card.Number == "" {
+			continue
+		}
+		numbers++
+		if profile, ok := bench.FindCard(card.Number); !ok || profile != card.Name {
+			t.Errorf("%s is listed with %s, which is %s", card.Name, card.Number, profile)
+		}
+	}
+	if numbers != len(emvtest.PaymentMethods()) || at["visa"] > at["visa-debit"] || at["discover"] > at["discover2"] {
+		t.Errorf("%d numbers, visa at %d, visa-debit at %d", numbers, at["visa"], at["visa-debit"])
+	}
+	var out bytes.Buffer
+	if err := client.Run(t.Context(), []string{"card", "list"}, &out); err != nil || !strings.Contains(out.String(), "4242424242424242  Visa credit") {
+		t.Errorf("%v\n%s", err, &out)
+	}
+}
+
+// A reset gives the PIN tries back and nothing else: a counter that began anew would make the next payment a
+// copied card's.
+func TestCardReset(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "cards.json")
+	const aid = "A0000000031010"
+	left := fmt.Sprintf(`{"visa": {"draws": 5, "applications": {%q: {"atc": 7, "lastOnlineATC": 6, "pinFailures": 3}}}}`, aid)
+	if err := os.WriteFile(file, []byte(left), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	board, err := sim.Open(sim.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer board.HAL.Close()
+	cards, err := bench.OpenCards(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(bench.Control{Endpoints: func() bench.Endpoints { return bench.Endpoints{} }, Cards: cards, Slot: board.Tray}.Handler())
+	defer server.Close()
+	client := bench.Client{Base: server.URL + "/control/"}
+	reset := func(card string) error { return client.Run(t.Context(), []string{"card", "reset", card}, io.Discard) }
+	if err := client.Insert(t.Context(), "visa"); err != nil {
+		t.Fatal(err)
+	}
+	if err := reset("visa"); err == nil || !strings.Contains(err.Error(), "card remove") {
+		t.Errorf("in the slot: %v", err)
+	}
+	if err := client.Remove(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Remove(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "there is no card") {
+		t.Errorf("an empty slot: %v", err)
+	}
+	if err := reset("library-card"); err == nil || !strings.Contains(err.Error(), "library-card") {
+		t.Errorf("an unknown card: %v", err)
+	}
+	if err := reset("4242424242424242"); err != nil {
+		t.Fatal(err)
+	}
+	again, err := bench.OpenCards(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	card, err := again.Card("visa")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := card.State(); got.Draws != 5 || got.Applications[aid] != (emvtest.ApplicationState{ATC: 7, LastOnlineATC: 6}) {
+		t.Errorf("afterwards it remembers %+v", got)
 	}
 }
 

@@ -16,7 +16,7 @@ func parseFault(args []string) (fault, error) {
 	name, values := args[0], args[1:]
 	form, ok := faultForms[name]
 	if !ok {
-		return fault{}, Usagef("there is no fault %q", name)
+		return fault{}, Usagef("there is no fault %q; it is: %s", name, commandForms["fault"])
 	}
 	if len(values) < form.required || len(values) > len(form.values) {
 		return fault{}, Usagef("it is: fault %s", form.usage)
@@ -28,6 +28,9 @@ func parseFault(args []string) (fault, error) {
 			return fault{}, Usagef("fault %s: %w; it is: fault %s", name, err, form.usage)
 		}
 		f.body[form.values[i].member] = value
+	}
+	if lower, ok := f.body["minMs"].(int64); ok && lower > f.body["maxMs"].(int64) {
+		return fault{}, Usagef("fault %s: %s is more than %s; it is: fault %s", name, values[0], values[1], form.usage)
 	}
 	return f, nil
 }

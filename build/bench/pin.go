@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"net/http"
+	"strings"
 )
 
 // PINPad is the cardholder at a simulated PIN pad, who enters the right PIN
@@ -26,6 +27,19 @@ var pinActs = map[string]func(PINPad){
 	"bypass":  PINPad.Bypass,
 	"cancel":  PINPad.Cancel,
 	"timeout": PINPad.TimeOut,
+}
+
+// pinForm is how the command is written.
+const pinForm = "pin wrong, bypass, cancel, timeout or 4 to 12 digits"
+
+// checkPIN refuses what is neither an act nor a PIN.
+func checkPIN(what string) error {
+	_, known := pinActs[what]
+	digits := strings.Trim(what, "0123456789") == ""
+	if known || digits && len(what) >= 4 && len(what) <= 12 {
+		return nil
+	}
+	return Usagef("that is no PIN; it is: %s", pinForm)
 }
 
 const pinUsage = `the body must be {"next": "wrong"}, bypass, cancel or timeout, or {"pin": DIGITS}`

@@ -24,6 +24,7 @@ const usage = `Usage:
   qemu card list                   the cards there are, and what each is for
   qemu card insert NAME            put a card in (it stays until removed)
   qemu card remove                 take the card out
+  qemu card reset NAME             give it all of its PIN tries back (while it is out)
   qemu card tap NAME               hold a card to the contactless reader (it stays until taken)
   qemu card take                   take it away
   qemu key NAME                    press a key: 0 to 9, enter, cancel, clear

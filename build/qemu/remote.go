@@ -40,7 +40,9 @@ var keys = map[string]string{
 func (r *rig) hands() map[string]func(*http.Request) error {
 	return map[string]func(*http.Request) error{
 		"POST /control/tap": func(q *http.Request) error {
-			var body struct{ Card string }
+			var body struct {
+				Card string `json:"card"`
+			}
 			if err := bench.ReadBody(q, &body); err != nil {
 				return err
 			}
@@ -51,7 +53,9 @@ func (r *rig) hands() map[string]func(*http.Request) error {
 		},
 		"DELETE /control/tap": func(*http.Request) error { r.field.Take(); return nil },
 		"POST /control/key": func(q *http.Request) error {
-			var body struct{ Key string }
+			var body struct {
+				Key string `json:"key"`
+			}
 			if err := bench.ReadBody(q, &body); err != nil {
 				return err
 			}
@@ -59,8 +63,8 @@ func (r *rig) hands() map[string]func(*http.Request) error {
 		},
 		"POST /control/plug": func(q *http.Request) error {
 			var body struct {
-				Device string
-				On     bool
+				Device string `json:"device"`
+				On     bool   `json:"on"`
 			}
 			if err := bench.ReadBody(q, &body); err != nil {
 				return err
@@ -68,7 +72,9 @@ func (r *rig) hands() map[string]func(*http.Request) error {
 			return r.plug(q.Context(), body.Device, body.On)
 		},
 		"POST /control/power": func(q *http.Request) error {
-			var body struct{ Do string }
+			var body struct {
+				Do string `json:"do"`
+			}
 			if err := bench.ReadBody(q, &body); err != nil {
 				return err
 			}

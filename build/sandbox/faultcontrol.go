@@ -1,7 +1,7 @@
 package sandbox
 
 import (
-	"encoding/json"
+	"bytes"
 	"io"
 	"net/http"
 )
@@ -65,9 +65,11 @@ func (s *Sandbox) faultControl(mux *http.ServeMux) {
 func faultSwitch[B any](s *Sandbox, mux *http.ServeMux, name string, body B, set func(B) error) {
 	mux.HandleFunc("POST /control/platform/faults/"+name, func(w http.ResponseWriter, r *http.Request) {
 		b := body
-		decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
-		decoder.DisallowUnknownFields()
-		if err := decoder.Decode(&b); err != nil && err != io.EOF {
+		given, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		if err == nil && len(bytes.TrimSpace(given)) > 0 {
+			err = DecodeObject(given, &b)
+		}
+		if err != nil {
 			s.refuse(w, invalid("the body does not fit this fault: %v", err))
 			return
 		}

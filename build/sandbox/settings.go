@@ -2,7 +2,7 @@ package sandbox
 
 import (
 	"cmp"
-	"encoding/json"
+	"io"
 	"net/http"
 
 	"smartreader/firmware/platform"
@@ -195,9 +195,11 @@ func (s *Sandbox) settingsControl(mux *http.ServeMux) {
 	})
 	mux.HandleFunc("PUT"+path, func(w http.ResponseWriter, r *http.Request) {
 		var set Settings
-		decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
-		decoder.DisallowUnknownFields() // a misspelt limit must not be no limit
-		if err := decoder.Decode(&set); err != nil {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		if err == nil {
+			err = DecodeObject(body, &set) // a misspelt limit must not be no limit
+		}
+		if err != nil {
 			s.refuse(w, invalid("the body is not a settings object: %v", err))
 			return
 		}

@@ -19,9 +19,10 @@ const usage = `Usage:
   simulator -demo outage [-json]        play a payment through an outage, and check that all of it held
 
   While it runs, from another terminal (with -control ADDRESS if it is not at the default one):
-  simulator card list [all]             the cards there are, and what each is for
+  simulator card list [all]             the cards there are, their numbers, and what each is for
   simulator card insert NAME            put a card in (it stays until removed); a test card number does, too
   simulator card remove                 take the card out
+  simulator card reset NAME             give it all of its PIN tries back (while it is out)
   simulator pin wrong|bypass|cancel|timeout|DIGITS
                                         what the cardholder does at the next PIN entry
   simulator net cut | net restore       cut or restore the internet of reader and shop

@@ -380,7 +380,7 @@ func TestSimulatedOnlinePIN(t *testing.T) {
 				d.command("pin", "wrong")
 				_, err = d.pay(1000, wire.RequireOnline)
 				refused, _ := wire.AsError(err)
-				if refused == nil || refused.DeclineCode != "incorrect_pin" || refused.Retry != wire.RetryCollectAgain || refused.PaymentIntent == nil {
+				if refused == nil || refused.DeclineCode != "incorrect_pin" || refused.Retry != wire.RetryCollectAgain || !strings.Contains(refused.Remedy, "try the PIN again") || refused.PaymentIntent == nil {
 					t.Fatalf("%s, wrong PIN: %v", format, err)
 				}
 				for {

@@ -201,9 +201,9 @@ func brandOfNumber(pan string) *brand {
 		return brandNamed("eftpos_au")
 	case between(1, 4, 4):
 		return brandNamed("visa")
-	case between(4, 5085, 5089):
+	case between(4, 5085, 5089), between(4, 6082, 6082):
 		return brandNamed("rupay")
-	case between(2, 51, 55), between(4, 2221, 2720), between(2, 50, 50), between(2, 56, 58): // and Maestro
+	case between(2, 51, 55), between(4, 2221, 2720), between(2, 50, 50), between(2, 56, 58), between(2, 67, 67): // and Maestro
 		return brandNamed("mastercard")
 	case between(2, 34, 34), between(2, 37, 37):
 		return brandNamed("amex")

@@ -251,6 +251,20 @@ func TestCardDecidesWithoutItsIssuer(t *testing.T) {
 	}
 }
 
+// What a card's refusal means is said in words for a cashier.
+func TestCardInsistsOnItsIssuer(t *testing.T) {
+	b := newBench(t, letCardsApprove)
+	b.settings.CardDecides = true
+	b.goOffline()
+	p := b.create(1200, payment.PreferOnline)
+	b.insert("unable-declines")
+	_, err := b.process(p)
+	if e := b.fails(err, payment.DeclinedByReader); e.Message != "the card insists on its issuer, who cannot be reached" {
+		t.Errorf("got %q", e.Message)
+	}
+	b.state(p, store.Created)
+}
+
 // Nor is it asked to once its first cryptogram was sent, with an answer that may only be late: that one may
 // be charged.
 func TestCardDoesNotDecideWhatWasSent(t *testing.T) {

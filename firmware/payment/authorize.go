@@ -116,6 +116,9 @@ func (m *Machine) complete(ctx context.Context, s *session, a Answer) (Phase, er
 	}
 	failure := refuse(DeclinedByPlatform, RetryCollectAgain, cmp.Or(a.Message, "the issuer declined"), "ask for another card or means of payment")
 	failure.DeclineCode = a.DeclineCode
+	if a.DeclineCode == incorrectPIN {
+		failure.Remedy = "let the cardholder try the PIN again, or ask for another card"
+	}
 	if a.Verdict == Rejected {
 		failure = refuse(PlatformError, RetryNever, "the platform refused the payment: "+a.Message, "correct what the platform names")
 		if a.PINRefused { // the next PIN comes under another key
@@ -132,6 +135,9 @@ func (m *Machine) complete(ctx context.Context, s *session, a Answer) (Phase, er
 	s.tell(store.Payment{}, failure.with(s.payment))
 	return Removing, nil
 }
+
+// incorrectPIN is the issuer's word for a PIN that only has to be entered again.
+const incorrectPIN = "incorrect_pin"
 
 // cardRefused is why an approval by the issuer came to nothing at the card.
 func cardRefused(o emvkernel.Outcome, err error) *Error {
@@ -254,8 +260,10 @@ func (m *Machine) endCard(ctx context.Context, s *session) *Error {
 		return refuse(CardInsertNotRead, RetryCollectAgain, "the card stopped answering", "collect again, or try another card")
 	case kind == emvkernel.Deferred:
 		return nil
+	case outcome.Kind == emvkernel.Declined:
+		return refuse(DeclinedByReader, RetryCollectAgain, "the card insists on its issuer, who cannot be reached", "ask for another card, or wait for the internet")
 	case outcome.Kind != emvkernel.Approved:
-		return refuse(DeclinedByReader, RetryCollectAgain, "the card declined without its issuer: "+outcome.Reason, "ask for another card, or wait for the internet")
+		return refuse(DeclinedByReader, RetryCollectAgain, "the card did not approve without its issuer: "+outcome.Reason, "ask for another card, or wait for the internet")
 	}
 	s.cardApproved, s.afterARQC = true, true
 	return nil

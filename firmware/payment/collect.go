@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"smartreader/emvkernel"
@@ -315,7 +316,17 @@ func (m *Machine) readCard(ctx context.Context, timeout time.Duration, s *sessio
 }
 
 func readerFailure(err error) *Error {
-	return refuse(GenericReaderError, RetrySame, "the card reader failed: "+err.Error(), "check the card reader's connection; restart the reader if it stays")
+	return refuse(GenericReaderError, RetrySame, deviceFault(err), "check the card reader's connection; restart the reader if it stays")
+}
+
+// deviceFault says it to people: what programs match the error by is no news to
+// them.
+func deviceFault(err error) string {
+	text := strings.TrimSuffix(hal.AdviceOf(err), hal.ErrNotFound.Error())
+	if text == "" {
+		return "the card reader was not found"
+	}
+	return "the card reader failed: " + strings.TrimSuffix(text, ": ")
 }
 
 func (m *Machine) transact(ctx context.Context, s *session) cardRead {

@@ -503,3 +503,27 @@ func TestNothingIsHeldOnTheScreenAtTheStart(t *testing.T) {
 		t.Error("the reader never said that it is free")
 	}
 }
+
+// noSlot is a slot that is not there.
+type noSlot struct {
+	hal.ContactReader
+	fault error
+}
+
+func (s noSlot) Activate(context.Context) (hal.Card, error) { return nil, s.fault }
+
+// What programs match an error by is nothing for the people who read it.
+func TestReaderFailureIsSaidToPeople(t *testing.T) {
+	for want, fault := range map[string]error{
+		"the card reader was not found":                      hal.ErrNotFound,
+		"the card reader failed: no cable":                   fmt.Errorf("no cable: %w", hal.ErrNotFound),
+		"the card reader failed: /dev/usb: permission":       fmt.Errorf("ccid: %w", hal.Advise(hal.ErrNotFound, "/dev/usb: permission")),
+		"the card reader failed: the slot answers with 0xFE": errors.New("the slot answers with 0xFE"),
+	} {
+		b := newBench(t, func(b *bench, o *payment.Options) { o.Contact = noSlot{b.tray, fault} })
+		_, err := b.process(b.create(100, payment.PreferOnline))
+		if e := b.fails(err, payment.GenericReaderError); e.Message != want {
+			t.Errorf("%v: %q, want %q", fault, e.Message, want)
+		}
+	}
+}

@@ -2,6 +2,9 @@ package payment
 
 import (
 	"cmp"
+	"fmt"
+	"slices"
+	"strings"
 
 	"smartreader/store"
 )
@@ -32,6 +35,9 @@ func (m *Machine) Explain(q Question) Explanation {
 	if !ok {
 		return Explanation{Failure: notConfigured()}
 	}
+	if brand := q.Brand; brand != "" && !settings.knows(brand) {
+		return Explanation{Failure: refuse(InvalidParameter, RetryNever, fmt.Sprintf("the reader knows no brand %q", brand), "name one of "+strings.Join(settings.brands(), ", "))}
+	}
 	held, failure := m.holdings(settings.Policy, q.Currency, q.Limits)
 	if failure != nil {
 		return Explanation{Failure: failure}
@@ -44,6 +50,21 @@ func (m *Machine) Explain(q Question) Explanation {
 	states = append(states, m.room())
 	failure = refusal(states)
 	return Explanation{Allowed: failure == nil, Rules: states, Failure: failure}
+}
+
+// brands are those of the cards that the reader takes.
+func (s Settings) brands() []string {
+	var brands []string
+	for _, a := range s.Kernel.Applications {
+		brands = append(brands, a.Brand)
+	}
+	slices.Sort(brands)
+	return slices.Compact(brands)
+}
+
+// knows reports whether there is such a brand, taken here or not.
+func (s Settings) knows(brand string) bool {
+	return brand == brandInterac || slices.Contains(deferrable, brand) || slices.Contains(s.brands(), brand)
 }
 
 // certificate is whether what answers is the platform.

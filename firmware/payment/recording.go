@@ -31,6 +31,7 @@ func (m *Machine) saveRecording(s *session) {
 	t := r.Transcript()
 	r.Wipe()
 	t.Answer = r.answer
+	t.Configured(s.settings.Kernel, s.transaction.Card().AID)
 	t.End(s.transaction, r.outcome, r.err)
 	m.opt.Record(s.payment, t)
 }

@@ -2,6 +2,7 @@ package payment_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -204,6 +205,22 @@ func TestRefusedOffline(t *testing.T) {
 				t.Error("a card was asked for")
 			}
 		})
+	}
+}
+
+// A misspelt brand is no question to answer; one whose cards are only not stored is.
+func TestExplainKnowsItsBrands(t *testing.T) {
+	b := newBench(t)
+	b.goOffline()
+	for brand, code := range map[string]payment.Code{
+		"vissa": payment.InvalidParameter, "interac": payment.InteracNotOffline, "eftpos_au": payment.CardNotSupported,
+	} {
+		e := b.machine.Explain(payment.Question{Amount: 2000, Currency: "usd", Brand: brand})
+		if e.Allowed || e.Failure == nil || e.Failure.Code != code {
+			t.Errorf("%s: %+v", brand, e)
+		} else if code == payment.InvalidParameter && !(strings.Contains(e.Failure.Message, "vissa") && strings.Contains(e.Failure.Remedy, "unionpay, visa")) {
+			t.Errorf("%s: %q, %q", brand, e.Failure.Message, e.Failure.Remedy)
+		}
 	}
 }
 

@@ -17,6 +17,9 @@ func (s service) ExplainOfflinePolicy(_ context.Context, _ *lan.Caller, p wire.E
 		Amount: p.Amount, Currency: p.Currency, OfflineBehavior: p.OfflineBehavior,
 		Brand: p.Brand, ReadMethod: p.ReadMethod, CVM: p.CVM, Limits: limitsOf(p.OfflineLimits),
 	})
+	if e.Failure != nil && e.Failure.Code == payment.InvalidParameter {
+		return wire.ExplainOfflinePolicyResult{}, s.r.failureOf(e.Failure)
+	}
 	result := wire.ExplainOfflinePolicyResult{Allowed: e.Allowed, Rules: []wire.PolicyRule{}}
 	for _, rule := range e.Rules {
 		out := wire.PolicyRule{Rule: rule.Rule, Source: rule.Source, Scope: rule.Scope, Limit: rule.Limit, Current: rule.Current, Stops: rule.Stops}

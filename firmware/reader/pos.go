@@ -10,6 +10,7 @@ import (
 
 	"smartreader/firmware/payment"
 	"smartreader/firmware/platform"
+	"smartreader/hal"
 	"smartreader/lan"
 	"smartreader/lan/wire"
 	"smartreader/store"
@@ -46,7 +47,7 @@ func (s service) Describe(_ context.Context, _ *lan.Caller) (wire.Reader, error)
 	}
 	d.Warnings = r.warnings()
 	for _, m := range r.board.Missing {
-		d.Warnings = append(d.Warnings, fmt.Sprintf("no %s: %v", m.Device, m.Err))
+		d.Warnings = append(d.Warnings, fmt.Sprintf("no %s: %s", m.Device, hal.AdviceOf(m.Err)))
 	}
 	return d, nil
 }
@@ -66,7 +67,7 @@ func (r *Reader) warnings() (w []string) {
 		w = append(w, "the platform's newest configuration cannot be used, and is not in force: "+unusable.Error())
 	}
 	if fault != nil {
-		w = append(w, "no chip card can be read: "+fault.Error())
+		w = append(w, "no chip card can be read: "+hal.AdviceOf(fault))
 	}
 	if r.board.Contact == nil {
 		w = append(w, "the reader has no chip card reader, so it can take no payments")

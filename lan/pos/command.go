@@ -66,7 +66,7 @@ func (c *common) register(fs *flag.FlagSet) {
 	fs.StringVar(&c.reader, "reader", "", "reader `URL` (default: the last one, at first "+defaultReader+")")
 	fs.StringVar(&c.readerID, "reader-id", "", "insist on this reader `id` (tmr_...)")
 	fs.StringVar(&c.ca, "ca", "", "PEM `file` with the CA of the reader's certificate (default: the backend's /ca.pem)")
-	fs.StringVar(&c.backend, "backend", defaultBackend, "merchant backend `URL` that hands out connection tokens")
+	fs.StringVar(&c.backend, "backend", "", "merchant backend `URL` that hands out connection tokens\n(default: the last one, at first "+defaultBackend+")")
 	fs.StringVar(&c.secret, "secret", defaultSecret, "the backend's secret `key`")
 	fs.BoolVar(&c.failBusy, "fail-if-in-use", false, "do not take the reader over from another POS; commands that only look never do")
 	fs.DurationVar(&c.timeout, "timeout", 15*time.Second, "how long to wait for the reader to answer; a card is waited for longer")
@@ -82,7 +82,7 @@ func (c command) start(a *app, ctx context.Context, args []string) error {
 			if err == flag.ErrHelp {
 				return err
 			}
-			return &usageError{c.name, err.Error()}
+			return &usageError{c.name, flagProblem(err)}
 		}
 		if fs.NArg() == 0 {
 			break
@@ -101,6 +101,15 @@ func (c command) start(a *app, ctx context.Context, args []string) error {
 		a.state = filepath.Join(base, "smartreader", "pos")
 	}
 	return c.run(a, ctx, positional, own)
+}
+
+// flagProblem says what was wrong with the flags. What begins like a negative
+// number was meant as an amount.
+func flagProblem(err error) string {
+	if name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -"); unknown && onlyDigits(name[:1]) {
+		return fmt.Sprintf("-%s: an amount must be more than nothing", name)
+	}
+	return err.Error()
 }
 
 func (c command) flagSet(common *common) (*flag.FlagSet, any) {

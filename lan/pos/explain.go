@@ -27,7 +27,7 @@ is stored stand. Exits with 1 when the payment would be refused.`,
 		fs.StringVar(&f.offline, "offline", "", "`behavior`: prefer_online, require_online or force_offline (default prefer_online)")
 		fs.StringVar(&f.brand, "brand", "", "card `brand` such as visa (default: any)")
 		fs.StringVar(&f.read, "read", "", "read `method`: contact_emv, contactless_emv or magnetic_stripe_track2 (default: any)")
-		fs.StringVar(&f.cvm, "cvm", "", "how the cardholder is verified: `method` such as offline_pin (default: any)")
+		fs.StringVar(&f.cvm, "cvm", "", "how the cardholder is verified: `method` none, signature, offline_pin,\noffline_pin_and_signature, online_pin or failure (default: any)")
 		fs.StringVar(&f.max, "offline-max", "", "the limit a POS would set for this payment, an `amount`")
 		return f
 	},

@@ -182,7 +182,7 @@ func (a *app) connected(sess *session) error {
 	reader := sess.state.Reader
 	return a.keep(sess.state, func(s *state) {
 		if !sess.visit || s.Reader == "" {
-			s.Reader, s.ReaderID = reader, sess.Reader().ID
+			s.Reader, s.ReaderID, s.Backend = reader, sess.Reader().ID, a.backend
 		}
 		if c := sess.result.Credential; c != nil {
 			s.Credential, s.ExpiresAtMs = c, sess.result.ExpiresAtMs

@@ -103,19 +103,38 @@ func sums(m wire.Amounts) string {
 	return strings.Join(parts, " + ")
 }
 
-// card is "visa **** 4242", as far as it is known.
-func card(pi wire.PaymentIntent) string {
-	var d *wire.CardPresentDetails
+// cardOf is what is known of the card, nil for nothing.
+func cardOf(pi wire.PaymentIntent) *wire.CardPresentDetails {
 	switch {
 	case pi.OfflineDetails != nil && pi.OfflineDetails.CardPresentDetails != nil:
-		d = pi.OfflineDetails.CardPresentDetails
+		return pi.OfflineDetails.CardPresentDetails
 	case pi.PaymentMethod != nil:
-		d = pi.PaymentMethod.CardPresent
+		return pi.PaymentMethod.CardPresent
 	}
+	return nil
+}
+
+// card is "visa **** 4242", as far as it is known.
+func card(pi wire.PaymentIntent) string {
+	d := cardOf(pi)
 	if d == nil || d.Last4 == "" {
 		return ""
 	}
 	return strings.TrimSpace(d.Brand + " **** " + d.Last4)
+}
+
+// approvedByCard is the response code of a card that approved in its issuer's
+// place, empty for all others.
+func approvedByCard(pi wire.PaymentIntent) string {
+	d := cardOf(pi)
+	if d == nil || d.ReceiptDetails == nil {
+		return ""
+	}
+	switch code := d.ReceiptDetails.AuthorizationResponseCode; code {
+	case "Y1", "Y3":
+		return code
+	}
+	return ""
 }
 
 func idOf(pi wire.PaymentIntent) string {
@@ -143,6 +162,9 @@ func sentence(pi wire.PaymentIntent) string {
 	what := withTip(pi)
 	if c := card(pi); c != "" {
 		what += ", " + c
+	}
+	if code := approvedByCard(pi); code != "" {
+		what += ", approved by the card itself (" + code + ")"
 	}
 	if d := pi.OfflineDetails; d != nil {
 		number := ""

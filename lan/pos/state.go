@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -34,6 +35,7 @@ type state struct {
 	POSID       string           `json:"posId"`
 	Reader      string           `json:"reader"` // URL
 	ReaderID    string           `json:"readerId,omitempty"`
+	Backend     string           `json:"backend,omitempty"` // URL
 	Credential  *wire.Credential `json:"credential,omitempty"`
 	ExpiresAtMs int64            `json:"expiresAtMs,omitempty"`
 	LastPayment string           `json:"lastPayment,omitempty"` // localId
@@ -128,8 +130,8 @@ func (a *app) remove(name string) error {
 	return err
 }
 
-// loadState reads the state, or begins one with a POS id of its own. The caller
-// holds stateLock.
+// loadState reads the state, or begins one with a POS id of its own. Unless
+// -backend was given it is the last one from now on. The caller holds stateLock.
 func (a *app) loadState() (*state, error) {
 	s := new(state)
 	if _, err := a.load(stateFile, s); err != nil {
@@ -148,6 +150,9 @@ func (a *app) loadState() (*state, error) {
 	}
 	if s.Reader == "" {
 		s.Reader = defaultReader
+	}
+	if a.backend == "" {
+		a.backend = cmp.Or(s.Backend, defaultBackend)
 	}
 	if a.readerID != "" {
 		s.ReaderID = a.readerID

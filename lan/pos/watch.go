@@ -186,7 +186,11 @@ func eventText(e wire.Event) string {
 		}
 		if pi := e.PaymentIntent; pi != nil {
 			if pi.Status == wire.StatusRequiresPaymentMethod && pi.LastPaymentError == nil { // "not paid" would sound like its end
-				return fmt.Sprintf("%s: %s. %s", text, money(pi.Amount, pi.Currency), idOf(*pi))
+				text = fmt.Sprintf("%s: %s. %s", text, money(pi.Amount, pi.Currency), idOf(*pi))
+				if e.State == "created" && e.Reason != "" && e.Reason != "created" { // a collect came to nothing
+					text = "open again: " + strings.TrimPrefix(text, "created: ") + " Reason: " + strings.TrimSuffix(e.Reason, ".") + "."
+				}
+				return text
 			}
 			text += ": " + sentence(*pi)
 		}

@@ -71,7 +71,7 @@ func TestDecodeNamesTheField(t *testing.T) {
 		{MethodExplainOfflinePolicy, `{"amount":1,"currency":"usd","readMethod":"chip"}`, "readMethod must be one of contact_emv"},
 		{MethodExplainOfflinePolicy, `{"amount":1,"currency":"usd","offlineBehavior":"x"}`, "offlineBehavior must be one of"},
 		{MethodExplainOfflinePolicy, `{"amount":1,"currency":"usd","brand":"a b"}`, "brand must be visible"},
-		{MethodExplainOfflinePolicy, `{"amount":1,"currency":"usd","cvm":"a b"}`, "cvm must be visible"},
+		{MethodExplainOfflinePolicy, `{"amount":1,"currency":"usd","cvm":"a b"}`, "cvm must be one of none, signature"},
 		{MethodExplainOfflinePolicy, `{"amount":1,"currency":"usd","offlineLimits":{"maxAmount":100000000}}`, "offlineLimits.maxAmount must be from 0"},
 		{MethodExportLedger, `{"after":"a b"}`, "after must be visible"},
 		{MethodExportLedger, `{"after":"x","rescue":true}`, "rescue can be given with the first page only"},

@@ -19,7 +19,7 @@ type ExplainOfflinePolicyParams struct {
 	OfflineBehavior string        `json:"offlineBehavior,omitempty"`
 	Brand           string        `json:"brand,omitempty"`
 	ReadMethod      string        `json:"readMethod,omitempty"` // ReadContactEMV, ReadContactlessEMV, ReadMagneticStripe
-	CVM             string        `json:"cvm,omitempty"`
+	CVM             string        `json:"cvm,omitempty"`        // none, signature, offline_pin, offline_pin_and_signature, online_pin, failure
 	OfflineLimits   OfflineLimits `json:"offlineLimits,omitzero"`
 }
 
@@ -44,6 +44,9 @@ type PolicyRule struct {
 	Code    Code   `json:"code,omitempty"` // with Stops
 	Message string `json:"message,omitempty"`
 }
+
+// cvms are how a cardholder can have been verified, as on a receipt.
+var cvms = []string{"none", "signature", "offline_pin", "offline_pin_and_signature", "online_pin", "failure"}
 
 // A longer age would overflow when it is reckoned with, and be no limit.
 const maxAgeMs = 100 * 365 * 24 * 3600 * 1000
@@ -70,7 +73,7 @@ func (p *ExplainOfflinePolicyParams) Validate() error {
 		oneOf("offlineBehavior", p.OfflineBehavior, PreferOnline, RequireOnline, ForceOffline),
 		optionalToken("brand", p.Brand, 50),
 		oneOf("readMethod", p.ReadMethod, ReadContactEMV, ReadContactlessEMV, ReadMagneticStripe),
-		optionalToken("cvm", p.CVM, 50),
+		oneOf("cvm", p.CVM, cvms...),
 		p.OfflineLimits.validate("offlineLimits"),
 	)
 }
