@@ -19,6 +19,7 @@ type atr struct {
 	groups     []interfaceBytes
 	historical []byte
 	check      []byte // TCK, nil where none is due
+	sum        byte   // of everything behind TS, zero when TCK is right
 }
 
 type interfaceBytes [4]*byte // TA, TB, TC, TD
@@ -75,6 +76,9 @@ func parseATR(b []byte) (*atr, error) {
 	switch {
 	case checked && len(rest) == 1:
 		a.check = rest
+		for _, c := range b[1:] {
+			a.sum ^= c
+		}
 	case checked:
 		return bad("%d bytes after the historical bytes, want the check byte TCK", len(rest))
 	case len(rest) > 0:
@@ -112,13 +116,9 @@ func ATR(b []byte) (Item, error) {
 		add("historical bytes", a.historical, "%s", printable(a.historical))
 	}
 	if a.check != nil {
-		var sum byte
-		for _, c := range b[1:] {
-			sum ^= c
-		}
 		meaning := "check byte, right"
-		if sum != 0 {
-			meaning = fmt.Sprintf("check byte, wrong: want %02X", a.check[0]^sum)
+		if a.sum != 0 {
+			meaning = fmt.Sprintf("check byte, wrong: want %02X", a.check[0]^a.sum)
 		}
 		add("TCK", a.check, "%s", meaning)
 	}
@@ -174,8 +174,8 @@ func (a *atr) meaning(group, which int, v byte, protocol int) string {
 	return fmt.Sprintf("of protocol T=%d", protocol)
 }
 
-// notEMV lists why an EMV terminal refuses the card after a cold reset (EMV Book 1, 8.3 "ATR - Optional
-// Interface Bytes" as far as a terminal has to reject).
+// notEMV lists why an EMV terminal refuses the card after a cold reset (EMV Book 1, 8.3: characters of the ATR,
+// its check character among them, as far as a terminal has to reject).
 func (a *atr) notEMV() (why []string) {
 	remark := func(bad bool, format string, args ...any) {
 		if bad {
@@ -199,6 +199,7 @@ func (a *atr) notEMV() (why []string) {
 		next := *td2 & 0x0F
 		remark(next != 1 && (next != 14 || first != 0), "TD2 names T=%d", next)
 	}
+	remark(a.sum != 0, "TCK is wrong")
 	if first != 1 {
 		return why
 	}

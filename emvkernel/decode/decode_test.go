@@ -72,7 +72,8 @@ func TestAs(t *testing.T) {
 		{"response", "77099F2701809F360200019000", []string{"status word: 9000: success", "77 Response Message Template Format 2", "9F36 Application Transaction Counter (ATC): 0001: 1"}},
 		{"tlv", "8E020000", []string{"malformed: CVM List of 2 bytes"}},
 		{"tlv", "6F03840101", []string{"6F File Control Information"}},
-		{"tlv", "7003840101 70025A08", []string{"malformed: not a list of data objects"}},
+		{"tlv", "7003840101 70025A08", []string{"malformed: not a list of data objects: tag 5A at offset 0"}},
+		{"tlv", "6F0A 840101 A505 500156 8701", []string{"A5 File Control Information (FCI) Proprietary Template", "malformed: not a list of data objects: tag 87 at offset 3"}},
 	} {
 		items, err := As(tt.kind, unhex(t, tt.in))
 		if err != nil {
@@ -152,7 +153,8 @@ func TestATR(t *testing.T) {
 	}{
 		{"3B600000", []string{"TS: 3B: direct", "TB1: 00: no programming voltage", "TC1: 00: extra guard time N=0", "EMV: acceptable"}},
 		{"3BE00000813 1FE45EB", []string{"TD1: 81: protocol T=1", "TA3: FE: card accepts blocks of 254 bytes", "TB3: 45: BWI=4, CWI=5", "TCK: EB: check byte, right", "acceptable"}},
-		{"3BE000008131FE45EA", []string{"TCK: EA: check byte, wrong: want EB"}},
+		{"3BE000008131FE45EA", []string{"TCK: EA: check byte, wrong: want EB", "refused by an EMV terminal after a cold reset: TCK is wrong"}},
+		{"3BE000008131FE4500", []string{"refused by an EMV terminal after a cold reset: TCK is wrong"}}, // EMV Book 1, 8.3
 		{"3F6500004241424142", []string{"inverse", `historical bytes: 4241424142: "BABAB"`}},
 		{"3B00", []string{"refused by an EMV terminal after a cold reset: TB1 is not 00"}},
 		{"3B7018000 0", []string{"F=372, D=12"}},
@@ -190,6 +192,8 @@ func TestResponseTo(t *testing.T) {
 		{"80AE800000", "8002 80009000", "80 Response Message Template Format 1: 8000\n"},
 		{"0088000000", "80063C00080101009000", "80 Response Message Template Format 1: 3C0008010100\n"},
 		{"80AE800000", "6985", "conditions of use"},
+		{"0084000000", "0102030405060708 9000", "\n  challenge: 0102030405060708\n"},
+		{"0084000000", "6D00", "status word: 6D00: "},
 	} {
 		item, err := ResponseTo(unhex(t, tt.command), unhex(t, tt.response))
 		if err != nil || !strings.Contains(item.String(), tt.want) {

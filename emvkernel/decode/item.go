@@ -3,6 +3,7 @@ package decode
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -16,6 +17,15 @@ type Item struct {
 	Value   string `json:"value,omitempty"` // upper-case hexadecimal
 	Meaning string `json:"meaning,omitempty"`
 	Items   []Item `json:"items,omitempty"`
+	Masked  bool   `json:"masked,omitempty"` // card data was taken out of it
+}
+
+// malformed begins the meaning of a value that does not have the form of its tag.
+const malformed = "malformed: "
+
+// Malformed reports whether the item, or something in it, does not have the form of its tag.
+func (i Item) Malformed() bool {
+	return strings.HasPrefix(i.Meaning, malformed) || slices.ContainsFunc(i.Items, Item.Malformed)
 }
 
 // String returns the item and its parts, one a line, two spaces deeper at each level.
@@ -66,6 +76,9 @@ func (i Item) line(value string) string {
 		default:
 			line += ": " + w
 		}
+	}
+	if i.Masked {
+		line += " (masked)"
 	}
 	return line
 }

@@ -58,6 +58,10 @@ func Response(b []byte) (Item, error) {
 // AFL of GET PROCESSING OPTIONS (EMV Book 3, 6.5.8.4), the cryptogram of GENERATE AC (6.5.5.4).
 func ResponseTo(command, response []byte) (Item, error) {
 	out, err := Response(response)
+	if err == nil && len(command) > 1 && command[1] == apdu.INSGetChallenge && len(response) > 2 {
+		out.Items = []Item{{Name: "challenge", Value: hexOf(response[:len(response)-2])}} // bare bytes (6.5.6)
+		return out, nil
+	}
 	if err != nil || len(out.Items) != 1 || out.Items[0].Tag != "80" || len(command) < 2 {
 		return out, err
 	}

@@ -23,7 +23,7 @@ func Object(tag tlv.Tag, value []byte) Item {
 	if known, ok := byTag[tag]; ok {
 		item, err := known(value)
 		if err != nil {
-			out.Meaning = "malformed: " + strings.TrimPrefix(err.Error(), ErrForm.Error()+": ")
+			out.Meaning = malformed + strings.TrimPrefix(err.Error(), ErrForm.Error()+": ")
 			return out
 		}
 		out.Meaning, out.Items = item.Meaning, item.Items
@@ -80,11 +80,20 @@ func elements(list []tlv.Element, depth int) (out []Item, err error) {
 			item.Items, err = elements(parts, depth+1)
 		}
 		if err != nil || depth == maxDepth {
-			item.Value, item.Meaning = hexOf(e.Value), "malformed: not a list of data objects"
+			item.Items, item.Value, item.Meaning = nil, hexOf(e.Value), malformed+notList(err)
 		}
 		out = append(out, item)
 	}
 	return out, nil
+}
+
+// notList says why a value is no list of data objects, and at which of its bytes.
+func notList(err error) string {
+	const what = "not a list of data objects"
+	if err == nil {
+		return what + ": too many templates in each other"
+	}
+	return what + ": " + strings.TrimPrefix(err.Error(), "tlv: ")
 }
 
 // schemes: registered application provider identifiers as publicly known.

@@ -10,9 +10,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 
 	"smartreader/emvkernel/decode"
+	"smartreader/emvkernel/tlv"
 	"smartreader/emvkernel/transcript"
 )
 
@@ -21,7 +24,8 @@ HEX may have spaces, colons and line breaks; a FILE has hexadecimal text or the 
 standard input. An answer to reset, a command, a response with its status word and a list of data objects
 (TLV) are recognised; for everything else say what it is with -as.
 
-Card numbers, tracks, names and certificates are masked unless -clear is given.
+Card numbers, tracks, names, certificates and what may be a card number are masked, and marked so, unless
+-clear is given.
 
 Examples:
 
@@ -57,10 +61,7 @@ func (a *app) decode(_ context.Context, c *command, args []string) error {
 			return setup(fmt.Errorf("%w (flag -as)", err))
 		}
 	}
-	if !*clearly {
-		mask(kind, b)
-	}
-	items, err := decode.As(kind, b)
+	items, redacted, err := decoded(kind, b, *clearly)
 	if errors.Is(err, decode.ErrKind) {
 		return usage("-as: %v", err)
 	}
@@ -68,21 +69,49 @@ func (a *app) decode(_ context.Context, c *command, args []string) error {
 		return setup(err)
 	}
 	if *asJSON {
-		return a.printJSON(struct {
-			Kind  string        `json:"kind"`
-			Items []decode.Item `json:"items"`
-		}{kind, items})
+		err = a.printJSON(struct {
+			Kind     string        `json:"kind"`
+			Items    []decode.Item `json:"items"`
+			Redacted bool          `json:"redacted,omitempty"`
+		}{kind, items, redacted})
+	} else {
+		for _, i := range items {
+			fmt.Fprint(a.stdout, i)
+		}
+		if redacted {
+			fmt.Fprint(a.stdout, maskedNote)
+		}
 	}
-	for _, i := range items {
-		fmt.Fprint(a.stdout, i)
+	if err == nil && slices.ContainsFunc(items, decode.Item.Malformed) {
+		err = setup(errors.New("something in it is malformed, see above"))
 	}
-	return nil
+	return err
+}
+
+const maskedNote = "\nCard data is masked; -clear shows it.\n"
+
+// decoded decodes b, masked unless clearly; redacted tells whether anything was taken out.
+func decoded(kind string, b []byte, clearly bool) (items []decode.Item, redacted bool, err error) {
+	items, err = decode.As(kind, b)
+	if clearly || err != nil {
+		return items, false, err
+	}
+	shown := bytes.Clone(b)
+	mask(kind, shown)
+	if bytes.Equal(shown, b) {
+		return items, false, nil
+	}
+	masked, err := decode.As(kind, shown)
+	if err != nil { // tags or lengths looked like a card number and are gone
+		return decode.Hidden(items), true, nil
+	}
+	return decode.Masked(items, masked), true, nil
 }
 
 // mask takes the cardholder out of bytes of a kind.
 func mask(kind string, b []byte) {
 	r := transcript.NewRedactor()
-	switch kind {
+	switch kind = strings.ToLower(kind); kind {
 	case "tlv":
 		r.Learn(nil, append(bytes.Clone(b), 0x90, 0x00))
 		r.Answer(nil, b)
@@ -92,24 +121,17 @@ func mask(kind string, b []byte) {
 	case "command":
 		r.Command(b)
 	case "track2":
-		maskAs(r, "0057", b)
+		r.Object(0x57, b)
 	default:
-		maskAs(r, kind, b)
+		tag, err := strconv.ParseUint(kind, 16, 24)
+		switch {
+		case err != nil: // a kind without card data
+		case tlv.Tag(tag).Constructed():
+			mask("tlv", b)
+		default:
+			r.Object(tlv.Tag(tag), b)
+		}
 	}
-}
-
-// maskAs masks the value of a tag: it is what a GET DATA for it would answer without TLV.
-func maskAs(r *transcript.Redactor, kind string, b []byte) {
-	tag, err := hex.DecodeString(kind)
-	if err == nil && len(tag) == 1 {
-		tag = []byte{0, tag[0]}
-	}
-	if err != nil || len(tag) != 2 {
-		return
-	}
-	get := []byte{0x80, 0xCA, tag[0], tag[1], 0x00}
-	r.Learn(get, append(bytes.Clone(b), 0x90, 0x00))
-	r.Answer(get, b)
 }
 
 // input reads what is to be decoded.
@@ -125,6 +147,9 @@ func (a *app) input(args []string) ([]byte, error) {
 		}
 	}
 	b, ok := unhex(text)
+	if digits := packed(text); !ok && strings.Trim(strings.ToUpper(digits), "0123456789ABCDEF") == "" && digits != "" {
+		return nil, usage("%d hexadecimal digits, an odd number: one is missing or too many", len(digits))
+	}
 	if !ok {
 		return nil, usage("the input is neither hexadecimal nor the name of a file")
 	}
@@ -144,9 +169,13 @@ func fromText(r io.Reader) ([]byte, error) {
 
 // unhex takes hexadecimal with anything people put between it.
 func unhex(s string) ([]byte, bool) {
-	s = strings.NewReplacer(" ", "", ":", "", "\n", "", "\r", "", "\t", "", "0x", "", "0X", "").Replace(s)
-	b, err := hex.DecodeString(s)
+	b, err := hex.DecodeString(packed(s))
 	return b, err == nil && len(b) > 0
+}
+
+// packed is s without what people put between digits.
+func packed(s string) string {
+	return strings.NewReplacer(" ", "", ":", "", "\n", "", "\r", "", "\t", "", "0x", "", "0X", "").Replace(s)
 }
 
 func (a *app) printJSON(v any) error {

@@ -293,6 +293,7 @@ func TestHelpExamples(t *testing.T) {
 		for line := range strings.Lines(text) {
 			line, example := strings.CutPrefix(strings.TrimRight(line, "\n"), "  emv ")
 			args := strings.Fields(line)
+			os.Remove("payment.transcript") // -record makes new files only
 			switch {
 			case !example:
 				continue
@@ -358,7 +359,8 @@ func TestPad(t *testing.T) {
 	}{
 		{"1234", "", emvkernel.OfflinePIN{}, emvkernel.PINEntered, "0020008008241234FFFFFFFFFF"},
 		{"123456789012", "", emvkernel.OfflinePIN{}, emvkernel.PINEntered, "00200080082C123456789012FF"},
-		{"1234", "", emvkernel.OfflinePIN{Again: true}, emvkernel.PINCanceled, ""},
+		{"1234", "", emvkernel.OfflinePIN{Again: true}, emvkernel.PINEntered, "0020008008241234FFFFFFFFFF"},
+		{"9999,1234", "", emvkernel.OfflinePIN{}, emvkernel.PINEntered, "0020008008249999FFFFFFFFFF"},
 		{"prompt", "4711\n", emvkernel.OfflinePIN{Again: true, TriesLeft: 2}, emvkernel.PINEntered, "0020008008244711FFFFFFFFFF"},
 		{"prompt", "\n", emvkernel.OfflinePIN{}, emvkernel.PINCanceled, ""},
 		{"prompt", "", emvkernel.OfflinePIN{}, emvkernel.PINCanceled, ""},
@@ -374,7 +376,7 @@ func TestPad(t *testing.T) {
 	for answer, want := range map[string]apdu.SW{"9000": apdu.NoPreciseDiagnosis, "6985": apdu.ConditionsOfUse} {
 		b, _ := unhex(answer)
 		p := &pad{card: &fake{answer: b}, digits: "1234"}
-		if v, err := p.VerifyOffline(t.Context(), emvkernel.OfflinePIN{Enciphered: true, Modulus: make([]byte, 128), Exponent: []byte{3}}); err != nil || v.SW != want {
+		if v, err := p.VerifyOffline(t.Context(), emvkernel.OfflinePIN{Enciphered: true, Modulus: make([]byte, 128), Exponent: []byte{3}}); err != nil || v.SW != want || !v.Challenge {
 			t.Errorf("challenge %s: %+v, %v", answer, v, err)
 		}
 	}
@@ -426,9 +428,14 @@ func TestConfig(t *testing.T) {
 		t.Error(err)
 	}
 	for s, want := range map[string]string{
-		`{`: "unexpected EOF", `{"terminals": {}}`: "unknown field", `{"terminal": {"type": "2"}}`: "hexadecimal digits in pairs",
+		`{`: "unexpected EOF", `{"terminals": {}}`: ": unknown field", `{"terminal": {"type": "2"}}`: "terminal: type has 1 hexadecimal digits, an odd number",
+		`{"terminal": {"capabilities": "20X8C8"}}`: "terminal: capabilities is not hexadecimal", `{"applications": [{"aid": "A00"}]}`: "applications[0]: aid has 3 hexadecimal digits, an odd number",
+		`{"caKeys": [{"modulus": "ABC"}]}`: "caKeys[0]: modulus has 3 hexadecimal digits, an odd number", `{"revoked": [{"rid": "0"}]}`: "revoked[0]: rid has 1 hexadecimal digits",
+		`{"terminal": {"country": "DE"}}`: "terminal.country: a number up to 65535 is wanted, not string", `{"applications": [{"randomTarget": 300}]}`: "applications.randomTarget: a number up to 255 is wanted, not number 300",
+		`{"applications": {}}`: "applications: a list in brackets is wanted, not object", `{"applications": [{"aid": 3, "version": "0096"}]}`: "applications.aid: text in quotation marks is wanted, not number",
+		`{"applications": [{"pinBypass": "yes"}]}`: "true or false is wanted, not string", "{\n\n\"test\": tru}": "line 3: ",
 		`{"terminal": {"type": "2222"}}`: "terminal: type has 2 bytes, want 1", `{"applications": [{"aid": "A0000000031010"}]}`: "applications[0]: version has 0 bytes, want 2",
-		`{"applications": [{"floorCurrency": "euros"}]}`: "no currency", `{"caKeys": [{"rid": "A0"}]}`: "caKeys[0]: rid has 1 bytes, want 5", `{"revoked": [{"rid": "A000000003", "index": "E7", "serial": "01"}]}`: "revoked[0]: serial has 1 bytes, want 3",
+		`{"applications": [{"floorCurrency": "euros"}]}`: "floorCurrency is no currency", `{"caKeys": [{"rid": "A0"}]}`: "caKeys[0]: rid has 1 bytes, want 5", `{"revoked": [{"rid": "A000000003", "index": "E7", "serial": "01"}]}`: "revoked[0]: serial has 1 bytes, want 3",
 	} {
 		write(s)
 		if _, _, err := readConfig(path); !errors.Is(err, errSetup) || !strings.Contains(err.Error(), want) {

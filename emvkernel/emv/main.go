@@ -55,7 +55,8 @@ func commands() []*command {
 		{"decode", "[flags] HEX|FILE|-", "say in words what bytes mean", decodeHelp, (*app).decode},
 		{"run", "[flags]", "run a transaction with a card", runHelp, (*app).run},
 		{"serve", "[flags]", "be a card for others, over TCP", serveHelp, (*app).serve},
-		{"cards", "", "list the software cards", "Each name can be given to emv run -card and emv serve -card. What a card is said to do, it does with the payment\nits profile was made for; emv run makes the one of its flags. So for a card that wants a PIN give -pin, for one\nthat minds the amount -amount: emv run -card cvm-over-x -amount 6000 -pin 1234\n", (*app).cards},
+		{"config", "", "print the test terminal's configuration", configHelp, (*app).config},
+		{"cards", "", "list the software cards", "They are grouped by what a terminal makes of them. Each name can be given to emv run -card and emv serve -card. What a card is said to do, it does with the payment\nits profile was made for; emv run makes the one of its flags. So for a card that wants a PIN give -pin, for one\nthat minds the amount -amount: emv run -card cvm-over-x -amount 6000 -pin 1234\n", (*app).cards},
 	}
 }
 
@@ -126,7 +127,7 @@ func (a *app) parse(c *command, set *flag.FlagSet, args []string) error {
 	set.Usage = func() {}
 	err := set.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintf(a.stdout, "usage: emv %s %s\n\n%s%s\n", c.name, c.args, strings.ToUpper(c.about[:1])+c.about[1:]+".\n\n", strings.TrimSpace(c.more))
+		fmt.Fprintf(a.stdout, "usage: emv %s\n\n%s%s\n", strings.TrimSpace(c.name+" "+c.args), strings.ToUpper(c.about[:1])+c.about[1:]+".\n\n", strings.TrimSpace(c.more))
 		set.SetOutput(a.stdout)
 		empty := true
 		set.VisitAll(func(*flag.Flag) { empty = false })

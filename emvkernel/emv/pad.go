@@ -17,7 +17,8 @@ import (
 // pad is a PIN pad for test cards: its digits come from a flag or a prompt.
 type pad struct {
 	card   emvkernel.Transceiver
-	digits string // "prompt" asks
+	digits string // one PIN for each try, with commas; "prompt" asks
+	tries  int    // how many there were
 	prompt io.Writer
 	lines  *bufio.Reader
 }
@@ -25,10 +26,9 @@ type pad struct {
 // enter returns the digits, or how the entry ended instead.
 func (p *pad) enter(again bool, tries int, bypass bool) (string, emvkernel.PINEntry, error) {
 	if p.digits != "prompt" {
-		if again {
-			return "", emvkernel.PINCanceled, nil // the same digits would be wrong again
-		}
-		return p.digits, emvkernel.PINEntered, nil
+		all := strings.Split(p.digits, ",")
+		p.tries++
+		return all[min(p.tries, len(all))-1], emvkernel.PINEntered, nil // the last until the card takes no more
 	}
 	if again {
 		fmt.Fprintln(p.prompt, "The PIN was wrong.")
@@ -54,6 +54,16 @@ func (p *pad) enter(again bool, tries int, bypass bool) (string, emvkernel.PINEn
 	return line, emvkernel.PINEntered, nil
 }
 
+// validPINs: one or more PINs, with commas.
+func validPINs(s string) bool {
+	for pin := range strings.SplitSeq(s, ",") {
+		if !validPIN(pin) {
+			return false
+		}
+	}
+	return true
+}
+
 func validPIN(s string) bool {
 	return len(s) >= 4 && len(s) <= 12 && strings.Trim(s, "0123456789") == ""
 }
@@ -73,7 +83,7 @@ func (p *pad) VerifyOffline(ctx context.Context, pin emvkernel.OfflinePIN) (emvk
 			challenge.SW = apdu.NoPreciseDiagnosis // no challenge: nothing that could be called right
 		}
 		if err != nil || challenge.SW != apdu.OK {
-			return emvkernel.PINVerdict{Entry: emvkernel.PINEntered, SW: challenge.SW}, err
+			return emvkernel.PINVerdict{Entry: emvkernel.PINEntered, SW: challenge.SW, Challenge: true}, err
 		}
 		plain := append(append([]byte{0x7F}, block...), challenge.Data...)
 		padding := make([]byte, len(pin.Modulus)-len(plain))

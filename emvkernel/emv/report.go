@@ -29,12 +29,14 @@ type report struct {
 	Tags          []decode.Item  `json:"tags"`
 	Stored        []decode.Item  `json:"stored,omitempty"` // the data set of the first GENERATE AC
 	Transcript    string         `json:"transcript,omitempty"`
+	Expects       string         `json:"expects,omitempty"` // what the software card's profile says of its own payment
 	Redacted      bool           `json:"redacted"`
 }
 
 type outcome struct {
 	Kind     string `json:"kind"` // "error" when there is none
 	Reason   string `json:"reason,omitempty"`
+	Stored   bool   `json:"stored,omitempty"` // the card asked for its issuer and was released
 	Reverse  bool   `json:"reverse,omitempty"`
 	Referral bool   `json:"referral,omitempty"`
 }
@@ -48,20 +50,25 @@ type authentication struct {
 
 type exchange struct {
 	Name     string `json:"name"`
-	Command  string `json:"command"`
+	Command  string `json:"command,omitempty"` // absent: the PIN pad's own
 	Response string `json:"response,omitempty"`
 	Fault    string `json:"fault,omitempty"`
 }
 
 // report prints the end of the trace, or all of it as JSON.
-func (s *session) report(out emvkernel.Outcome, err error, recorded *transcript.Transcript, answer *emvkernel.Answer, replayed string) error {
+func (s *session) report(out emvkernel.Outcome, err error, recorded *transcript.Transcript, answer *emvkernel.Answer, stored bool, replayed string) error {
 	r := report{
-		Outcome: outcome{out.Kind.String(), out.Reason, out.Reverse, out.Referral}, Steps: s.steps, CVM: s.tx.Receipt().CVM,
+		Outcome: outcome{out.Kind.String(), out.Reason, stored, out.Reverse, out.Referral}, Steps: s.steps, CVM: s.tx.Receipt().CVM,
 		ODA:     authentication{s.tx.AuthenticationMethod(), s.tx.TSI().Has(emvkernel.ODAPerformed), s.tx.Authenticated(), s.odaReason},
 		Request: s.request, ScriptResults: fmt.Sprintf("%X", s.tx.ScriptResults()), Redacted: !s.options.clear, Transcript: replayed,
 	}
 	if err != nil {
 		r.Outcome = outcome{Kind: "error", Reason: s.redactor.Text(err.Error())}
+	}
+	if s.source.soft != nil {
+		if e, ok := s.source.soft.Expectation(); ok {
+			r.Expects = e.First.String()
+		}
 	}
 	if answer != nil {
 		r.Issuer = answerText(*answer, s.issuer)
@@ -82,7 +89,11 @@ func (s *session) report(out emvkernel.Outcome, err error, recorded *transcript.
 		case transcript.Response:
 			r.Exchanges[len(r.Exchanges)-1].Response = fmt.Sprintf("%X", e.Bytes)
 		case transcript.Fault:
-			r.Exchanges[len(r.Exchanges)-1].Fault = e.Text
+			if n := len(r.Exchanges); n > 0 && r.Exchanges[n-1].Response == "" && r.Exchanges[n-1].Fault == "" {
+				r.Exchanges[n-1].Fault = e.Text
+			} else {
+				r.Exchanges = append(r.Exchanges, exchange{Name: "PIN pad", Fault: e.Text})
+			}
 		}
 	}
 	if s.options.json {
@@ -97,6 +108,9 @@ func (s *session) report(out emvkernel.Outcome, err error, recorded *transcript.
 	if r.ScriptResults != "" {
 		s.say("    issuer script results: %s\n", r.ScriptResults)
 	}
+	if r.Expects != "" {
+		s.say("    the card's profile, of its own payment, expects first: %s\n", r.Expects)
+	}
 	if replayed != "" {
 		s.say("    transcript: %s\n", replayed)
 	}
@@ -105,13 +119,16 @@ func (s *session) report(out emvkernel.Outcome, err error, recorded *transcript.
 		s.tree(r.Stored...)
 	}
 	if r.Redacted {
-		s.say("\nCard data is masked; -clear shows it.\n")
+		s.say(maskedNote)
 	}
 	return nil
 }
 
 func outcomeLine(o outcome) string {
 	line := o.Kind
+	if o.Stored {
+		return "stored: the card asked for its issuer and was released\n"
+	}
 	if o.Reason != "" {
 		line += ": " + o.Reason
 	}
@@ -121,15 +138,17 @@ func outcomeLine(o outcome) string {
 // items decodes a list of data objects, masked unless -clear was given, and wipes it.
 func (s *session) items(list emvkernel.Secret) []decode.Item {
 	defer list.Wipe()
-	shown := bytes.Clone(list)
-	if !s.options.clear {
-		s.redactor.Answer(nil, shown)
+	items, err := decode.TLV(list)
+	if err != nil || s.options.clear {
+		return items
 	}
-	items, err := decode.TLV(shown)
+	shown := bytes.Clone(list)
+	s.redactor.Answer(nil, shown)
+	masked, err := decode.TLV(shown)
 	if err != nil {
 		return nil
 	}
-	return items
+	return decode.Masked(items, masked)
 }
 
 func answerText(a emvkernel.Answer, verdict string) string {

@@ -24,10 +24,11 @@ The card is one of
   -tcp HOST:PORT     a card server, see "emv help serve"
   -ccid              a card in a USB chip card reader (Linux); -reader chooses one of several
   -transcript FILE   a recorded transaction, "-" is standard input; payment, PIN and issuer's answer are the
-                     recorded ones
+                     recorded ones, and so is the terminal where the transcript says "config test"
 
 The terminal is the test terminal, which knows the test keys only; -config FILE changes it: JSON with
-"terminal", "applications", "caKeys", "revoked", "test" and "payment", as in
+"terminal", "applications", "caKeys", "revoked", "test" and "payment" ("emv config" prints the test terminal's
+terminal and applications as such a file), as in
 
   {"terminal": {"type": "22", "capabilities": "20B8C8", "country": 276},
    "applications": [{"aid": "A0000000031010", "partialMatch": true, "version": "0096", "tacOnline": "DC4004F800"}],
@@ -38,11 +39,17 @@ The terminal is the test terminal, which knows the test keys only; -config FILE 
 What a file leaves out stays; lists replace. Live keys and "test": true exclude each other. "payment" has the
 flags of a payment by their names; a flag that is given counts more.
 
+-pin 9999 enters these digits until the card takes no more; -pin 9999,1234 enters one after the other, and the
+last until then.
+
 When the card asks for its issuer, the issuer's answer is one of -issuer test (what the test cards' issuer
 says; the default with -card), -arc (with -91 and -scripts), -unable (no answer, card and terminal decide),
 -deferred (the payment is stored, the card gets an AAC; the default otherwise) or -cancel.
 
-Card data is masked in everything that is printed or recorded, unless -clear is given.
+The "expect" lines of a .card file are about the payment its "payment" line describes. They are shown beside the
+result, not compared with it.
+
+Card data is masked in everything that is printed or recorded, and marked so, unless -clear is given.
 
 Examples:
 
@@ -87,7 +94,7 @@ func (o *runOptions) flags(set *flag.FlagSet) {
 	set.StringVar(&o.un, "un", "", "unpredictable number, 8 hexadecimal digits (default: random)")
 	set.UintVar(&o.random, "random", 50, "number drawn for random selection, 1 to 99")
 	set.UintVar(&o.counter, "counter", 1, "transaction sequence counter")
-	set.StringVar(&o.pin, "pin", "", "PIN of a test card, or \"prompt\"; without it there is no PIN pad")
+	set.StringVar(&o.pin, "pin", "", "PIN of a test card, or one for each try as 9999,1234, or \"prompt\"; without it there is no PIN pad")
 	set.BoolVar(&o.onlinePIN, "online-pin", false, "the PIN pad takes PINs for the issuer too; no block is made")
 	set.BoolVar(&o.forceOnline, "force-online", false, "the merchant wants the issuer asked")
 	set.StringVar(&o.issuer, "issuer", "", "\"test\": the issuer of the test cards answers")
@@ -97,7 +104,7 @@ func (o *runOptions) flags(set *flag.FlagSet) {
 	set.BoolVar(&o.deferred, "deferred", false, "the issuer is not asked, the payment is stored")
 	set.BoolVar(&o.unable, "unable", false, "the issuer cannot be reached, card and terminal decide")
 	set.BoolVar(&o.cancel, "cancel", false, "the payment is called off")
-	set.StringVar(&o.record, "record", "", "write a transcript to this file, redacted unless -clear")
+	set.StringVar(&o.record, "record", "", "write a transcript to this new file, redacted unless -clear")
 	set.BoolVar(&o.clear, "clear", false, "show and record card data")
 	set.BoolVar(&o.json, "json", false, "print JSON instead of a trace")
 	set.DurationVar(&o.timeout, "timeout", time.Minute, "how long the transaction may take, waiting for the card included")
@@ -134,6 +141,19 @@ func (a *app) run(ctx context.Context, c *command, args []string) error {
 	if err != nil {
 		return err
 	}
+	var played *transcript.Transcript
+	if o.transcript != "" {
+		if played, err = readTranscript(o.transcript, a.stdin); err != nil {
+			return err
+		}
+		defer played.Wipe()
+	}
+	if played != nil && o.config == "" {
+		if played.Config == transcript.TestConfig {
+			*cfg = emvtest.TerminalConfig()
+		}
+		played.Configure(cfg)
+	}
 	if o.transcript == "" {
 		if err := payment.apply(set); err != nil {
 			return setup(fmt.Errorf("%s: %w", o.config, err))
@@ -144,6 +164,8 @@ func (a *app) run(ctx context.Context, c *command, args []string) error {
 		return usage("-reader chooses among USB readers; it belongs to -ccid")
 	case o.onlinePIN && o.pin == "":
 		return usage("-online-pin needs digits; give -pin too")
+	case o.record != "" && exists(o.record):
+		return usage("-record: %s exists and is not overwritten; choose another name", o.record)
 	case o.timeout <= 0:
 		return usage("-timeout is how long the transaction may take, as 30s")
 	}
@@ -159,7 +181,7 @@ func (a *app) run(ctx context.Context, c *command, args []string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
-	src, err := o.open(ctx, a.stdin)
+	src, err := o.open(ctx, played)
 	if err != nil {
 		return err
 	}
@@ -213,8 +235,8 @@ func (o *runOptions) params() (p emvkernel.Params, err error) {
 		return p, usage("-counter has at most 8 digits")
 	}
 	p.RandomSelection, p.Counter = byte(o.random), uint32(o.counter)
-	if o.pin != "" && o.pin != "prompt" && !validPIN(o.pin) {
-		return p, usage("-pin has 4 to 12 digits, or is \"prompt\"")
+	if o.pin != "" && o.pin != "prompt" && !validPINs(o.pin) {
+		return p, usage("-pin has 4 to 12 digits, or is \"prompt\"; several have commas between them, as 9999,1234")
 	}
 	return p, nil
 }
@@ -286,9 +308,14 @@ func (s *session) askTestIssuer() (emvkernel.Answer, error) {
 	return emvkernel.Answer{Kind: emvkernel.IssuerAnswered, ARC: check.Decision.ARC, IssuerAuthenticationData: authentication}, nil
 }
 
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
 // save writes the transcript to the -record file, readable by its owner only.
 func (o *runOptions) save(t *transcript.Transcript) error {
-	f, err := os.OpenFile(o.record, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	f, err := os.OpenFile(o.record, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
 	if err != nil {
 		return setup(err)
 	}
@@ -297,25 +324,6 @@ func (o *runOptions) save(t *transcript.Transcript) error {
 		return setup(err)
 	}
 	return f.Close()
-}
-
-func (a *app) cards(_ context.Context, c *command, args []string) error {
-	set := flag.NewFlagSet(c.name, flag.ContinueOnError)
-	if err := a.parse(c, set, args); err != nil {
-		return err
-	}
-	width := 0
-	for _, name := range emvtest.Profiles() {
-		width = max(width, len(name))
-	}
-	for _, name := range emvtest.Profiles() {
-		p, err := emvtest.Load(name)
-		if err != nil {
-			return setup(err)
-		}
-		fmt.Fprintf(a.stdout, "%-*s  %s\n", width, name, p.About)
-	}
-	return nil
 }
 
 // person asks at the terminal the program runs in.

@@ -131,21 +131,20 @@ func (s *session) run(ctx context.Context, params emvkernel.Params) error {
 			replayed = "as recorded, but for what needs the certificates, which are redacted"
 		}
 		if differs := s.source.player.Done(); differs != nil {
-			replayed = differs.Error()
 			made := s.source.played.Config
 			if _, mismatch := errors.AsType[*transcript.Mismatch](differs); mismatch && s.options.config == "" && made != testTerminal {
 				differs = fmt.Errorf("%w; was it made with another terminal (%q)? Give it with -config", differs, made)
-				replayed = differs.Error()
 			}
-			if _, parted := errors.AsType[*transcript.Parted](differs); !parted {
-				err = differs
+			if _, parted := errors.AsType[*transcript.Parted](differs); parted {
+				differs = fmt.Errorf("%w; a recording in clear (-clear, test cards only) can be played to its end", differs)
 			}
+			replayed, err = differs.Error(), differs
 		}
 	}
-	if reported := s.report(out, err, recorded, answer, replayed); reported != nil {
+	stored := err == nil && asked && answer != nil && answer.Kind == emvkernel.Deferred
+	if reported := s.report(out, err, recorded, answer, stored, replayed); reported != nil {
 		return reported
 	}
-	stored := asked && answer != nil && answer.Kind == emvkernel.Deferred
 	switch {
 	case err != nil:
 		return errors.New("no outcome: " + s.redactor.Text(err.Error()))
@@ -267,13 +266,7 @@ func (s *session) Transceive(ctx context.Context, command []byte) ([]byte, error
 		s.redactor.Command(sent)
 	}
 	s.say("  > %s\n", apdu.Name(sent))
-	if dol, data, ok := s.redactor.List(sent); ok {
-		if items, err := decode.DOLData(dol, data); err == nil {
-			s.tree(items...)
-		}
-	} else if item, err := decode.Command(sent); err == nil {
-		s.tree(item.Items...)
-	}
+	s.tree(decode.Masked(s.commandItems(command), s.commandItems(sent))...)
 	continued := command[1] == apdu.INSGetResponse && s.asked != nil
 	if !continued {
 		s.asked, s.partial = bytes.Clone(command), false
@@ -300,8 +293,19 @@ func (s *session) Transceive(ctx context.Context, command []byte) ([]byte, error
 		return answer, err
 	}
 	s.say("  < %s %s\n", item.Value, item.Meaning)
-	s.tree(item.Items...)
+	whole, _ := decode.ResponseTo(s.asked, answer)
+	s.tree(decode.Masked(whole.Items, item.Items)...)
 	return answer, err
+}
+
+// commandItems says what is in a command: by the list the card gave for it, where there is one.
+func (s *session) commandItems(command []byte) []decode.Item {
+	if dol, data, ok := s.redactor.List(command); ok {
+		items, _ := decode.DOLData(dol, data)
+		return items
+	}
+	item, _ := decode.Command(command)
+	return item.Items
 }
 
 // listener hears from the kernel's log why an authentication failed.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -52,7 +53,7 @@ func loadProfile(name string) (*emvtest.Profile, error) {
 }
 
 // open finds the card the flags name.
-func (o *runOptions) open(ctx context.Context, stdin io.Reader) (*source, error) {
+func (o *runOptions) open(ctx context.Context, played *transcript.Transcript) (*source, error) {
 	named := 0
 	for _, given := range []bool{o.card != "", o.tcp != "", o.transcript != "", o.ccid} {
 		if given {
@@ -71,19 +72,23 @@ func (o *runOptions) open(ctx context.Context, stdin io.Reader) (*source, error)
 		c := emvtest.NewCard(p, nil)
 		return &source{card: c, atr: c.ATR(), close: func() {}, soft: p}, nil
 	case o.tcp != "":
+		if _, _, err := net.SplitHostPort(o.tcp); err != nil {
+			return nil, usage("-tcp %q is no address; write HOST:PORT, as 127.0.0.1:9000", o.tcp)
+		}
 		c, err := dial(ctx, o.tcp)
 		if err != nil {
 			return nil, err
 		}
 		return &source{card: c, atr: c.atr, close: func() { c.Close() }}, nil
-	case o.transcript != "":
-		return openTranscript(o.transcript, stdin)
+	case played != nil:
+		p := transcript.NewPlayer(played)
+		return &source{card: p, atr: p.ATR(), close: func() {}, player: p, played: played}, nil
 	}
 	return openReader(ctx, ccid.Options{Match: o.reader})
 }
 
-// openTranscript reads a file; "-" is standard input.
-func openTranscript(path string, from io.Reader) (*source, error) {
+// readTranscript reads a file; "-" is standard input.
+func readTranscript(path string, from io.Reader) (*transcript.Transcript, error) {
 	if path != "-" {
 		f, err := os.Open(path)
 		if err != nil {
@@ -96,8 +101,7 @@ func openTranscript(path string, from io.Reader) (*source, error) {
 	if err != nil {
 		return nil, setup(fmt.Errorf("%s: %w", path, err))
 	}
-	p := transcript.NewPlayer(t)
-	return &source{card: p, atr: p.ATR(), close: func() {}, player: p, played: t}, nil
+	return t, nil
 }
 
 // openReader waits for a card in a USB chip card reader.

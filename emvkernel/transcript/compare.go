@@ -3,6 +3,7 @@ package transcript
 import (
 	"bytes"
 	"fmt"
+	"strings"
 
 	"smartreader/emvkernel/apdu"
 	"smartreader/emvkernel/tlv"
@@ -43,6 +44,9 @@ func (p *Player) compare(sent, recorded []byte) error {
 		if bytes.Equal(a.Data, b.Data) {
 			return nil
 		}
+		if a.INS == apdu.INSSelect {
+			return mismatch("%s: %s, in the transcript %s", name, selected(a.Data), selected(b.Data))
+		}
 		return mismatch("%s: other data (%d bytes, in the transcript %d)", name, len(a.Data), len(b.Data))
 	}
 	for _, item := range dol {
@@ -58,4 +62,22 @@ func (p *Player) compare(sent, recorded []byte) error {
 		}
 	}
 	return nil
+}
+
+// maxAID is the longest name of an application.
+const maxAID = 16
+
+// selected is what SELECT names: the directory in words, or an AID. A card could call anything an AID: what may
+// be a card number is masked.
+func selected(name []byte) string {
+	text := string(name)
+	switch {
+	case strings.HasSuffix(text, ".DDF01") && oneLine(text) == text:
+		return text
+	case len(name) > maxAID:
+		return fmt.Sprintf("%d bytes", len(name))
+	}
+	shown := bytes.Clone(name)
+	maskRuns(shown)
+	return fmt.Sprintf("%X", shown)
 }

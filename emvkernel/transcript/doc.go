@@ -10,11 +10,13 @@
 //	ATR 3B600000                its answer
 //	> 00A4040007A0000000031010  a command
 //	< 6F1A...9000               its answer, status word included
-//	! TEXT                      there was no answer: the card was pulled, the time was over
+//	! TEXT                      there was no answer: the card was pulled, the time was over; without a command
+//	                            before it, a PIN pad's command had none
 //	CHOOSE 1                    the cardholder chose the second of several applications
 //	CONFIRM yes                 the cardholder agreed to the only one, or "no"
 //	PIN offline entered 9000    how a PIN entry ended: offline or online; entered, bypassed, canceled,
-//	                            timed-out or broken; for an offline one that was entered what the card said
+//	                            timed-out or broken; for an offline one that was entered what the card said;
+//	                            no-challenge 6D00 instead: the card gave nothing to encipher the PIN with
 //
 // Hexadecimal may be in either case and have spaces. A PIN pad may send its commands past the Recorder; a
 // recorded PIN needs none.

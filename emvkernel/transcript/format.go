@@ -39,6 +39,17 @@ var settings = []setting{
 		flag(func(t *Transcript) *bool { return &t.Redacted })},
 	{"config", "what the terminal was configured with", func(t *Transcript) string { return oneLine(t.Config) },
 		func(t *Transcript, s string) error { t.Config = s; return nil }},
+	{"serial-number", "the terminal's, '9F1E'", func(t *Transcript) string { return oneLine(t.Terminal.SerialNumber) },
+		func(t *Transcript, s string) error { t.Terminal.SerialNumber = s; return nil }},
+	amount("floor-limit", "minor units", func(t *Transcript) *int64 { return &t.Terminal.FloorLimit }, false),
+	{"floor-currency", "ISO 4217 numeric", func(t *Transcript) string { return unlessZero(int64(t.Terminal.FloorCurrency)) },
+		func(t *Transcript, s string) error {
+			n, err := strconv.ParseUint(s, 10, 16)
+			t.Terminal.FloorCurrency = uint16(n)
+			return err
+		}},
+	option("offline-approval", func(t *Transcript) *bool { return &t.Terminal.OfflineApproval }),
+	option("pin-bypass", func(t *Transcript) *bool { return &t.Terminal.PINBypass }),
 	amount("amount", "minor units, cashback included", func(t *Transcript) *int64 { return &t.Payment.Amount }, true),
 	amount("cashback", "minor units", func(t *Transcript) *int64 { return &t.Payment.Cashback }, false),
 	{"currency", "ISO 4217 numeric", func(t *Transcript) string { return fmt.Sprintf("%03d", t.Payment.Currency) },
@@ -340,8 +351,8 @@ func (t *Transcript) event(word, value string) error {
 			return errors.New("an answer without a command before it")
 		}
 	case Fault:
-		if value == "" || !t.asked() {
-			return errors.New("\"!\" says after a command why there is no answer")
+		if value == "" || !t.asked() && !t.Payment.PINPad {
+			return errors.New("\"!\" says after a command, or a PIN pad's, why there is no answer")
 		}
 		e.Text = value
 	case Choose, Confirm, PIN:

@@ -20,6 +20,11 @@ var update = flag.Bool("update", false, "rewrite the transcripts in testdata")
 const sample = `# EMV transcript
 redacted no
 config test
+serial-number TEST0001
+floor-limit 5000
+floor-currency 840
+offline-approval yes
+pin-bypass yes
 amount 1250
 cashback 100
 currency 840
@@ -52,7 +57,9 @@ CONFIRM yes
 > 00A4040007A000000003101000
 < 6A82
 PIN offline entered 63C2
+PIN offline no-challenge 6D00
 PIN online canceled
+! pulled at the pad
 
 # READ RECORD 1 of file 1
 > 00B2010C00
@@ -69,10 +76,13 @@ func TestParseAndWrite(t *testing.T) {
 		p.SaleLog(nil, "") != 300 || !p.ExceptionFile(nil, "") || p.Time.Hour() != 12 || p.RandomSelection != 50 {
 		t.Errorf("%+v", p)
 	}
+	if want := (transcript.Terminal{SerialNumber: "TEST0001", FloorLimit: 5000, FloorCurrency: 840, OfflineApproval: true, PINBypass: true}); tr.Terminal != want {
+		t.Errorf("%+v", tr.Terminal)
+	}
 	if a := tr.Answer; a.Kind != emvkernel.IssuerAnswered || string(a.ARC[:]) != "00" || len(a.IssuerAuthenticationData) != 10 || len(a.Scripts) != 10 {
 		t.Errorf("%+v", a)
 	}
-	if len(tr.Events) != 10 || tr.Events[9].Text != "card removed" {
+	if len(tr.Events) != 12 || tr.Events[11].Text != "card removed" {
 		t.Errorf("%+v", tr.Events)
 	}
 }
@@ -105,7 +115,8 @@ func TestParseRefuses(t *testing.T) {
 		{"RESET now\n", "stands alone"},
 		{"CHOOSE -1\n", "not in the format"}, {"CHOOSE 01\n", "not in the format"}, {"CONFIRM maybe\n", "not in the format"},
 		{"PIN offline entered\n", "not in the format"}, {"PIN offline entered 9\n", "not in the format"}, {"PIN 1234\n", "not in the format"},
-		{"PIN online entered 9000\n", "not in the format"},
+		{"PIN online entered 9000\n", "not in the format"}, {"PIN online no-challenge 6D00\n", "not in the format"}, {"PIN offline no-challenge\n", "not in the format"},
+		{"PIN offline entered 6D00 no-challenge\n", "not in the format"}, {"pin-pad yes\n!\n", "says after a command"},
 		{"\xff\n", "UTF-8"},
 		{"> " + strings.Repeat("00", 70_000), "more than 65538 bytes"},
 		{strings.Repeat("RESET\n", 10_001), "more than 10000 events"},
@@ -130,7 +141,8 @@ func TestMismatch(t *testing.T) {
 		{"amount 1250", "amount 1300", "9F02 Amount, Authorised (Numeric) is 000000001300, in the transcript 000000001250"},
 		{"unpredictable-number 01020304", "unpredictable-number 01020305", "01020305, in the transcript 01020304"},
 		{"> 00B2010C00", "> 00B2030C00", "command 2: READ RECORD 1 of file 1, in the transcript READ RECORD 3 of file 1"},
-		{"> 00A4040007A000000003101000", "> 00A4040007A000000003201000", "SELECT: other data"},
+		{"> 00A4040007A000000003101000", "> 00A4040007A000000003201000", "SELECT: A0000000031010, in the transcript A0000000032010"},
+		{"> 00A4040007A000000003101000", "> 00A4040008424242424242424200", "SELECT: A0000000031010, in the transcript 0000000000000000"},
 		{"outcome approved", "outcome denied", "another result: outcome"},
 		{"tsi ", "tsi FFFF\n#", "another result: TSI"},
 		{"tvr ", "tvr FFFFFFFFFF\n#", "another result: TVR"},
@@ -243,6 +255,7 @@ func TestGolden(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add(sample)
 	f.Add("> 00A40400\n< 9000\nPIN offline broken\n")
+	f.Add("pin-pad yes\nRESET\n! pulled\n> 00B2\n! pulled\n! again\nPIN offline no-challenge 6985\n")
 	f.Add("answer deferred\nRESET\nATR\n> 0 0 A 4\n<\n")
 	f.Fuzz(func(t *testing.T, s string) {
 		tr, err := transcript.Parse(strings.NewReader(s))

@@ -15,7 +15,20 @@ type pinLine struct {
 	broken bool // the pad did not work; nothing else counts
 	entry  emvkernel.PINEntry
 	sw     apdu.SW // offline and entered only
+	// challenge: the PIN was entered, and sw is what the card said instead of giving a challenge.
+	challenge bool
 }
+
+func lineOf(v emvkernel.PINVerdict) pinLine {
+	return pinLine{entry: v.Entry, sw: v.SW, challenge: v.Challenge && v.Entry == emvkernel.PINEntered}
+}
+
+func (p pinLine) verdict() emvkernel.PINVerdict {
+	return emvkernel.PINVerdict{Entry: p.entry, SW: p.sw, Challenge: p.challenge}
+}
+
+// noChallenge is the word for a PIN that was entered and could not be enciphered.
+const noChallenge = "no-challenge"
 
 // entryWords by emvkernel.PINEntry.
 var entryWords = map[emvkernel.PINEntry]string{
@@ -31,6 +44,8 @@ func (p pinLine) String() string {
 	switch {
 	case p.broken, !known:
 		return s + "broken"
+	case !p.online && p.challenge:
+		return fmt.Sprintf("%s%s %04X", s, noChallenge, uint16(p.sw))
 	case !p.online && p.entry == emvkernel.PINEntered:
 		return fmt.Sprintf("%s%s %04X", s, word, uint16(p.sw))
 	}
@@ -44,6 +59,9 @@ func parsePIN(s string) (p pinLine, ok bool) {
 		return p, false
 	}
 	p.online, p.broken = f[0] == "online", f[1] == "broken"
+	if f[1] == noChallenge {
+		p.entry, p.challenge = emvkernel.PINEntered, true
+	}
 	for entry, word := range entryWords {
 		if word == f[1] {
 			p.entry = entry

@@ -127,14 +127,19 @@ func (p *Player) answer(command, recorded []byte) ([]byte, error) {
 		return answer, nil
 	case Fault:
 		p.next++
-		for _, ended := range []error{context.DeadlineExceeded, context.Canceled} {
-			if e.Text == ended.Error() {
-				return nil, fmt.Errorf("%w: %w", ErrRecorded, ended)
-			}
-		}
-		return nil, fmt.Errorf("%w: %s", ErrRecorded, e.Text)
+		return nil, faultOf(e)
 	}
 	return nil, fmt.Errorf("%w: the transcript has no answer to this command", ErrRecorded)
+}
+
+// faultOf is the error a Fault was noted for, as far as it is known.
+func faultOf(e Event) error {
+	for _, ended := range []error{context.DeadlineExceeded, context.Canceled} {
+		if e.Text == ended.Error() {
+			return fmt.Errorf("%w: %w", ErrRecorded, ended)
+		}
+	}
+	return fmt.Errorf("%w: %s", ErrRecorded, e.Text)
 }
 
 // unsigned gives an answer to GENERATE AC that had its cryptogram in the signature one beside it, of zeros:
@@ -167,7 +172,7 @@ func (p *Player) skipReset() {
 }
 
 // skipSecured passes over what a terminal does not ask of a card whose certificates are gone: a dynamic
-// signature, and PINs enciphered for its key.
+// signature, and PINs enciphered for its key. A Fault that no command comes before is a PIN pad's.
 func (p *Player) skipSecured(command []byte) {
 	skipped := false
 	for p.next < len(p.t.Events) {
@@ -178,7 +183,7 @@ func (p *Player) skipSecured(command []byte) {
 		}
 		secured := ins == apdu.INSInternalAuthenticate || ins == apdu.INSGetChallenge || ins == apdu.INSVerify ||
 			skipped && ins == apdu.INSGetResponse
-		if !secured && e.Kind != PIN || len(command) > 1 && ins == command[1] {
+		if !secured && e.Kind != PIN && e.Kind != Fault || len(command) > 1 && ins == command[1] {
 			return
 		}
 		p.next++
@@ -193,10 +198,23 @@ func (p *Player) skipSecured(command []byte) {
 }
 
 // Done returns the first Mismatch or Parted, whether or not the kernel took notice, and a Mismatch when the
-// transcript goes on.
+// transcript goes on. In a redacted transcript of which something was left out, another way is a Parted.
 func (p *Player) Done() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	differs := p.done()
+	if m, ok := errors.AsType[*Mismatch](differs); ok && m.flow && p.altered {
+		return p.parted(differs)
+	}
+	return differs
+}
+
+// parted: what a signature or an enciphered PIN led to does not come again.
+func (p *Player) parted(differs error) error {
+	return &Parted{p.number, "what needs the card's keys was left out: " + differs.Error()}
+}
+
+func (p *Player) done() error {
 	if p.failed != nil {
 		return p.failed
 	}
@@ -233,7 +251,7 @@ func (p *Player) take(kind Kind, pastCommands bool) (string, error) {
 			p.number++
 		case e.Kind == Fault:
 			p.next = i + 1
-			return "", fmt.Errorf("%w: %s", ErrRecorded, e.Text)
+			return "", faultOf(e)
 		}
 	}
 	return "", &Mismatch{p.number + 1, "the terminal asks for " + eventWords[kind] + ", the transcript does not", true}
@@ -274,7 +292,7 @@ func (d playedPad) pin(online bool) (pinLine, error) {
 
 func (d playedPad) VerifyOffline(_ context.Context, _ emvkernel.OfflinePIN) (emvkernel.PINVerdict, error) {
 	line, err := d.pin(false)
-	return emvkernel.PINVerdict{Entry: line.entry, SW: line.sw}, err
+	return line.verdict(), err
 }
 
 func (d playedPad) EnterOnline(_ context.Context, _ emvkernel.OnlinePIN) (emvkernel.PINEntry, error) {

@@ -150,19 +150,29 @@ type recordedPad struct {
 
 func (p *recordedPad) VerifyOffline(ctx context.Context, pin emvkernel.OfflinePIN) (emvkernel.PINVerdict, error) {
 	verdict, err := p.pad.VerifyOffline(ctx, pin)
-	// An error of the card stands in the transcript already; only a broken pad is an ending of its own.
-	if err == nil || errors.Is(err, emvkernel.ErrPINPad) {
-		p.recorder.note(Event{Kind: PIN, Text: pinLine{broken: err != nil, entry: verdict.Entry, sw: verdict.SW}.String()})
-	}
+	p.recorder.noteEntry(lineOf(verdict), err)
 	return verdict, err
 }
 
 func (p *recordedPad) EnterOnline(ctx context.Context, pin emvkernel.OnlinePIN) (emvkernel.PINEntry, error) {
 	entry, err := p.pad.EnterOnline(ctx, pin)
-	if err == nil || errors.Is(err, emvkernel.ErrPINPad) {
-		p.recorder.note(Event{Kind: PIN, Text: pinLine{online: true, broken: err != nil, entry: entry}.String()})
-	}
+	p.recorder.noteEntry(pinLine{online: true, entry: entry}, err)
 	return entry, err
+}
+
+// noteEntry notes how a PIN entry ended. A pad that does not work is an ending of its own; any other error is
+// the card's, or the end of the payment, and stands there already where the pad's commands were recorded.
+func (r *Recorder) noteEntry(line pinLine, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := len(r.events)
+	switch {
+	case err == nil, errors.Is(err, emvkernel.ErrPINPad):
+		line.broken = err != nil
+		r.events = append(r.events, Event{Kind: PIN, Text: line.String()})
+	case n == 0 || r.events[n-1].Kind != Fault:
+		r.events = append(r.events, Event{Kind: Fault, Text: faultText(err)})
+	}
 }
 
 type recordedHolder struct {

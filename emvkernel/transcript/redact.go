@@ -61,7 +61,7 @@ func Redact(t *Transcript) *Transcript {
 		r.list(a.Scripts)
 		r.known(a.IssuerAuthenticationData)
 	}
-	out.Outcome, out.Config = r.Text(out.Outcome), r.Text(out.Config)
+	out.Outcome, out.Config, out.Terminal.SerialNumber = r.Text(out.Outcome), r.Text(out.Config), r.Text(out.Terminal.SerialNumber)
 	out.Redacted = true
 	return out
 }
@@ -306,6 +306,13 @@ func (r *Redactor) list(data []byte) {
 		r.unknown(data)
 	}
 	r.known(data)
+}
+
+// Object redacts the value of one data object, which is known to be that and nothing else.
+func (r *Redactor) Object(tag tlv.Tag, value []byte) {
+	r.noteObject(tag, value)
+	r.object(tag, value)
+	r.known(value)
 }
 
 // object redacts the value of one data object by its tag. What was learnt is for known, over all of the data.

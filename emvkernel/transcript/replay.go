@@ -49,10 +49,8 @@ func Replay(ctx context.Context, cfg *emvkernel.Config, t *Transcript) (Result, 
 	if done == nil && (err == nil || errors.Is(err, ErrRecorded)) {
 		done = t.judge(&r)
 	}
-	differs, _ := errors.AsType[*Mismatch](done)
-	if player.altered && (errors.Is(done, ErrResult) || differs != nil && differs.flow) {
-		// What a signature or an enciphered PIN led to does not come again.
-		done = &Parted{player.number, "what needs the card's keys was left out: " + done.Error()}
+	if player.altered && errors.Is(done, ErrResult) {
+		done = player.parted(done)
 	}
 	if parted, ok := errors.AsType[*Parted](done); ok {
 		r.Parted, r.Err = parted.Error(), nil

@@ -13,9 +13,10 @@ import (
 // Transcript is one recorded transaction. In clear it holds cardholder data; it prints as a mask.
 type Transcript struct {
 	Redacted bool
-	// Config names what the terminal was configured with, for people: a file, or "test".
-	Config  string
-	Payment Payment
+	// Config names what the terminal was configured with, for people: a file, "live", or TestConfig.
+	Config   string
+	Terminal Terminal
+	Payment  Payment
 	// Answer is what Complete was given; nil when it was not called.
 	Answer *emvkernel.Answer
 	// What it came to, empty or zero in a transcript that was not ended: the last outcome, as "approved:
@@ -52,6 +53,51 @@ type Event struct {
 	Kind  Kind
 	Bytes []byte
 	Text  string
+}
+
+// TestConfig is what Config says of a terminal that takes the test cards: that of emvtest.TerminalConfig, but
+// for what Terminal says.
+const TestConfig = "test"
+
+// Terminal is what the configurations of two readers of one platform may differ in, and those of one reader
+// on two days. Zero: as in the configuration Config names.
+type Terminal struct {
+	SerialNumber    string // '9F1E'
+	FloorLimit      int64  // of the application that was in use, minor units, and so the rest
+	FloorCurrency   uint16 // ISO 4217 numeric
+	OfflineApproval bool
+	PINBypass       bool
+}
+
+// Configured notes what the terminal of the transaction was configured with. aid is the application in use
+// ('84', as in CardData); where there is none the configuration's first entry counts.
+func (t *Transcript) Configured(cfg *emvkernel.Config, aid []byte) {
+	t.Config = "live"
+	if cfg.Test {
+		t.Config = TestConfig
+	}
+	t.Terminal = Terminal{SerialNumber: cfg.Terminal.SerialNumber}
+	for i, a := range cfg.Applications {
+		if i == 0 || bytes.Equal(a.AID, aid) || a.PartialMatch && bytes.HasPrefix(aid, a.AID) {
+			t.Terminal.FloorLimit, t.Terminal.FloorCurrency = a.FloorLimit, a.FloorCurrency
+			t.Terminal.OfflineApproval, t.Terminal.PINBypass = a.OfflineApproval, a.PINBypass
+		}
+	}
+}
+
+// Configure makes cfg, before Validate, what a replay needs: every application has what the one in use had.
+func (t *Transcript) Configure(cfg *emvkernel.Config) {
+	if t.Terminal.SerialNumber != "" {
+		cfg.Terminal.SerialNumber = t.Terminal.SerialNumber
+	}
+	for i := range cfg.Applications {
+		a := &cfg.Applications[i]
+		if t.Terminal.FloorLimit != 0 {
+			a.FloorLimit, a.FloorCurrency = t.Terminal.FloorLimit, t.Terminal.FloorCurrency
+		}
+		a.OfflineApproval = a.OfflineApproval || t.Terminal.OfflineApproval
+		a.PINBypass = a.PINBypass || t.Terminal.PINBypass
+	}
 }
 
 // Payment are the payment's parameters as far as they can be written down.
