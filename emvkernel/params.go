@@ -21,10 +21,6 @@ type Params struct {
 	// application configures random selection.
 	RandomSelection byte
 	Counter         uint32 // '9F41', transaction sequence counter: from 1, one more each time, eight digits
-	// RequireODA says that the caller will not use this payment unless the card was authenticated. It
-	// changes no step: whatever card and terminal both support is always performed, and what the caller
-	// does when Authenticated is false is its own policy.
-	RequireODA bool
 	// NoOnlinePIN withdraws the online PIN from the terminal capabilities of this payment: nobody could
 	// verify it, or the PIN pad has no key for it.
 	NoOnlinePIN bool

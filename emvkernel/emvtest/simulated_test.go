@@ -128,7 +128,7 @@ func insert(t *testing.T, b *sim.Board, card *emvtest.Card, pad, offline bool) (
 	}
 	params := emvkernel.Params{
 		Amount: 1250, Currency: 840, Exponent: 2, Time: time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC),
-		UnpredictableNumber: [4]byte{1, 2, 3, 4}, RequireODA: offline, NoOnlinePIN: offline,
+		UnpredictableNumber: [4]byte{1, 2, 3, 4}, NoOnlinePIN: offline,
 	}
 	if pad {
 		params.PINPad = pinPad{b.HAL.PINPad, powered}

@@ -91,7 +91,6 @@ var settings = []setting{
 			t.Payment.Counter = uint32(n)
 			return err
 		}},
-	option("require-oda", func(t *Transcript) *bool { return &t.Payment.RequireODA }),
 	option("no-online-pin", func(t *Transcript) *bool { return &t.Payment.NoOnlinePIN }),
 	option("no-offline-approval", func(t *Transcript) *bool { return &t.Payment.NoOfflineApproval }),
 	option("force-online", func(t *Transcript) *bool { return &t.Payment.ForceOnline }),

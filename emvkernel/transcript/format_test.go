@@ -34,7 +34,6 @@ time 2026-11-21T12:34:56+01:00
 unpredictable-number 01020304
 random-selection 50
 counter 7
-require-oda yes
 force-online yes
 pin-pad yes
 cardholder yes
@@ -72,7 +71,7 @@ func TestParseAndWrite(t *testing.T) {
 		t.Errorf("written again:\n%s", got)
 	}
 	p := tr.Payment.Params()
-	if p.Amount != 1250 || p.Cashback != 100 || p.Type != 0x09 || p.UnpredictableNumber != [4]byte{1, 2, 3, 4} || !p.ForceOnline || !p.RequireODA ||
+	if p.Amount != 1250 || p.Cashback != 100 || p.Type != 0x09 || p.UnpredictableNumber != [4]byte{1, 2, 3, 4} || !p.ForceOnline ||
 		p.SaleLog(nil, "") != 300 || !p.ExceptionFile(nil, "") || p.Time.Hour() != 12 || p.RandomSelection != 50 {
 		t.Errorf("%+v", p)
 	}

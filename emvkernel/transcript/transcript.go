@@ -109,7 +109,6 @@ type Payment struct {
 	UnpredictableNumber [4]byte
 	RandomSelection     byte
 	Counter             uint32
-	RequireODA          bool
 	NoOnlinePIN         bool
 	NoOfflineApproval   bool
 	ForceOnline         bool
@@ -123,7 +122,7 @@ func paymentOf(p *emvkernel.Params) Payment {
 	return Payment{
 		Amount: p.Amount, Cashback: p.Cashback, Currency: p.Currency, Exponent: p.Exponent, Type: p.Type, Time: p.Time,
 		UnpredictableNumber: p.UnpredictableNumber, RandomSelection: p.RandomSelection, Counter: p.Counter,
-		RequireODA: p.RequireODA, NoOnlinePIN: p.NoOnlinePIN, NoOfflineApproval: p.NoOfflineApproval, ForceOnline: p.ForceOnline,
+		NoOnlinePIN: p.NoOnlinePIN, NoOfflineApproval: p.NoOfflineApproval, ForceOnline: p.ForceOnline,
 		PINPad: p.PINPad != nil,
 	}
 }
@@ -133,7 +132,7 @@ func (p Payment) Params() emvkernel.Params {
 	return emvkernel.Params{
 		Amount: p.Amount, Cashback: p.Cashback, Currency: p.Currency, Exponent: p.Exponent, Type: p.Type, Time: p.Time,
 		UnpredictableNumber: p.UnpredictableNumber, RandomSelection: p.RandomSelection, Counter: p.Counter,
-		RequireODA: p.RequireODA, NoOnlinePIN: p.NoOnlinePIN, NoOfflineApproval: p.NoOfflineApproval, ForceOnline: p.ForceOnline,
+		NoOnlinePIN: p.NoOnlinePIN, NoOfflineApproval: p.NoOfflineApproval, ForceOnline: p.ForceOnline,
 		SaleLog:       func(emvkernel.Secret, string) int64 { return p.EarlierSale },
 		ExceptionFile: func(emvkernel.Secret, string) bool { return p.InExceptionFile },
 	}

@@ -337,7 +337,7 @@ func (m *Machine) transact(ctx context.Context, s *session) cardRead {
 	params := emvkernel.Params{
 		Amount: s.payment.Amount, Currency: iso.numeric, Exponent: iso.exponent,
 		Time: m.opt.Store.Now(), Counter: uint32(s.payment.Index % 100_000_000), // eight digits
-		RequireODA: s.offline, NoOnlinePIN: s.offline || s.settings.PINKey == "",
+		NoOnlinePIN:       s.offline || s.settings.PINKey == "",
 		NoOfflineApproval: s.notStorable != nil, SaleLog: m.saleLog(s),
 	}
 	if m.opt.PINPad != nil {
