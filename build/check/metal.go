@@ -54,9 +54,11 @@ func image(ctx context.Context, j *job) (string, error) {
 }
 
 // pure are packages that touch no device, with what decides over money and cards
-// among them.
+// among them. The emv command is not: its tests start it as a program, which the
+// emulator cannot.
 var pure = []string{
-	"./emvkernel/...", "./hal/iso7816", "./hal/ccid", "./hal/pn532", "./hal/fb", "./hal/evdev",
+	"./emvkernel", "./emvkernel/apdu", "./emvkernel/tlv", "./emvkernel/oda", "./emvkernel/emvtest", "./emvkernel/decode", "./emvkernel/transcript",
+	"./hal/pinblock", "./hal/dukpt", "./hal/iso7816", "./hal/ccid", "./hal/pn532", "./hal/fb", "./hal/evdev",
 	"./store/seal", "./lan/wire", "./display", "./build/pack/fat", "./build/pack/cpio",
 }
 
