@@ -71,9 +71,14 @@ func TestWhichBoardsTakeTheKeysAway(t *testing.T) {
 		"desk": {false}, "none": nil, "pi": {true}, "raspi3b": {true}, "virt": {true},
 	}
 	for _, b := range boards {
-		for _, setting := range []string{"", "evdev"} {
+		for _, setting := range []string{"", "evdev", "supervised"} {
 			var got []bool
-			a := newAssembly(b.name, t.TempDir(), Settings{Keys: setting}, quiet())
+			supervisor, keys := "", setting
+			if setting == "supervised" { // the reader's own image: process 1 needs the power key
+				supervisor, keys = "9", ""
+			}
+			t.Setenv(watchdog.Variable, supervisor)
+			a := newAssembly(b.name, t.TempDir(), Settings{Keys: keys}, quiet())
 			a.root = fstest.MapFS{}
 			a.evdev = func(o evdev.Options) *evdev.Input {
 				got = append(got, o.Alone)
@@ -84,8 +89,11 @@ func TestWhichBoardsTakeTheKeysAway(t *testing.T) {
 				t.Error(err)
 			}
 			want, known := want[b.name]
-			if b.name == "desk" && setting == "" {
+			if b.name == "desk" && keys == "" {
 				want = nil // it has keys only if the settings say so
+			}
+			if supervisor != "" && want != nil {
+				want = []bool{false}
 			}
 			if !known || !slices.Equal(got, want) {
 				t.Errorf("%s with devices.keys %q: got %v, want %v", b.name, setting, got, want)

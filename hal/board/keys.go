@@ -11,14 +11,16 @@ import (
 
 	"smartreader/hal"
 	"smartreader/hal/evdev"
+	"smartreader/hal/watchdog"
 )
 
 // pressed adds what can be pressed: own is "evdev", "gpio" or both; w may be nil
 // on a board without lines.
 func (a *assembly) pressed(w *wired, own ...string) {
 	// A board that has keys by itself is a reader; elsewhere they are somebody's
-	// keyboard, and only listened to.
-	alone := slices.Contains(own, "evdev")
+	// keyboard, and only listened to. On the reader's own image process 1 sees to it
+	// that nothing typed shows, and waits for the power key: nothing is taken from it.
+	alone := slices.Contains(own, "evdev") && !watchdog.Supervised()
 	switch a.settings.Keys {
 	case "":
 	case off:

@@ -11,6 +11,10 @@ import (
 // the number of the file to beat on.
 const Variable = "READER_HEARTBEAT"
 
+// Supervised reports whether this program runs under a supervisor: process 1 of
+// the reader's own image.
+func Supervised() bool { return os.Getenv(Variable) != "" }
+
 // Supervisor returns the heartbeat of a supervised program, kicked for the
 // first time. It is nil when nobody supervises.
 func Supervisor() (*Pulse, error) {
