@@ -35,8 +35,8 @@ var needsIssuer = [5]byte{
 //
 // The bits of needsIssuer count as part of the terminal's online and default codes, "floor limit exceeded"
 // as part of its online code. Where approval offline is not allowed (Application.OfflineApproval,
-// Params.NoOfflineApproval), or the payment is not plainly a purchase, no TC is asked for: an ARQC instead,
-// on an offline-only terminal an AAC.
+// Params.NoOfflineApproval, Params.MayApproveOffline), or the payment is not plainly a purchase, no TC is
+// asked for: an ARQC instead, on an offline-only terminal an AAC.
 func (t *Transaction) AnalyzeTerminalAction(ctx context.Context) (Outcome, error) {
 	return t.step(ctx, "analyze terminal action", toAnalyze, toFirstAC, func(context.Context) error {
 		// A card without action codes wants nothing denied and everything irregular online (Book 3, 10.7).
@@ -45,6 +45,9 @@ func (t *Transaction) AnalyzeTerminalAction(ctx context.Context) (Outcome, error
 		_, ok3 := t.actionCode(0x9F0D, allBits)
 		if !ok1 || !ok2 || !ok3 {
 			return terminate("malformed issuer action code")
+		}
+		if may := t.params.MayApproveOffline; may != nil && t.offlineApproval() && !may() {
+			t.params.NoOfflineApproval = true
 		}
 		term := &t.cfg.Terminal
 		switch {

@@ -59,6 +59,8 @@ func TestTerminalAction(t *testing.T) {
 		{name: "offline approval not configured: denial is denial", kind: 0x22, genuine: true, iac: iac(expiredBit, zero, zero), expired: true, onlyIssuer: true, want: aac, arc: "Z1"},
 		{name: "offline approval withdrawn", kind: 0x22, genuine: true, iac: iac(zero, zero, zero), want: arqc, arc: "\x00\x00",
 			change: func(p *emvkernel.Params) { p.NoOfflineApproval = true }},
+		{name: "offline approval withdrawn when the card is known", kind: 0x22, genuine: true, iac: iac(zero, zero, zero), want: arqc, arc: "\x00\x00",
+			change: func(p *emvkernel.Params) { p.MayApproveOffline = func() bool { return false } }},
 		{name: "offline approval withdrawn, offline only", kind: 0x26, genuine: true, iac: iac(zero, zero, zero), want: aac, arc: "Z1",
 			change: func(p *emvkernel.Params) { p.NoOfflineApproval = true }},
 		{name: "at the floor limit, whatever the codes", kind: 0x22, genuine: true, iac: iac(zero, zero, zero), want: arqc, arc: "\x00\x00",
@@ -267,6 +269,36 @@ func TestAlteredAIPIsNotApproved(t *testing.T) {
 		out, err := tx.Complete(t.Context(), emvkernel.Answer{Kind: emvkernel.UnableToGoOnline})
 		if asked := c.asked(apdu.INSGenerateAC); err != nil || asked[1].P1 != apdu.RequestAAC || out.Kind != emvkernel.Declined {
 			t.Errorf("AIP %02X, unable to go online: asked for %02X, %v, %v", aip, asked[1].P1, out, err)
+		}
+	}
+}
+
+// The caller's word on an approval offline is asked once, when all is known of card and cardholder, and not
+// where something else forbids it.
+func TestMayApproveOfflineIsAskedOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		cashback int64
+		want     emvkernel.OutcomeKind
+		asked    int
+	}{"a purchase": {0, emvkernel.Approved, 1}, "a purchase with cashback": {100, emvkernel.OnlineRequest, 0}} {
+		cfg := emvtest.TerminalConfig()
+		for i := range cfg.Applications {
+			cfg.Applications[i].OfflineApproval, cfg.Applications[i].FloorLimit = true, 5000
+		}
+		var tx *emvkernel.Transaction
+		asked := 0
+		p := payment()
+		p.Amount, p.Cashback = 1250, c.cashback
+		p.MayApproveOffline = func() bool {
+			asked++
+			if card := tx.Card(); card.Last4 == "" || tx.Receipt().CVM == "" {
+				t.Errorf("%s: asked before the card is known: %+v", name, tx.Receipt())
+			}
+			return true
+		}
+		tx = begin(t, &cfg, p, software(t, offlineCard), nil)
+		if out, err := tx.Collect(t.Context()); err != nil || out.Kind != c.want || asked != c.asked {
+			t.Errorf("%s: %v, %v, asked %d times", name, out, err, asked)
 		}
 	}
 }

@@ -420,6 +420,8 @@ func TestUnableToGoOnline(t *testing.T) {
 			change: func(c *emvkernel.Config, _ *emvkernel.Params) { c.Applications[0].OfflineApproval = false }},
 		{name: "withdrawn", card: visa + online, arc: "Z3", want: emvkernel.Declined,
 			change: func(_ *emvkernel.Config, p *emvkernel.Params) { p.NoOfflineApproval = true }},
+		{name: "the caller does not want it, now that the card is known", card: visa + online, arc: "Z3", want: emvkernel.Declined,
+			change: func(_ *emvkernel.Config, p *emvkernel.Params) { p.MayApproveOffline = func() bool { return false } }},
 		{name: "the merchant wanted the issuer", card: visa + online, arc: "Z3", want: emvkernel.Declined,
 			change: func(_ *emvkernel.Config, p *emvkernel.Params) { p.ForceOnline = true }},
 		{name: "on the exception file", card: visa + online, arc: "Z3", want: emvkernel.Declined,

@@ -26,6 +26,10 @@ type Params struct {
 	NoOnlinePIN bool
 	// NoOfflineApproval withdraws Application.OfflineApproval for this payment.
 	NoOfflineApproval bool
+	// MayApproveOffline is asked, where nothing else forbids it, whether the card may approve this payment
+	// without its issuer: once, when all is known of card and cardholder and before the card is asked for
+	// its decision. It may call Card, Receipt, TVR and Authenticated, and no step. Nil: it may.
+	MayApproveOffline func() bool
 	// ForceOnline is set when the merchant wants the issuer asked whatever limits and action codes say. An
 	// offline-only terminal then declines.
 	ForceOnline bool

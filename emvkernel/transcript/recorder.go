@@ -82,8 +82,8 @@ func faultText(err error) string {
 	return "no answer"
 }
 
-// Params returns p with the PIN pad, the log of sales and the exception file recorded, and remembers the
-// rest. Begin the transaction with what it returns.
+// Params returns p with the PIN pad, the log of sales, the exception file and the word on approvals offline
+// recorded, and remembers the rest. Begin the transaction with what it returns.
 func (r *Recorder) Params(p emvkernel.Params) emvkernel.Params {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -100,6 +100,15 @@ func (r *Recorder) Params(p emvkernel.Params) emvkernel.Params {
 			defer r.mu.Unlock()
 			r.payment.EarlierSale = n
 			return n
+		}
+	}
+	if may := p.MayApproveOffline; may != nil {
+		p.MayApproveOffline = func() bool {
+			ok := may()
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.payment.NoOfflineApproval = r.payment.NoOfflineApproval || !ok
+			return ok
 		}
 	}
 	if file := p.ExceptionFile; file != nil {

@@ -338,7 +338,10 @@ func (m *Machine) transact(ctx context.Context, s *session) cardRead {
 		Amount: s.payment.Amount, Currency: iso.numeric, Exponent: iso.exponent,
 		Time: m.opt.Store.Now(), Counter: uint32(s.payment.Index % 100_000_000), // eight digits
 		NoOnlinePIN:       s.offline || s.settings.PINKey == "",
-		NoOfflineApproval: s.notStorable != nil, SaleLog: m.saleLog(s),
+		NoOfflineApproval: s.notStorable != nil, MayApproveOffline: func() bool { return m.mayApprove(s) },
+		SaleLog: func(pan emvkernel.Secret, _ string) int64 {
+			return m.velocity.latest(m.velocity.fingerprint(pan), s.payment.Currency)
+		},
 	}
 	if m.opt.PINPad != nil {
 		params.PINPad = &pad{PINPad: m.opt.PINPad, card: s.card, session: s, timeout: m.opt.PINTimeout}
@@ -387,21 +390,12 @@ func (m *Machine) transact(ctx context.Context, s *session) cardRead {
 	return cardRead{failure: readerFailure(err)}
 }
 
-// saleLog is what the floor limit knows of the card: its last payment, and
-// whether a payment with this card may be stored at all. Where it may not there
-// is no floor: a card that approved by itself would be refused for it, although
-// its issuer can be asked.
-func (m *Machine) saleLog(s *session) func(emvkernel.Secret, string) int64 {
-	approves := slices.ContainsFunc(s.settings.Kernel.Applications, func(a emvkernel.Application) bool { return a.OfflineApproval })
-	return func(pan emvkernel.Secret, _ string) int64 {
-		facts := m.factsOf(s.transaction)
-		// With CDA the proof comes with the approval; without it the kernel asks for none.
-		facts.Authenticated = !s.transaction.TVR().Has(emvkernel.SDASelected)
-		if approves && s.notStorable == nil && m.storableWith(s, facts) != nil {
-			return 999_999_999_999 // all that an amount can be
-		}
-		return m.velocity.latest(m.velocity.fingerprint(pan), s.payment.Currency)
-	}
+// mayApprove says whether the card may approve by itself: only a payment that
+// may be stored. One that may not is the issuer's to decide, while it can be asked.
+func (m *Machine) mayApprove(s *session) bool {
+	facts := m.factsOf(s.transaction)
+	facts.Authenticated = true // by DDA it is; with CDA the proof comes with the approval; else the kernel asks for none
+	return m.storableWith(s, facts) == nil
 }
 
 // drawPercent draws 1 to 99, each as likely (EMV Book 3, 10.6.2).
