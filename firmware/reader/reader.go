@@ -351,25 +351,30 @@ func (g *group) run(ctx context.Context, name string, part func(context.Context)
 			}
 			err = errors.New("ended by itself")
 		}
-		err = fmt.Errorf("reader: %s: %w", name, err)
-		g.mu.Lock()
-		if g.err == nil {
-			g.err = err
-		}
-		g.mu.Unlock()
-		g.stop(err)
+		g.fail(fmt.Errorf("reader: %s: %w", name, err))
 	})
+}
+
+// fail stops all parts. The first error is the one that counts: what comes after
+// may only follow from it.
+func (g *group) fail(err error) {
+	g.mu.Lock()
+	if g.err == nil {
+		g.err = err
+	}
+	g.mu.Unlock()
+	g.stop(err)
 }
 
 // end waits for all parts and returns what stopped them. An error given stops
 // them now.
 func (g *group) end(err error) error {
-	if err != nil {
+	switch {
+	case errors.Is(err, context.Canceled):
 		g.stop(err)
+	case err != nil:
+		g.fail(err)
 	}
 	g.wg.Wait()
-	if err == nil || errors.Is(err, context.Canceled) {
-		err = g.err
-	}
-	return err
+	return g.err
 }
