@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -8,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/json"
+	"io"
 	"math/big"
 	"net"
 	"net/http"
@@ -85,9 +87,17 @@ func (a *authority) serverConfig(cert tls.Certificate) *tls.Config {
 	}
 }
 
-// serve runs h behind TLS and returns its address.
+// serve runs h behind TLS and returns its address. Requests are read to their end first: a server that
+// answers and closes earlier breaks off a client that is still writing.
 func (a *authority) serve(h http.Handler) string {
-	s := httptest.NewUnstartedServer(h)
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		h.ServeHTTP(w, r)
+	}))
 	s.TLS = a.serverConfig(a.issue(nil))
 	s.StartTLS()
 	a.t.Cleanup(s.Close)
