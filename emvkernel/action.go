@@ -51,13 +51,13 @@ func (t *Transaction) AnalyzeTerminalAction(ctx context.Context) (Outcome, error
 		}
 		term := &t.cfg.Terminal
 		switch {
-		case t.tvr.matches(denial) || t.tvr.matches(t.app.TACDenial):
+		case t.tvr.Matches(denial) || t.tvr.Matches(t.app.TACDenial):
 			t.request = apdu.RequestAAC
 		case term.offlineOnly() && t.approvedByDefault():
 			t.request = apdu.RequestTC
 		case term.offlineOnly():
 			t.request = apdu.RequestAAC
-		case t.offlineApproval() && !t.tvr.Has(FloorLimitExceeded) && !t.tvr.matches(online) && !t.tvr.matches(t.app.TACOnline):
+		case t.offlineApproval() && !t.tvr.Has(FloorLimitExceeded) && !t.tvr.Matches(online) && !t.tvr.Matches(t.app.TACOnline):
 			t.request = apdu.RequestTC
 		default:
 			t.request = apdu.RequestARQC
@@ -79,14 +79,14 @@ var allBits = [5]byte{0xFF, 0xFF, 0xFF, 0xFF, 0xFF}
 // or without one, and money that goes back to the card are the issuer's to grant [unverified].
 func (t *Transaction) offlineApproval() bool {
 	return t.app.OfflineApproval && !t.params.NoOfflineApproval && !t.cfg.Terminal.onlineOnly() &&
-		t.params.Type == typePurchase && !t.cashback() && !t.tvr.matches(needsIssuer)
+		t.params.Type == typePurchase && !t.cashback() && !t.tvr.Matches(needsIssuer)
 }
 
 // approvedByDefault: the terminal approves where its issuer cannot be asked, because no default code has a
 // bit of the TVR as it stands now.
 func (t *Transaction) approvedByDefault() bool {
 	deflt, ok := t.actionCode(0x9F0D, allBits)
-	return ok && t.offlineApproval() && !t.tvr.matches(deflt) && !t.tvr.matches(t.app.TACDefault)
+	return ok && t.offlineApproval() && !t.tvr.Matches(deflt) && !t.tvr.Matches(t.app.TACDefault)
 }
 
 func (t *Transaction) actionCode(tag tlv.Tag, absent [5]byte) (code [5]byte, ok bool) {
@@ -100,8 +100,8 @@ func (t *Transaction) actionCode(tag tlv.Tag, absent [5]byte) (code [5]byte, ok 
 	return [5]byte(raw), true
 }
 
-// matches reports whether any bit of the code is set in the TVR.
-func (r TVR) matches(code [5]byte) bool {
+// Matches reports whether any bit of the code is set in the TVR.
+func (r TVR) Matches(code [5]byte) bool {
 	for i := range r {
 		if r[i]&code[i] != 0 {
 			return true

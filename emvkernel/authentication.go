@@ -30,13 +30,13 @@ func (t *Transaction) AuthenticateData(ctx context.Context) (Outcome, error) {
 	return t.step(ctx, "authenticate data", toAuthenticate, toRestrict, func(ctx context.Context) error {
 		t.method = t.chooseMethod()
 		if t.method == methodNone {
-			t.tvr.set(ODANotPerformed)
+			t.tvr.Set(ODANotPerformed)
 			return nil
 		}
 		failed := t.checkPresent()
 		switch t.method {
 		case methodSDA:
-			t.tvr.set(SDASelected)
+			t.tvr.Set(SDASelected)
 			if failed == nil {
 				failed = t.authenticateStatic()
 			}
@@ -52,7 +52,7 @@ func (t *Transaction) AuthenticateData(ctx context.Context) (Outcome, error) {
 				return nil // the signature is still to come
 			}
 		}
-		t.tsi.set(ODAPerformed)
+		t.tsi.Set(ODAPerformed)
 		if failed == nil {
 			t.authenticated = t.method == methodDDA
 			return nil
@@ -83,73 +83,42 @@ func (t *Transaction) chooseMethod() method {
 // (EMV Book 3, 7.5).
 func (t *Transaction) recordFailure(ctx context.Context, failed error) {
 	if errors.Is(failed, oda.Missing) {
-		t.tvr.set(ICCDataMissing)
+		t.tvr.Set(ICCDataMissing)
 	}
 	switch t.method {
 	case methodSDA:
-		t.tvr.set(SDAFailed)
+		t.tvr.Set(SDAFailed)
 	case methodDDA:
-		t.tvr.set(DDAFailed)
+		t.tvr.Set(DDAFailed)
 	case methodCDA:
-		t.tvr.set(CDAFailed)
+		t.tvr.Set(CDAFailed)
 	}
 	t.authenticated = false
 	t.log.DebugContext(ctx, "offline data authentication failed", "reason", failed.Error())
 }
 
-// checkPresent looks for what the method cannot do without, before anything is computed: whether data is
-// missing shall not depend on what else is wrong (EMV Book 3, 7.2 and 7.5). Key remainders are only needed
-// where a key does not fit its certificate.
+// chain is the card's way to its keys.
+func (t *Transaction) chain() oda.Chain {
+	return oda.Chain{
+		Get: func(tag tlv.Tag) []byte { return t.card[tag] }, RID: t.card[0x84][:5],
+		Keys: t.cfg.CAKeys, Revoked: t.cfg.Revoked, On: t.params.Time,
+	}
+}
+
 func (t *Transaction) checkPresent() error {
-	needs := []tlv.Tag{0x8F, 0x90, 0x9F32, 0x9F46, 0x9F47}
 	if t.method == methodSDA {
-		needs = []tlv.Tag{0x8F, 0x90, 0x9F32, 0x93}
+		return t.chain().Need(0x8F, 0x90, 0x9F32, 0x93)
 	}
-	for _, tag := range needs {
-		if len(t.card[tag]) == 0 {
-			return &oda.Failure{What: "tag " + tag.String(), Reason: oda.Missing}
-		}
-	}
-	return nil
-}
-
-// issuerKey recovers the issuer's public key.
-func (t *Transaction) issuerKey() (oda.PublicKey, error) {
-	index := t.card[0x8F]
-	if len(index) != 1 {
-		return oda.PublicKey{}, &oda.Failure{What: "certification authority key index", Reason: oda.Missing}
-	}
-	ca, err := oda.Find(t.cfg.CAKeys, t.card[0x84][:5], index[0])
-	if err != nil {
-		return oda.PublicKey{}, err
-	}
-	return oda.RecoverIssuerKey(ca, oda.Certificate{
-		Certificate: t.card[0x90], Remainder: t.card[0x92], Exponent: t.card[0x9F32],
-	}, t.card[0x5A], t.cfg.Revoked, t.params.Time)
-}
-
-// issuerAndStatic recovers the issuer's public key and assembles the static data.
-func (t *Transaction) issuerAndStatic() (issuer oda.PublicKey, static []byte, err error) {
-	if issuer, err = t.issuerKey(); err != nil {
-		return issuer, nil, err
-	}
-	list, present := t.card[0x9F4A]
-	static, err = t.static.Bytes(list, present, t.aip[:])
-	return issuer, static, err
-}
-
-func (t *Transaction) iccPublicKey() (oda.PublicKey, error) {
-	issuer, static, err := t.issuerAndStatic()
-	if err != nil {
-		return oda.PublicKey{}, err
-	}
-	return oda.RecoverICCKey(issuer, oda.Certificate{
-		Certificate: t.card[0x9F46], Remainder: t.card[0x9F48], Exponent: t.card[0x9F47],
-	}, static, t.card[0x5A], t.params.Time)
+	return t.chain().Need(0x8F, 0x90, 0x9F32, 0x9F46, 0x9F47)
 }
 
 func (t *Transaction) authenticateStatic() error {
-	issuer, static, err := t.issuerAndStatic()
+	chain := t.chain()
+	issuer, err := chain.IssuerKey()
+	if err != nil {
+		return err
+	}
+	static, err := chain.StaticData(&t.static, t.aip[:])
 	if err != nil {
 		return err
 	}
@@ -167,7 +136,7 @@ var defaultDDOL = []byte{0x9F, 0x37, 0x04}
 // authenticateDynamic runs DDA (EMV Book 2, 6.5). A list without the unpredictable number would let a
 // recorded signature pass, so it is a failure whoever wrote it.
 func (t *Transaction) authenticateDynamic(ctx context.Context) error {
-	key, err := t.iccPublicKey()
+	key, err := t.chain().ICCKey(&t.static, t.aip[:])
 	if err != nil {
 		return err
 	}
@@ -232,7 +201,7 @@ func signatureOf(data []byte) ([]byte, error) {
 // prepareCombined recovers the key CDA will need. That the card is told the unpredictable number is
 // not checked here: the signature covers it, and a card that does not know it cannot sign.
 func (t *Transaction) prepareCombined() (err error) {
-	t.iccKey, err = t.iccPublicKey()
+	t.iccKey, err = t.chain().ICCKey(&t.static, t.aip[:])
 	return err
 }
 

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strings"
+
+	"smartreader/emvkernel/tlv"
 )
 
 // CardData is what the caller may want to know of the card. Secret fields mask themselves; they are
@@ -41,13 +43,61 @@ func (t *Transaction) Card() CardData {
 	if len(t.pan) >= 4 {
 		c.PAN = t.pan
 		c.Last4 = string(t.pan[len(t.pan)-4:])
-		c.ExpiryMonth, c.ExpiryYear = t.expiry.month(), t.expiry.year()
+		c.ExpiryMonth, c.ExpiryYear = t.expiry.Month(), t.expiry.Year()
 	}
 	if s := t.card[0x5F34]; len(s) == 1 {
 		c.PANSequence = fmt.Sprintf("%02X", s[0])
 	}
 	return c
 }
+
+// CardDataOf returns what data objects say of a card whose account number is in '5A' or in the track 2 image
+// alone. Get returns nil for what the card does not have. The secrets are copies, the caller's to wipe; no
+// account number, or one that is malformed or contradicts the track, is ok false.
+func CardDataOf(get func(tlv.Tag) []byte, app *Application, term *Terminal) (c CardData, ok bool) {
+	names := readLabel([]tlv.Element{{Tag: 0x50, Value: get(0x50)}, {Tag: 0x9F12, Value: get(0x9F12)}}, get(0x9F11), app.additionalCapabilities(term))
+	c = CardData{
+		Track2: bytes.Clone(get(0x57)), CardholderName: bytes.Clone(get(0x5F20)), AID: bytes.Clone(get(0x84)),
+		Label: names.label, PreferredName: names.preferred, Languages: languages(get(0x5F2D)),
+	}
+	var track Track2
+	if c.Track2 != nil {
+		if track, ok = ParseTrack2(c.Track2); !ok {
+			return c, false
+		}
+		c.PAN = track.PAN
+		c.ExpiryYear, c.ExpiryMonth = 2000+fromBCD(track.Expiry[0]), fromBCD(track.Expiry[1])
+	}
+	if number := get(0x5A); number != nil {
+		pan, ok := AccountNumber(number)
+		if !ok || c.PAN != nil && !bytes.Equal(pan, c.PAN) {
+			return c, false
+		}
+		c.PAN.Wipe()
+		c.PAN = pan
+	}
+	if day := get(0x5F24); day != nil {
+		expiry, ok := ParseDate(day)
+		if !ok {
+			return c, false
+		}
+		c.ExpiryYear, c.ExpiryMonth = expiry.Year(), expiry.Month()
+	}
+	if len(c.PAN) < 8 || c.ExpiryMonth < 1 || c.ExpiryMonth > 12 {
+		return c, false
+	}
+	if s := get(0x5F34); s != nil {
+		if !numeric(s, 2) {
+			return c, false
+		}
+		c.PANSequence = fmt.Sprintf("%02X", s[0])
+	}
+	c.Last4 = string(c.PAN[len(c.PAN)-4:])
+	c.Brand = brandOf(app.Brand, c.PAN)
+	return c, true
+}
+
+func fromBCD(b byte) int { return int(b>>4)*10 + int(b&0x0F) }
 
 // brandOf tells Diners Club from Discover: the two share one AID, and only the number says which it is.
 // Diners Club numbers begin with 300 to 305, 3095, 36, 38 or 39.

@@ -48,7 +48,7 @@ func (t *Transaction) VerifyCardholder(ctx context.Context) (Outcome, error) {
 		}
 		list, ok := t.card[0x8E]
 		if !ok {
-			t.tvr.set(ICCDataMissing) // Book 3, 7.5
+			t.tvr.Set(ICCDataMissing) // Book 3, 7.5
 			return nil
 		}
 		if len(list) < 8 || len(list)%2 != 0 {
@@ -57,7 +57,7 @@ func (t *Transaction) VerifyCardholder(ctx context.Context) (Outcome, error) {
 		if len(list) == 8 {
 			return nil // no rules: the same as no list
 		}
-		t.tsi.set(CVMPerformed)
+		t.tsi.Set(CVMPerformed)
 		return t.applyRules(ctx, list[8:], int64(binary.BigEndian.Uint32(list)), int64(binary.BigEndian.Uint32(list[4:])))
 	})
 }
@@ -99,7 +99,7 @@ func (t *Transaction) applyRules(ctx context.Context, rules []byte, x, y int64) 
 			break
 		}
 	}
-	t.tvr.set(CVMNotSuccessful)
+	t.tvr.Set(CVMNotSuccessful)
 	return nil
 }
 
@@ -133,13 +133,13 @@ func (t *Transaction) noteUnsupported(code byte) {
 	switch {
 	case code == cvmOnlinePIN:
 		t.pinWanted = true
-		t.tvr.set(NoPINPad)
+		t.tvr.Set(NoPINPad)
 	case isPIN(code):
 		if !t.anyOfflinePIN() {
-			t.tvr.set(NoPINPad)
+			t.tvr.Set(NoPINPad)
 		}
 	case code != cvmNone && code != cvmSignature:
-		t.tvr.set(UnrecognisedCVM)
+		t.tvr.Set(UnrecognisedCVM)
 	}
 }
 

@@ -165,9 +165,9 @@ func (t *Transaction) authenticateIssuer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.tsi.set(IssuerAuthPerformed)
+	t.tsi.Set(IssuerAuthPerformed)
 	if resp.SW != apdu.OK {
-		t.tvr.set(IssuerAuthFailed)
+		t.tvr.Set(IssuerAuthFailed)
 	}
 	return nil
 }

@@ -103,7 +103,7 @@ func (t *Transaction) FirstGenerateAC(ctx context.Context) (Outcome, error) {
 		if err != nil {
 			return err
 		}
-		t.tsi.set(CardRiskPerformed)
+		t.tsi.Set(CardRiskPerformed)
 		var failed error
 		if combined && answer.kind() != typeAAC {
 			failed = t.verifyCombined(ctx, &answer, t.pdolData, t.cdol1Data)
@@ -251,7 +251,7 @@ func parseAC(data []byte) (acAnswer, error) {
 // the TVR; an answer without a signature, which format 1 cannot carry, fails like a wrong one. A
 // cryptogram in clear beside a signature that fails is as little worth as the signature, and dropped.
 func (t *Transaction) verifyCombined(ctx context.Context, a *acAnswer, inputs ...[]byte) error {
-	t.tsi.set(ODAPerformed)
+	t.tsi.Set(ODAPerformed)
 	transaction := bytes.Join(inputs, nil)
 	for _, e := range a.elements {
 		if e.Tag != 0x9F4B {
@@ -286,7 +286,7 @@ func (t *Transaction) hashTransaction(dol tlv.DOL) error {
 	raw, ok := t.card[0x97]
 	if !ok {
 		raw = t.app.DefaultTDOL
-		t.tvr.set(DefaultTDOLUsed)
+		t.tvr.Set(DefaultTDOLUsed)
 	}
 	tdol, err := tlv.ParseDOL(raw)
 	if err != nil {

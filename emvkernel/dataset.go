@@ -16,6 +16,19 @@ var dataSetTags = []tlv.Tag{
 	0x5A, 0x57, 0x5F24, 0x5F34,
 }
 
+// DataSet lists what there is of the data set, in its order: of get, which returns nil for what is not
+// there. It is a copy, which the caller wipes.
+func DataSet(get func(tlv.Tag) []byte) Secret {
+	// Room for all of it, so that growing leaves no copies of the account number behind.
+	s := make(Secret, 0, 1024)
+	for _, tag := range dataSetTags {
+		if v := get(tag); len(v) > 0 {
+			s = tlv.Append(s, tag, v...)
+		}
+	}
+	return s
+}
+
 // snapshot is a copy of the data set's values, encoded, at the moment the GENERATE AC is sent; the TVR, for
 // one, may change right after it. What the card answers is not in it: the first answerTags of dataSetTags.
 type snapshot []byte

@@ -2,18 +2,19 @@ package emvkernel
 
 import "time"
 
-// date is a day as year*10000 + month*100 + day, so that days compare as numbers.
-type date int
+// Date is a day as year*10000 + month*100 + day, so that days compare as numbers.
+type Date int
 
-func dateOf(t time.Time) date {
+// DateOf returns the day of a time, in its location.
+func DateOf(t time.Time) Date {
 	y, m, d := t.Date()
-	return date(y*10000 + int(m)*100 + d)
+	return Date(y*10000 + int(m)*100 + d)
 }
 
-// parseDate decodes YYMMDD, three BCD bytes. Years 00 to 49 are in this century, 50 to 99 in the last
+// ParseDate decodes YYMMDD, three BCD bytes. Years 00 to 49 are in this century, 50 to 99 in the last
 // one (EMV Book 4, "Date Management"). A 31st that the month does not have is taken as its end: days
 // compare as numbers, and refusing a card for it would protect nobody [unverified].
-func parseDate(b []byte) (date, bool) {
+func ParseDate(b []byte) (Date, bool) {
 	if len(b) != 3 {
 		return 0, false
 	}
@@ -30,8 +31,11 @@ func parseDate(b []byte) (date, bool) {
 		year = 1900 + n[0]
 	}
 	valid := n[1] >= 1 && n[1] <= 12 && n[2] >= 1 && n[2] <= 31
-	return date(year*10000 + n[1]*100 + n[2]), valid
+	return Date(year*10000 + n[1]*100 + n[2]), valid
 }
 
-func (d date) year() int  { return int(d) / 10000 }
-func (d date) month() int { return int(d) / 100 % 100 }
+// Year returns the year, four digits.
+func (d Date) Year() int { return int(d) / 10000 }
+
+// Month returns the month, 1 to 12.
+func (d Date) Month() int { return int(d) / 100 % 100 }

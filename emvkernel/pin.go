@@ -89,7 +89,7 @@ func (t *Transaction) verifyPIN(ctx context.Context, code byte) (right bool, err
 		return false, err
 	}
 	if known && tries == 0 {
-		t.tvr.set(PINTryLimit)
+		t.tvr.Set(PINTryLimit)
 		t.pinOver, t.pinFailed = true, true
 		return false, nil
 	}
@@ -137,7 +137,7 @@ func (t *Transaction) verifyPIN(ctx context.Context, code byte) (right bool, err
 		}
 		t.pinFailed = true
 		if left == 0 {
-			t.tvr.set(PINTryLimit)
+			t.tvr.Set(PINTryLimit)
 			t.pinOver = true
 			return false, nil
 		}
@@ -159,7 +159,7 @@ func (t *Transaction) enterOnlinePIN(ctx context.Context) (entered bool, err err
 		return false, t.padFailed(ctx, "online PIN", err)
 	}
 	if entered, err = t.entered(ctx, entry); entered {
-		t.tvr.set(OnlinePINEntered)
+		t.tvr.Set(OnlinePINEntered)
 	}
 	return entered, err
 }
@@ -171,7 +171,7 @@ func (t *Transaction) padFailed(ctx context.Context, what string, err error) err
 		return fmt.Errorf("emvkernel: %s: %w", what, err)
 	}
 	t.log.WarnContext(ctx, "PIN pad not working", "error", err)
-	t.tvr.set(NoPINPad)
+	t.tvr.Set(NoPINPad)
 	return nil
 }
 
@@ -185,7 +185,7 @@ func (t *Transaction) entered(ctx context.Context, entry PINEntry) (bool, error)
 		if !t.app.PINBypass {
 			return false, t.padFailed(ctx, "PIN entry", fmt.Errorf("%w: bypassed, which was not offered", ErrPINPad))
 		}
-		t.tvr.set(PINNotEntered)
+		t.tvr.Set(PINNotEntered)
 		t.bypassed, t.pinFailed = true, true
 		return false, nil
 	case PINCanceled:
@@ -203,14 +203,14 @@ func (t *Transaction) entered(ctx context.Context, entry PINEntry) (bool, error)
 func (t *Transaction) pinKey() (key oda.PublicKey, err error) {
 	if certificate, own := t.card[0x9F2D]; own {
 		var issuer oda.PublicKey
-		if issuer, err = t.issuerKey(); err != nil {
+		if issuer, err = t.chain().IssuerKey(); err != nil {
 			return oda.PublicKey{}, err
 		}
 		key, err = oda.RecoverPINKey(issuer, oda.Certificate{
 			Certificate: certificate, Remainder: t.card[0x9F2F], Exponent: t.card[0x9F2E],
 		}, t.card[0x5A], t.params.Time)
 	} else {
-		key, err = t.iccPublicKey()
+		key, err = t.chain().ICCKey(&t.static, t.aip[:])
 	}
 	if err == nil && !carriesPIN(key.Modulus) {
 		err = &oda.Failure{What: "key for enciphered PINs", Reason: oda.BadKey}

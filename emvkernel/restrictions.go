@@ -37,7 +37,7 @@ func (t *Transaction) CheckRestrictions(ctx context.Context) (Outcome, error) {
 				return terminate("malformed application version number")
 			}
 			if [2]byte(version) != t.app.Version {
-				t.tvr.set(VersionsDiffer)
+				t.tvr.Set(VersionsDiffer)
 			}
 		}
 		if country, ok := t.card[0x5F28]; ok && !numeric(country, 3) {
@@ -48,21 +48,21 @@ func (t *Transaction) CheckRestrictions(ctx context.Context) (Outcome, error) {
 				return terminate("malformed application usage control")
 			}
 			if !t.usageAllowed([2]byte(auc)) {
-				t.tvr.set(ServiceNotAllowed)
+				t.tvr.Set(ServiceNotAllowed)
 			}
 		}
-		today := dateOf(t.params.Time)
+		today := DateOf(t.params.Time)
 		if raw, ok := t.card[0x5F25]; ok {
-			effective, ok := parseDate(raw)
+			effective, ok := ParseDate(raw)
 			if !ok {
 				return terminate("malformed effective date")
 			}
 			if today < effective {
-				t.tvr.set(NotYetEffective)
+				t.tvr.Set(NotYetEffective)
 			}
 		}
 		if today > t.expiry {
-			t.tvr.set(Expired)
+			t.tvr.Set(Expired)
 		}
 		return nil
 	})

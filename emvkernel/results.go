@@ -39,6 +39,11 @@ const (
 	IssuerAuthFailed   Flag = 0x0440
 	ScriptFailedBefore Flag = 0x0420 // before the final GENERATE AC
 	ScriptFailedAfter  Flag = 0x0410 // after the final GENERATE AC
+	// Contactless only (Book C-2, "Terminal Verification Results" [unverified]).
+	RelayThresholdExceeded  Flag = 0x0408
+	RelayTimeLimitsExceeded Flag = 0x0404
+	RelayResistance         Flag = 0x0402 // the relay resistance protocol was performed
+	RelayNotPerformed       Flag = 0x0401 // it could have been and was not
 )
 
 // Bits of the transaction status information, '9B' (EMV Book 3, Annex C6).
@@ -57,7 +62,8 @@ type TVR [5]byte
 // Has reports whether the bit is set.
 func (r TVR) Has(f Flag) bool { return r[f>>8]&byte(f) != 0 }
 
-func (r *TVR) set(f Flag) { r[f>>8] |= byte(f) }
+// Set sets the bit.
+func (r *TVR) Set(f Flag) { r[f>>8] |= byte(f) }
 
 // String returns the ten hexadecimal digits.
 func (r TVR) String() string { return fmt.Sprintf("%X", r[:]) }
@@ -68,7 +74,8 @@ type TSI [2]byte
 // Has reports whether the bit is set.
 func (s TSI) Has(f Flag) bool { return s[f>>8]&byte(f) != 0 }
 
-func (s *TSI) set(f Flag) { s[f>>8] |= byte(f) }
+// Set sets the bit.
+func (s *TSI) Set(f Flag) { s[f>>8] |= byte(f) }
 
 // String returns the four hexadecimal digits.
 func (s TSI) String() string { return fmt.Sprintf("%X", s[:]) }

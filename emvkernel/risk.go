@@ -21,21 +21,21 @@ import (
 func (t *Transaction) ManageRisk(ctx context.Context) (Outcome, error) {
 	return t.step(ctx, "manage risk", toManage, toAnalyze, func(ctx context.Context) error {
 		if t.params.ExceptionFile != nil && t.params.ExceptionFile(t.pan, t.sequence()) {
-			t.tvr.set(InExceptionFile)
+			t.tvr.Set(InExceptionFile)
 		}
 		if t.params.ForceOnline {
-			t.tvr.set(ForcedOnline)
+			t.tvr.Set(ForcedOnline)
 		}
 		switch {
 		case t.saleAmount() >= t.app.floorLimit(t.params.Currency):
-			t.tvr.set(FloorLimitExceeded)
+			t.tvr.Set(FloorLimitExceeded)
 		case t.app.RandomMaximum > 0 && int64(t.params.RandomSelection) <= t.app.randomTarget(t.params.Amount):
-			t.tvr.set(SelectedAtRandom)
+			t.tvr.Set(SelectedAtRandom)
 		}
 		if err := t.checkVelocity(ctx); err != nil {
 			return err
 		}
-		t.tsi.set(RiskPerformed)
+		t.tsi.Set(RiskPerformed)
 		return nil
 	})
 }
@@ -89,18 +89,18 @@ func (t *Transaction) checkVelocity(ctx context.Context) error {
 		return err
 	}
 	if haveLast && last == 0 {
-		t.tvr.set(NewCard)
+		t.tvr.Set(NewCard)
 	}
 	if !haveATC || !haveLast || atc <= last {
-		t.tvr.set(LowerLimitExceeded)
-		t.tvr.set(UpperLimitExceeded)
+		t.tvr.Set(LowerLimitExceeded)
+		t.tvr.Set(UpperLimitExceeded)
 		return nil
 	}
 	if offline := atc - last; offline > int(lower[0]) {
-		t.tvr.set(LowerLimitExceeded)
+		t.tvr.Set(LowerLimitExceeded)
 		// Only looked at when the lower limit is exceeded.
 		if offline > int(upper[0]) {
-			t.tvr.set(UpperLimitExceeded)
+			t.tvr.Set(UpperLimitExceeded)
 		}
 	}
 	return nil

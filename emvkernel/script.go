@@ -76,10 +76,10 @@ const (
 // without commands is successful [unverified]. flag is the TVR bit of a failure.
 func (t *Transaction) runScripts(ctx context.Context, list []script, flag Flag) error {
 	for _, s := range list {
-		t.tsi.set(ScriptPerformed)
+		t.tsi.Set(ScriptPerformed)
 		result, err := t.runScript(ctx, s)
 		if result&0xF0 != scriptSuccessful {
-			t.tvr.set(flag)
+			t.tvr.Set(flag)
 		}
 		t.scripts = append(append(t.scripts, result), s.id[:]...)
 		if err != nil {

@@ -11,55 +11,22 @@ import (
 // owned is true for every such tag, even when there is no value now: the card must never be able to
 // supply it, or it could sign its own amount, date or approval.
 func (t *Transaction) terminalData(tag tlv.Tag) (value []byte, owned bool) {
-	term, p := &t.cfg.Terminal, &t.params
+	if v, owned := TerminalObject(&t.cfg.Terminal, &t.params, tag); owned {
+		return v, true
+	}
 	switch tag {
-	case 0x9F01:
-		return term.AcquirerID, true
-	case 0x9F15:
-		return bcdNumber(int64(term.MCC), 2), true
-	case 0x9F16:
-		return text(term.MerchantID, 15), true
 	case 0x9F1A:
-		return bcdNumber(int64(t.country()), 2), true
-	case 0x9F1C:
-		return text(term.TerminalID, 8), true
-	case 0x9F1E:
-		return []byte(term.SerialNumber), true
+		return CountryObject(t.country()), true
 	case 0x9F33:
 		c := t.capabilities()
 		return c[:], true
-	case 0x9F35:
-		return []byte{term.Type}, true
 	case 0x9F40:
 		c := t.additionalCapabilities()
 		return c[:], true
-	case 0x9F4E:
-		return []byte(term.MerchantName), true
-
-	case 0x81:
-		return binaryAmount(p.Amount), true
-	case 0x9F02:
-		return bcdNumber(p.Amount, 6), true
-	case 0x9F03:
-		return bcdNumber(p.Cashback, 6), true
-	case 0x9F04:
-		return binaryAmount(p.Cashback), true
-	case 0x5F2A:
-		return bcdNumber(int64(p.Currency), 2), true
-	case 0x5F36:
-		return []byte{p.Exponent}, true
-	case 0x9A:
-		return bcdNumber(int64(p.Time.Year()%100*10000+int(p.Time.Month())*100+p.Time.Day()), 3), true
-	case 0x9F21:
-		return bcdNumber(int64(p.Time.Hour()*10000+p.Time.Minute()*100+p.Time.Second()), 3), true
-	case 0x9C:
-		return []byte{p.Type}, true
 	case 0x9F37:
-		return p.UnpredictableNumber[:], true
+		return t.params.UnpredictableNumber[:], true
 	case 0x9F39:
 		return []byte{0x05}, true // chip read
-	case 0x9F41:
-		return bcdNumber(int64(p.Counter), 4), true
 
 	case 0x95:
 		return t.tvr[:], true
@@ -93,6 +60,52 @@ func (t *Transaction) terminalData(tag tlv.Tag) (value []byte, owned bool) {
 	}
 	return nil, false
 }
+
+// TerminalObject returns a data object of terminal and payment that is the same for every application and
+// interface; owned is true for every such tag, even when there is no value.
+func TerminalObject(term *Terminal, p *Params, tag tlv.Tag) (value []byte, owned bool) {
+	switch tag {
+	case 0x9F01:
+		return term.AcquirerID, true
+	case 0x9F15:
+		return bcdNumber(int64(term.MCC), 2), true
+	case 0x9F16:
+		return text(term.MerchantID, 15), true
+	case 0x9F1C:
+		return text(term.TerminalID, 8), true
+	case 0x9F1E:
+		return []byte(term.SerialNumber), true
+	case 0x9F35:
+		return []byte{term.Type}, true
+	case 0x9F4E:
+		return []byte(term.MerchantName), true
+
+	case 0x81:
+		return binaryAmount(p.Amount), true
+	case 0x9F02:
+		return bcdNumber(p.Amount, 6), true
+	case 0x9F03:
+		return bcdNumber(p.Cashback, 6), true
+	case 0x9F04:
+		return binaryAmount(p.Cashback), true
+	case 0x5F2A:
+		return bcdNumber(int64(p.Currency), 2), true
+	case 0x5F36:
+		return []byte{p.Exponent}, true
+	case 0x9A:
+		return bcdNumber(int64(p.Time.Year()%100*10000+int(p.Time.Month())*100+p.Time.Day()), 3), true
+	case 0x9F21:
+		return bcdNumber(int64(p.Time.Hour()*10000+p.Time.Minute()*100+p.Time.Second()), 3), true
+	case 0x9C:
+		return []byte{p.Type}, true
+	case 0x9F41:
+		return bcdNumber(int64(p.Counter), 4), true
+	}
+	return nil, false
+}
+
+// CountryObject codes an ISO 3166-1 numeric code as '9F1A' and '5F28' have it.
+func CountryObject(country uint16) []byte { return bcdNumber(int64(country), 2) }
 
 // value returns a data object for a data object list: the terminal's where it owns the tag, else the
 // card's. Nil means there is none.

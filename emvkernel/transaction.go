@@ -90,7 +90,7 @@ type Transaction struct {
 	cdol1  tlv.DOL        // ReadData; read by FirstGenerateAC
 	cdol2  tlv.DOL        // ReadData; read by Complete
 	pan    Secret         // ReadData: digits; read by Card
-	expiry date           // ReadData; read by CheckRestrictions and Card
+	expiry Date           // ReadData; read by CheckRestrictions and Card
 
 	method        method        // AuthenticateData; read by FirstGenerateAC and Complete
 	iccKey        oda.PublicKey // AuthenticateData, for CDA; read by FirstGenerateAC and Complete
