@@ -213,5 +213,5 @@ func (t *Transaction) conditionHolds(condition, code byte, x, y int64) bool {
 }
 
 func (t *Transaction) inApplicationCurrency() bool {
-	return string(t.card[0x9F42]) == string(bcdNumber(int64(t.params.Currency), 2))
+	return string(t.card[0x9F42]) == string(Number(int64(t.params.Currency), 2))
 }

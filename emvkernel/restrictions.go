@@ -98,7 +98,7 @@ func (t *Transaction) usageAllowed(auc [2]byte) bool {
 	if !ok {
 		return true
 	}
-	domestic := bytes.Equal(issuer, bcdNumber(int64(t.country()), 2))
+	domestic := bytes.Equal(issuer, Number(int64(t.country()), 2))
 	pick := func(home, abroad byte) byte {
 		if domestic {
 			return home

@@ -68,7 +68,7 @@ func TerminalObject(term *Terminal, p *Params, tag tlv.Tag) (value []byte, owned
 	case 0x9F01:
 		return term.AcquirerID, true
 	case 0x9F15:
-		return bcdNumber(int64(term.MCC), 2), true
+		return Number(int64(term.MCC), 2), true
 	case 0x9F16:
 		return text(term.MerchantID, 15), true
 	case 0x9F1C:
@@ -83,29 +83,29 @@ func TerminalObject(term *Terminal, p *Params, tag tlv.Tag) (value []byte, owned
 	case 0x81:
 		return binaryAmount(p.Amount), true
 	case 0x9F02:
-		return bcdNumber(p.Amount, 6), true
+		return Number(p.Amount, 6), true
 	case 0x9F03:
-		return bcdNumber(p.Cashback, 6), true
+		return Number(p.Cashback, 6), true
 	case 0x9F04:
 		return binaryAmount(p.Cashback), true
 	case 0x5F2A:
-		return bcdNumber(int64(p.Currency), 2), true
+		return Number(int64(p.Currency), 2), true
 	case 0x5F36:
 		return []byte{p.Exponent}, true
 	case 0x9A:
-		return bcdNumber(int64(p.Time.Year()%100*10000+int(p.Time.Month())*100+p.Time.Day()), 3), true
+		return Number(int64(p.Time.Year()%100*10000+int(p.Time.Month())*100+p.Time.Day()), 3), true
 	case 0x9F21:
-		return bcdNumber(int64(p.Time.Hour()*10000+p.Time.Minute()*100+p.Time.Second()), 3), true
+		return Number(int64(p.Time.Hour()*10000+p.Time.Minute()*100+p.Time.Second()), 3), true
 	case 0x9C:
 		return []byte{p.Type}, true
 	case 0x9F41:
-		return bcdNumber(int64(p.Counter), 4), true
+		return Number(int64(p.Counter), 4), true
 	}
 	return nil, false
 }
 
 // CountryObject codes an ISO 3166-1 numeric code as '9F1A' and '5F28' have it.
-func CountryObject(country uint16) []byte { return bcdNumber(int64(country), 2) }
+func CountryObject(country uint16) []byte { return Number(int64(country), 2) }
 
 // value returns a data object for a data object list: the terminal's where it owns the tag, else the
 // card's. Nil means there is none.
@@ -203,8 +203,8 @@ func binaryAmount(n int64) []byte {
 	return binary.BigEndian.AppendUint32(nil, uint32(n))
 }
 
-// bcdNumber codes n as size bytes of two digits each.
-func bcdNumber(n int64, size int) []byte {
+// Number codes n as size bytes of two digits each.
+func Number(n int64, size int) []byte {
 	out := make([]byte, size)
 	for i := size - 1; i >= 0; i-- {
 		out[i] = byte(n/10%10)<<4 | byte(n%10)

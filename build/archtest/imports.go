@@ -18,15 +18,20 @@ var allowed = []struct {
 	// The kernel knows none of those around it, and nothing of a live reader knows the test cards.
 	{"emvkernel", []string{"emvkernel/apdu", "emvkernel/tlv", "emvkernel/oda"}},
 	{"emvkernel/oda", []string{"emvkernel/tlv"}},
+	// Entry Point knows no kernel and a kernel no Entry Point: each is added without touching the others.
+	{"emvkernel/entry", []string{"emvkernel", "emvkernel/apdu", "emvkernel/tlv", "emvkernel/tap"}},
+	{"emvkernel/c2", []string{"emvkernel", "emvkernel/apdu", "emvkernel/tlv", "emvkernel/oda", "emvkernel/tap"}},
+	{"emvkernel/c3", []string{"emvkernel", "emvkernel/apdu", "emvkernel/tlv", "emvkernel/oda", "emvkernel/tap"}},
+	{"emvkernel/transcript", []string{"emvkernel", "emvkernel/apdu", "emvkernel/tlv", "emvkernel/oda", "emvkernel/tap", "emvkernel/entry"}},
 	{"emvkernel/**", []string{"emvkernel", "emvkernel/apdu", "emvkernel/tlv", "emvkernel/oda"}},
 	{"hal/**", []string{"hal/**"}},
 	{"store/**", []string{"store/**"}},
 	{"lan/**", []string{"lan/**"}},
 	{"display", nil},
 	{"firmware/boot", []string{"hal/fb", "hal/watchdog"}},
-	{"firmware/payment", []string{"hal", "emvkernel", "emvkernel/apdu", "emvkernel/oda", "emvkernel/tlv", "emvkernel/transcript", "store", "store/seal", "store/killpoint"}},
+	{"firmware/payment", []string{"hal", "emvkernel", "emvkernel/apdu", "emvkernel/entry", "emvkernel/oda", "emvkernel/tap", "emvkernel/tlv", "emvkernel/transcript", "store", "store/seal", "store/killpoint"}},
 	{"firmware/platform", []string{"store/seal", "store/killpoint"}},
-	{"firmware/reader", []string{"hal", "hal/softpad", "emvkernel", "emvkernel/oda", "emvkernel/transcript", "store/**", "lan/**", "display", "firmware/payment", "firmware/platform"}},
+	{"firmware/reader", []string{"hal", "hal/softpad", "emvkernel", "emvkernel/c2", "emvkernel/c3", "emvkernel/entry", "emvkernel/oda", "emvkernel/tap", "emvkernel/transcript", "store/**", "lan/**", "display", "firmware/payment", "firmware/platform"}},
 	{"firmware", []string{"hal", "hal/board", "hal/watchdog", "firmware/**", "store", "lan", "display", "emvkernel"}},
 	{"build/**", []string{"**"}},
 }

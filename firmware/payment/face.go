@@ -1,5 +1,7 @@
 package payment
 
+import "time"
+
 // FaceKind says what the cardholder is to see. None of them tells that the
 // shop is offline or why an issuer declined.
 type FaceKind int
@@ -9,6 +11,7 @@ const (
 	FaceIdle FaceKind = iota
 	FacePresentCard
 	FaceProcessing
+	FaceCardRead // by tap: the card may be taken away, the outcome follows
 	FaceApproved // the issuer approved
 	FaceAccepted // taken by the shop; the issuer was not asked
 	FaceDeclined
@@ -16,6 +19,22 @@ const (
 	FaceNotAccepted
 	FaceCanceled
 	FaceError
+
+	// What a tap may need besides.
+	FaceOneCard    // more than one card was held to the reader: present one only
+	FaceTapAgain   // the same card again, it was taken away too early
+	FaceSeePhone   // look at the phone, unlock it, then tap again
+	FaceInsertCard // this card cannot pay by tap: insert it
+)
+
+// Entries are the ways to present a card that are open; combine with |.
+type Entries byte
+
+// Ways to present a card.
+const (
+	EntryInsert Entries = 1 << iota
+	EntryTap
+	EntrySwipe
 )
 
 // Face is one picture of the payment for the cardholder.
@@ -23,8 +42,11 @@ type Face struct {
 	Kind       FaceKind
 	Amount     int64 // minor units
 	Currency   string
-	Languages  string // the card's language preference (5F2D), may be empty
-	RemoveCard bool   // the card is still in the slot and may be taken
+	Languages  string        // the card's language preference (5F2D), may be empty
+	RemoveCard bool          // the card is still in the slot and may be taken
+	Entries    Entries       // what is open now; of faces that ask for a card
+	Tapped     bool          // the card was tapped: lights and tones are those of a tap
+	Hold       time.Duration // the face stays at least this long, whatever comes next; 0: no longer than it has to
 }
 
 // StepKind says what happened on the way.
@@ -35,6 +57,7 @@ const (
 	StepPhase StepKind = iota
 	StepCardInserted
 	StepCardRemoved
+	StepCardTapped
 )
 
 // Step is something a POS may show while it waits.

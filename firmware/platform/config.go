@@ -31,9 +31,11 @@ type Config struct {
 
 	Terminal     Terminal      `json:"terminal"`
 	Applications []Application `json:"applications"`
-	CAKeys       []CAKey       `json:"caKeys"`
-	Revoked      []Revocation  `json:"revoked,omitempty"`
-	SealKeys     []SealKey     `json:"sealKeys"` // the first one is used; the others are being phased in or out
+	// Contactless are the applications taken by tap; empty: no taps.
+	Contactless []Contactless `json:"contactless,omitempty"`
+	CAKeys      []CAKey       `json:"caKeys"`
+	Revoked     []Revocation  `json:"revoked,omitempty"`
+	SealKeys    []SealKey     `json:"sealKeys"` // the first one is used; the others are being phased in or out
 }
 
 // Offline says what may be taken while the platform cannot be reached. It can
@@ -67,6 +69,10 @@ type Offline struct {
 	// ContactlessSCA lets taps be stored in markets with strong customer
 	// authentication.
 	ContactlessSCA bool `json:"contactlessSca,omitempty"`
+
+	// ContactlessUnauthenticated lets taps be stored whose card did not prove to be
+	// genuine; they are marked card_unauthenticated.
+	ContactlessUnauthenticated bool `json:"contactlessUnauthenticated,omitempty"`
 
 	// WithoutIssuer says what becomes of a payment whose card asked for its issuer,
 	// at an application with offlineApproval, when the reader is offline:
@@ -191,6 +197,44 @@ type Application struct {
 	Capabilities           string `json:"capabilities,omitempty"`
 	AdditionalCapabilities string `json:"additionalCapabilities,omitempty"`
 	Country                int    `json:"country,omitempty"`
+}
+
+// Contactless is one application taken by tap (EMV Contactless Book A, 5.3).
+type Contactless struct {
+	AID    string `json:"aid"` // 5 to 16 bytes
+	Brand  string `json:"brand"`
+	Kernel string `json:"kernel"` // KernelC2, KernelC3 or KernelInsert
+	// KernelID is what the card's directory calls the kernel, with KernelInsert; 0: the payment system's default.
+	KernelID int                 `json:"kernelId,omitempty"`
+	Limits   []ContactlessLimits `json:"limits"` // a currency that is not listed is not tapped
+	// ZeroAmount lets an amount of zero be tapped.
+	ZeroAmount bool `json:"zeroAmount,omitempty"`
+	// TTQ is the terminal transaction qualifiers, 9F66, 4 bytes; KernelC3 only.
+	TTQ string `json:"ttq,omitempty"`
+
+	// KernelC2 only.
+	Version    string `json:"version,omitempty"`    // 9F09, 2 bytes
+	TACDenial  string `json:"tacDenial,omitempty"`  // 5 bytes
+	TACOnline  string `json:"tacOnline,omitempty"`  // 5 bytes
+	TACDefault string `json:"tacDefault,omitempty"` // 5 bytes
+	// MagneticStripe lets cards without a chip's cryptogram be tapped; never stored.
+	MagneticStripe bool `json:"magneticStripe,omitempty"`
+}
+
+// Values of Contactless.Kernel.
+const (
+	KernelC2     = "c2"     // Mastercard
+	KernelC3     = "c3"     // Visa
+	KernelInsert = "insert" // known, but not taken by tap: the card is asked to be inserted
+)
+
+// ContactlessLimits bound taps in one currency, in minor units; absent: no such limit.
+type ContactlessLimits struct {
+	Currency    string `json:"currency"`
+	Transaction *int64 `json:"transaction,omitempty"` // no tap from here on
+	OnDevice    *int64 `json:"onDevice,omitempty"`    // the same, where the cardholder's device verifies; KernelC2 only
+	Floor       *int64 `json:"floor,omitempty"`       // beyond it the issuer is asked
+	CVMRequired *int64 `json:"cvmRequired,omitempty"` // from here on the cardholder is verified
 }
 
 // CAKey is a payment scheme's public key.
