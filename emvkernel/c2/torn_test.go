@@ -1,0 +1,182 @@
+package c2_test
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"smartreader/emvkernel/apdu"
+	"smartreader/emvkernel/c2"
+	"smartreader/emvkernel/tap"
+)
+
+func tornBench(t *testing.T) (*bench, *card) {
+	b, c := newBench(t), newCard(t)
+	log, err := c2.NewTornLog(2, 300*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.kernel.Torn = log
+	c.static.set(0x9F51, "9F3704 9505")
+	c.lose[apdu.INSGenerateAC] = 1
+	return b, c
+}
+
+// later is the next tap of the same payment: a new number, and a little later.
+func (b *bench) later(d time.Duration) {
+	b.again = true
+	b.params.UnpredictableNumber = [4]byte{0xCA, 0xFE, 0xBA, 0xBE}
+	b.params.Time = b.params.Time.Add(d)
+}
+
+// EMV fact 34: a card that left during GENERATE AC is asked for the answer it gave, with the data of that
+// time.
+func TestTornRecovered(t *testing.T) {
+	b, c := tornBench(t)
+	out := b.tap(c)
+	expect(t, out, tap.EndApplication)
+	if out.Start != tap.StartB || b.kernel.Torn.Len() != 1 {
+		t.Fatalf("start %v, %d records", out.Start, b.kernel.Torn.Len())
+	}
+	b.later(10 * time.Second)
+	out = b.tap(c)
+	expect(t, out, tap.OnlineRequest)
+	if c.sent(apdu.INSGenerateAC) != 1 || c.sent(0xD0) != 1 || b.kernel.Torn.Len() != 0 {
+		t.Errorf("GENERATE AC %d, RECOVER AC %d, records %d", c.sent(apdu.INSGenerateAC), c.sent(0xD0), b.kernel.Torn.Len())
+	}
+	if got := c.command(0xD0); !bytes.Equal(got.Data, unhex("DEADBEEF 0000008001")) || got.CLA != 0x80 || got.Le != 0 {
+		t.Errorf("DRDOL data %X", got.Data)
+	}
+	if got := value(t, out.Reading, 0x9F37); got != "deadbeef" || !out.Reading.Authenticated() {
+		t.Errorf("unpredictable number %s", got)
+	}
+	if got := value(t, out.Reading, 0x9F21); got != "120000" {
+		t.Errorf("time %s", got)
+	}
+}
+
+// EMV fact 34: whatever is amiss, the card is asked for a new cryptogram.
+func TestTornNotRecovered(t *testing.T) {
+	for _, test := range []struct {
+		name           string
+		do             func(*bench, *card)
+		asked          int // RECOVER AC
+		generated, log int
+		want           tap.OutcomeKind
+	}{
+		{"card has none", func(_ *bench, c *card) { c.last = nil }, 1, 2, 0, tap.OnlineRequest},
+		{"at the end of its life", func(b *bench, _ *card) { b.later(290 * time.Second) }, 1, 1, 0, tap.OnlineRequest},
+		{"too old", func(b *bench, _ *card) { b.later(291 * time.Second) }, 0, 2, 0, tap.OnlineRequest},
+		{"from the future", func(b *bench, _ *card) { b.later(-11 * time.Second) }, 0, 2, 0, tap.OnlineRequest},
+		{"another amount", func(b *bench, _ *card) { b.params.Amount++ }, 0, 2, 0, tap.OnlineRequest},
+		{"another currency", func(b *bench, _ *card) { b.kernel.Limits[0].Currency, b.params.Currency = 978, 978 }, 0, 2, 0, tap.OnlineRequest},
+		{"another type", func(b *bench, _ *card) { b.params.Type = 0x01 }, 0, 2, 0, tap.OnlineRequest},
+		{"cashback", func(b *bench, _ *card) { b.params.Cashback = 1 }, 0, 2, 0, tap.OnlineRequest},
+		{"another card", func(b *bench, c *card) {
+			*c = *newCard(b.t)
+			c.static.set(0x9F51, "9F3704")
+			c.static.set(0x5F34, "02")
+		}, 0, 1, 1, tap.OnlineRequest},
+		{"no list any more", func(_ *bench, c *card) { c.static.drop(0x9F51); c.keys, c.own = nil, nil }, 0, 2, 1, tap.OnlineRequest},
+		{"torn again", func(_ *bench, c *card) { c.lose[0xD0] = 1 }, 1, 1, 1, tap.EndApplication},
+		{"higher than asked", func(_ *bench, c *card) {
+			c.edit = answers(0xD0, "771A9F2701409F360200019F260811223344556677889F1003000000 9000")
+		}, 1, 1, 0, tap.EndApplication},
+		{"not signed", func(_ *bench, c *card) { c.edit = answers(0xD0, "77149F2701809F360200019F26081122334455667788 9000") }, 1, 1, 0, tap.EndApplication},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b, c := tornBench(t)
+			expect(t, b.tap(c), tap.EndApplication)
+			b.later(10 * time.Second)
+			test.do(b, c)
+			expect(t, b.tap(c), test.want)
+			if c.sent(0xD0) != test.asked || c.sent(apdu.INSGenerateAC) != test.generated || b.kernel.Torn.Len() != test.log {
+				t.Errorf("RECOVER AC %d, GENERATE AC %d, records %d", c.sent(0xD0), c.sent(apdu.INSGenerateAC), b.kernel.Torn.Len())
+			}
+		})
+	}
+}
+
+// EMV fact 34: off by default, and only for cards with a DRDOL that left during GENERATE AC.
+func TestNotTorn(t *testing.T) {
+	b, c := tornBench(t)
+	b.kernel.Torn = nil
+	b.tap(c)
+	expect(t, b.tap(c), tap.OnlineRequest)
+	if c.sent(0xD0) != 0 {
+		t.Error("RECOVER AC without a log")
+	}
+	for name, do := range map[string]func(*card){
+		"no DRDOL":        func(c *card) { c.static.drop(0x9F51) },
+		"malformed DRDOL": func(c *card) { c.static.set(0x9F51, "9F") },
+		"endless DRDOL":   func(c *card) { c.static.set(0x9F51, "9F37FF 9505") },
+		"earlier":         func(c *card) { c.lose = map[byte]int{apdu.INSReadRecord: 1} },
+		"refused":         func(c *card) { c.lose = map[byte]int{}; c.edit = answers(apdu.INSGenerateAC, "6985") },
+	} {
+		b, c := tornBench(t)
+		do(c)
+		b.tap(c)
+		if n := b.kernel.Torn.Len(); n != 0 {
+			t.Errorf("%s: %d records", name, n)
+		}
+	}
+}
+
+// EMV fact 34: the log is bounded, one record to a card, and expired records go at the next tap of any card.
+func TestTornLog(t *testing.T) {
+	b, c := tornBench(t)
+	for i := range 3 {
+		c.static.set(0x5F34, fmt.Sprintf("%02d", i))
+		c.keys, c.own = nil, nil
+		c.lose[apdu.INSGenerateAC] = 1
+		b.tap(c)
+		c.lose[apdu.INSGenerateAC] = 1
+		c.last = nil
+		b.tap(c)
+	}
+	if n := b.kernel.Torn.Len(); n != 2 {
+		t.Errorf("%d records, want 2", n)
+	}
+	if s := fmt.Sprintf("%v %+v %#v", b.kernel.Torn, b.kernel.Torn, b.kernel.Torn); strings.Contains(s, "records") || strings.Contains(s, "key") {
+		t.Error(s)
+	}
+	if b.kernel.Torn.LogValue().String() != "c2.TornLog" {
+		t.Error("logged")
+	}
+	b.later(301 * time.Second)
+	expect(t, b.tap(newCard(t)), tap.OnlineRequest)
+	if n := b.kernel.Torn.Len(); n != 0 {
+		t.Errorf("%d records outlived", n)
+	}
+	c.lose[apdu.INSGenerateAC] = 1
+	b.tap(c)
+	b.kernel.Torn.Wipe()
+	if n := b.kernel.Torn.Len(); n != 0 {
+		t.Errorf("%d records after Wipe", n)
+	}
+	for _, bad := range []struct {
+		n int
+		d time.Duration
+	}{{0, time.Second}, {256, time.Second}, {1, 0}} {
+		if _, err := c2.NewTornLog(bad.n, bad.d); err == nil {
+			t.Errorf("log of %d for %v", bad.n, bad.d)
+		}
+	}
+}
+
+// A recovered cryptogram carries the relay resistance data of its time.
+func TestTornWithRelayData(t *testing.T) {
+	b, c := tornBench(t)
+	c.aip[1] |= 0x01
+	b.run(c, timed{card: c})
+	b.later(time.Second)
+	c.took = []time.Duration{4 * time.Millisecond}
+	entropy := bytes.Clone(c.entropy)
+	out := b.run(c, timed{card: c})
+	expect(t, out, tap.OnlineRequest)
+	if bytes.Equal(entropy, c.entropy) || c.sent(0xD0) != 1 || c.sent(0xEA) != 2 {
+		t.Error("relay resistance was to be asked for again")
+	}
+}
