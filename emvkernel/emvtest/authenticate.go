@@ -32,7 +32,7 @@ func (c *Card) internalAuthenticate(cmd apdu.Command) apdu.Response {
 	case len(cmd.Data) != app.ddol.Size():
 		return status(apdu.WrongLength)
 	}
-	signature := signDynamic(app.icc, c.dynamicNumber(app), cmd.Data, app.flaw(dynamicSigned))
+	signature := signDynamic(app.icc, formatSDAD, c.dynamicNumber(app), cmd.Data, app.flaw(dynamicSigned))
 	c.session.ddaDone = true
 	if app.format == 0x80 {
 		return success(tlv.Append(nil, 0x80, app.value(0x9F4B, signature)...))

@@ -67,10 +67,33 @@ issuer approve
 pin 1234
 pin-tries 3
 pin-key shared
+contactless listed
+tap-entry none
+tap-pdol none
+tap-cdol1 none
+tap-cvm online-pin if-supported or-next
+tap-cvm signature if-supported or-next
+tap-cvm none always
+tap-ac same
+tap-device card
+tap-cdcvm no
+tap-ctq 0000
+tap-insert never
+tap-fdda 01
+tap-sdad-format 05
+tap-sdad-place record
+tap-relay none
+tap-recovery no
+tap-mode emv
+tap-update no
+tap-token none
+tap-issuer same
 `
 
 const (
 	cdol2External = "cdol2 8A:2 9F02:6 9F03:6 9F1A:2 95:5 5F2A:2 9A:3 9C:1 9F37:4\nissuer-authentication external\n"
+	qvsdc         = "contactless visa\ntap-pdol 9F66:4 9F02:6 9F03:6 9F1A:2 95:5 5F2A:2 9A:3 9C:1 9F37:4\n"
+	cdaByTap      = "contactless mastercard\ntap-cdol1 9F02:6 9F03:6 9F1A:2 95:5 5F2A:2 9A:3 9C:1 9F37:4 9F35:1 9F34:3\n"
 	cdol2SecondAC = "cdol2 91:10 8A:2 95:5 9F37:4\nissuer-authentication second-ac\n"
 )
 
@@ -79,13 +102,13 @@ var brands = []*brand{
 		name: "visa", rid: [5]byte{0xA0, 0, 0, 0, 0x03}, aid: "A0000000031010",
 		label: "VISA CREDIT", preferred: "Visa Credit", version: [2]byte{0x00, 0x96},
 		ca: keySize{1984, 3}, issuer: keySize{1408, 3}, icc: keySize{1152, 3},
-		defaults: "oda dda\nformat 80\n" + cdol2External,
+		defaults: "oda dda\nformat 80\n" + cdol2External + qvsdc,
 	},
 	{
 		name: "mastercard", rid: [5]byte{0xA0, 0, 0, 0, 0x04}, aid: "A0000000041010",
 		label: "MASTERCARD", preferred: "Mastercard", version: [2]byte{0x00, 0x02},
 		ca: keySize{1984, 3}, issuer: keySize{1408, 65537}, icc: keySize{1008, 65537},
-		defaults: "oda cda\nformat 77\nstatic-tag-list yes\n" + cdol2SecondAC,
+		defaults: "oda cda\nformat 77\nstatic-tag-list yes\n" + cdol2SecondAC + cdaByTap,
 	},
 	{
 		name: "amex", rid: [5]byte{0xA0, 0, 0, 0, 0x25}, aid: "A000000025010901",
@@ -121,7 +144,7 @@ var brands = []*brand{
 		name: "interac", rid: [5]byte{0xA0, 0, 0, 0x02, 0x77}, aid: "A0000002771010",
 		label: "INTERAC", preferred: "Interac", version: [2]byte{0x00, 0x01}, national: true,
 		ca: keySize{1408, 3}, issuer: keySize{1152, 3}, icc: keySize{896, 3},
-		defaults: "country 124\ncurrency 124\nlanguage enfr\noda cda\nformat 77\nstatic-tag-list yes\n" + cdol2External,
+		defaults: "contactless no\ncountry 124\ncurrency 124\nlanguage enfr\noda cda\nformat 77\nstatic-tag-list yes\n" + cdol2External,
 	},
 	{
 		name: "eftpos_au", rid: [5]byte{0xA0, 0, 0, 0x03, 0x84}, aid: "A00000038410",

@@ -28,7 +28,9 @@ type Card struct {
 	saved   State // what save was last told
 	save    func(State) error
 	session session
-	waiting waiting // T=0: data for GET RESPONSE
+	torn    map[string]bool // the tears that were
+	tapping []*personalised // the applications by tap, made when first needed
+	waiting waiting         // T=0: data for GET RESPONSE
 }
 
 // session is what a card forgets when it loses power. Selecting an application clears it too.
@@ -49,6 +51,16 @@ type session struct {
 	pin        pinResult
 	externally bool // EXTERNAL AUTHENTICATE was answered
 	issuer     verdict
+
+	// By tap.
+	tap       bool
+	ppse      bool
+	relays    int    // exchanges against relays
+	relay     []byte // what was exchanged against relays, in the order CDA signs it
+	dynamic   []byte // the record that is made anew with each signature
+	onDevice  bool   // the consumer's device verified the cardholder
+	locked    bool   // ... or wants to
+	onlinePIN bool   // the card asks for it
 }
 
 // verdict is what the card knows about its issuer in this transaction.
@@ -118,7 +130,16 @@ func (c *Card) Exchange(ctx context.Context, command []byte) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if err := c.hesitate(ctx, command); err != nil {
+	c.mu.Lock()
+	if c.session.tap {
+		c.session = session{} // it is in the slot now
+	}
+	step := ""
+	if cmd, err := apdu.ParseCommand(command); err == nil {
+		step = c.step(cmd)
+	}
+	c.mu.Unlock()
+	if err := c.hesitate(ctx, step); err != nil {
 		return nil, err
 	}
 	c.mu.Lock()

@@ -34,6 +34,12 @@ func signBlock(k *rsaKey, body, alsoHashed []byte, f flaw) []byte {
 	return f.inSignature(k.sign(block))
 }
 
+// The formats of a dynamic signature: Visa has two for fDDA (EMV Contactless Book C-3).
+const (
+	formatSDAD     = 0x05
+	formatFastSDAD = 0x95
+)
+
 // splitKey returns what of a modulus fits into room bytes, filled up with 'BB', and the rest.
 func splitKey(modulus []byte, room int) (fits, remainder []byte) {
 	if len(modulus) > room {
@@ -92,9 +98,10 @@ func signStatic(issuer *rsaKey, code [2]byte, static []byte, f flaw) []byte {
 	return signBlock(issuer, body, static, f)
 }
 
-// signDynamic makes tag '9F4B'. terminal is the DDOL data for DDA, the unpredictable number for CDA.
-func signDynamic(icc *rsaKey, dynamic, terminal []byte, f flaw) []byte {
-	body := append([]byte{0x05, hashSHA1, byte(len(dynamic))}, dynamic...)
+// signDynamic makes tag '9F4B' in one of the two formats. terminal is the DDOL data for DDA, the
+// unpredictable number for CDA, that and more for fDDA.
+func signDynamic(icc *rsaKey, format byte, dynamic, terminal []byte, f flaw) []byte {
+	body := append([]byte{format, hashSHA1, byte(len(dynamic))}, dynamic...)
 	body = append(body, bytes.Repeat([]byte{0xBB}, icc.size()-dynamicOverhead-len(dynamic))...)
 	f.inBody(body, 1)
 	if f == flawDataLength {

@@ -71,6 +71,9 @@ func (a *application) check() error {
 			return fmt.Errorf("the answer to %s would have %d bytes; %d fit, so make something shorter", what, len(content), maxRecordBytes)
 		}
 	}
+	if err := a.checkTap(); err != nil {
+		return err
+	}
 	return a.checkFaults()
 }
 
@@ -79,6 +82,9 @@ const maxRecordBytes = 250
 
 // check finds what no single application shows.
 func (p *Profile) check() error {
+	if err := p.checkDirectory(); err != nil {
+		return err
+	}
 	if !p.oneRecord {
 		return nil
 	}

@@ -40,6 +40,20 @@ const (
 	stepReadRecord    = "read-record"
 	stepSecondAC      = "second-generate-ac"
 	stepScript        = "script"
+
+	stepSelectPPSE = "select-ppse"
+)
+
+// Steps of a tap, in their order.
+var tapSteps = []string{
+	stepSelectPPSE, stepSelect, "gpo", "relay", stepReadRecord, "get-data", "put-data", "recover-ac", "generate-ac",
+}
+
+// Instructions that only taps have (EMV Contactless Book C-2, 5.3 to 5.5).
+const (
+	insExchangeRelayResistanceData = 0xEA
+	insRecoverAC                   = 0xD0
+	insPutData                     = 0xDA
 )
 
 var stepOfCommand = map[byte]string{
@@ -52,13 +66,20 @@ var stepOfCommand = map[byte]string{
 	apdu.INSGetData:              "get-data",
 	apdu.INSGetChallenge:         "get-challenge",
 	apdu.INSVerify:               "verify",
+
+	insExchangeRelayResistanceData: "relay",
+	insRecoverAC:                   "recover-ac",
+	insPutData:                     "put-data",
 }
 
-// steps in the order of a transaction, for error messages.
-var steps = []string{
+// contactSteps in the order of a transaction.
+var contactSteps = []string{
 	stepSelectPSE, stepReadDirectory, stepSelect, "gpo", stepReadRecord, "internal-authenticate",
 	"get-data", "get-challenge", "verify", "generate-ac", "external-authenticate", stepScript, stepSecondAC,
 }
+
+// steps are all that profiles can name.
+var steps = append(slices.Clone(contactSteps), stepSelectPPSE, "relay", "put-data", "recover-ac")
 
 // step names what a command is for; "" for one that profiles cannot name.
 func (c *Card) step(cmd apdu.Command) string {
@@ -69,6 +90,8 @@ func (c *Card) step(cmd apdu.Command) string {
 	switch {
 	case step == stepSelect && string(cmd.Data) == string(pseName):
 		return stepSelectPSE
+	case step == stepSelect && string(cmd.Data) == string(ppseName):
+		return stepSelectPPSE
 	case step == stepReadRecord && c.session.pse:
 		return stepReadDirectory
 	case cmd.INS == apdu.INSGenerateAC && c.session.generated > 0:
@@ -89,13 +112,8 @@ func (p *Profile) conduct(step, way string) (conduct, bool) {
 }
 
 // hesitate takes the time a slow card takes, and fails when the card is pulled out meanwhile.
-func (c *Card) hesitate(ctx context.Context, raw []byte) error {
-	cmd, err := apdu.ParseCommand(raw)
-	if err != nil {
-		return nil
-	}
+func (c *Card) hesitate(ctx context.Context, step string) error {
 	c.mu.Lock()
-	step := c.step(cmd)
 	if _, ok := c.profile.conduct(step, wayPull); ok {
 		c.pulled = true
 	}

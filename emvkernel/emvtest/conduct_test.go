@@ -14,7 +14,7 @@ const plainVisa = "application visa\npan 4242424242424242\n"
 
 // A status is the whole answer, at its step and no other, and the command has no effect.
 func TestStatusAtEveryStep(t *testing.T) {
-	for _, step := range steps {
+	for _, step := range contactSteps {
 		d := newDesk(t, parse(t, "status "+step+" 6F00\n"+plainVisa+"cvm plain-pin always\nscripts yes\n"), nil)
 		got := map[string]apdu.SW{}
 		send := func(name string, cmd apdu.Command) { _, got[name] = d.send(cmd) }

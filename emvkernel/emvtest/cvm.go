@@ -25,39 +25,43 @@ var cvmConditions = []string{
 	"under-x", "over-x", "under-y", "over-y",
 }
 
-var cvmSetting = setting{
-	word: "cvm", repeats: true,
-	app: func(a *application, value string, first bool) error {
-		if first {
-			a.cvms = nil
-		}
-		if value == "off" {
-			if !first {
-				return fmt.Errorf("cvm off stands beside rules; remove one or the other")
+// cvmSetting is a list of rules, one on each line.
+func cvmSetting(word string, rules field[application, []cvmRule]) setting {
+	return setting{
+		word: word, repeats: true,
+		app: func(a *application, value string, first bool) error {
+			list := rules(a)
+			if first {
+				*list = nil
 			}
+			if value == "off" {
+				if !first {
+					return fmt.Errorf("%s off stands beside rules; remove one or the other", word)
+				}
+				return nil
+			}
+			rule, ok := parseCVM(value)
+			if !ok {
+				return fmt.Errorf("%s %q is not a rule; write a method, a condition and, if a failure may go on, or-next: "+
+					"%s signature if-supported or-next", word, value, word)
+			}
+			if len(*list) == maxCVMRules {
+				return fmt.Errorf("more than %d %s rules", maxCVMRules, word)
+			}
+			*list = append(*list, rule)
 			return nil
-		}
-		rule, ok := parseCVM(value)
-		if !ok {
-			return fmt.Errorf("cvm %q is not a rule; write a method, a condition and, if a failure may go on, or-next: "+
-				"cvm signature if-supported or-next", value)
-		}
-		if len(a.cvms) == maxCVMRules {
-			return fmt.Errorf("more than %d cvm rules", maxCVMRules)
-		}
-		a.cvms = append(a.cvms, rule)
-		return nil
-	},
-	appText: func(a *application) []string {
-		if len(a.cvms) == 0 {
-			return []string{"off"}
-		}
-		var lines []string
-		for _, rule := range a.cvms {
-			lines = append(lines, rule.text())
-		}
-		return lines
-	},
+		},
+		appText: func(a *application) []string {
+			if len(*rules(a)) == 0 {
+				return []string{"off"}
+			}
+			var lines []string
+			for _, rule := range *rules(a) {
+				lines = append(lines, rule.text())
+			}
+			return lines
+		},
+	}
 }
 
 func parseCVM(value string) (rule cvmRule, ok bool) {

@@ -7,7 +7,7 @@ type Decision struct {
 	Approved bool
 	// DeclineCode is a Stripe decline code, empty when approved.
 	DeclineCode string
-	// ARC is the ISO 8583 response code ('8A'), two ASCII digits.
+	// ARC is the ISO 8583 response code ('8A'), two ASCII characters.
 	ARC [2]byte
 }
 
@@ -20,6 +20,7 @@ var responseCodes = map[string]string{
 	"insufficient_funds":              "51",
 	"invalid_number":                  "14",
 	"lost_card":                       "41",
+	"offline_pin_required":            "1A",
 	"online_or_offline_pin_required":  "70",
 	"pin_try_exceeded":                "75",
 	"processing_error":                "96",
@@ -52,6 +53,12 @@ var amountEndings = map[int64]string{
 	55: "incorrect_pin",
 	65: "withdrawal_count_limit_exceeded",
 	75: "pin_try_exceeded",
+}
+
+// tapEndings are the endings that ask for a PIN.
+var tapEndings = map[int64]string{
+	2: "offline_pin_required",
+	3: "online_or_offline_pin_required",
 }
 
 // decideAmount applies amountEndings. The rule is about cents, so a currency without them, or with

@@ -22,6 +22,10 @@ func TestParseProfileDocumentsEveryWord(t *testing.T) {
 		words = append(words, s.word)
 	}
 	words = append(words, steps...)
+	words = append(words, deviceNames()...)
+	for word := range tapOutcomeWords {
+		words = append(words, word)
+	}
 	for _, w := range paymentWords {
 		words = append(words, w.word)
 	}

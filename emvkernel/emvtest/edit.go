@@ -95,7 +95,7 @@ func (a *application) gives(tag tlv.Tag) bool {
 	case 0x9F2F:
 		return pinRemainder.met(a)
 	}
-	return false
+	return a.tapGives(tag)
 }
 
 // holds looks for a tag in data objects and, where they are constructed, inside them.

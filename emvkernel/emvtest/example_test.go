@@ -8,6 +8,7 @@ import (
 
 	"smartreader/emvkernel"
 	"smartreader/emvkernel/emvtest"
+	"smartreader/emvkernel/entry"
 )
 
 // A payment of 12.50 dollars: card, kernel and issuer.
@@ -55,6 +56,43 @@ func Example() {
 	// issuer: genuine visa 4242 1250 true
 	// card: approved
 }
+
+// A tap: card, Entry Point, kernel and issuer.
+func ExampleCard_Contactless() {
+	profile, err := emvtest.Load("mastercard")
+	if err != nil {
+		log.Fatal(err)
+	}
+	card := emvtest.NewCard(profile, nil).Contactless()
+	tx, err := entry.New(emvtest.Contactless(), emvkernel.Params{
+		Amount: 1250, Currency: 840, Exponent: 2, Time: time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC),
+	}, entry.Environment{Field: field{card}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	outcome, err := tx.Run(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer outcome.Reading.Wipe()
+	fmt.Println("card:", outcome.Kind, outcome.Reading.AuthenticationMethod())
+
+	check, err := emvtest.NewIssuer().Check(outcome.Reading.ACData())
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("issuer:", check.Verdict, check.Brand, check.Last4, check.Tap, check.Decision.Approved)
+	// Output:
+	// card: online request CDA
+	// issuer: genuine mastercard 4444 true true
+}
+
+// field is an antenna with a card that stays.
+type field struct{ card *emvtest.TapCard }
+
+func (f field) Activate(context.Context) (emvkernel.Transceiver, error) { return f.card, nil }
+func (f field) WaitRemoval(context.Context) error                       { return nil }
+func (f field) Off() error                                              { f.card.Reset(); return nil }
 
 // A profile says what a terminal is to make of its card.
 func ExampleProfile_Expectation() {

@@ -168,6 +168,9 @@ func TestEveryProfile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := load(t, name)
 			want, ok := p.Expectation()
+			if _, _, taps := p.TapExpectation(); !ok && taps {
+				return // a card for TestEveryTap
+			}
 			if !ok {
 				t.Fatal("the profile says nothing of what a terminal makes of it; write an \"expect\" line")
 			}

@@ -42,6 +42,14 @@ const (
 	faultPadding          = "record-padding"
 	faultTrack2           = "pan-in-track2"
 	faultDuplicateTag     = "duplicate-tag"
+
+	// By tap.
+	faultExtraBytes   = "extra-bytes"
+	faultRelayTimes   = "relay-times"
+	faultFDDANumber   = "fdda-number"
+	faultFDDAAmount   = "fdda-amount"
+	faultFDDACurrency = "fdda-currency"
+	faultFDDARelated  = "fdda-card-data"
 )
 
 // What signed blocks are called in the names of faults.
@@ -68,6 +76,17 @@ var (
 	ownKey   = need{`"pin-key own"`, func(a *application) bool { return a.ownPINKey }}
 	believes = need{`"issuer-authentication external" or "issuer-authentication second-ac"`,
 		func(a *application) bool { return a.issuerAuthentication.way != "none" }}
+
+	taps = need{`"contactless visa" or "contactless mastercard"`, func(a *application) bool {
+		return a.tap.kind == tapVisa || a.tap.kind == tapMastercard
+	}}
+	relays    = need{`"tap-relay"`, func(a *application) bool { return a.tap.relay.set && a.oda == "cda" }}
+	signsFast = need{`"contactless visa" and "oda dda"`, func(a *application) bool {
+		return a.tap.kind == tapVisa && a.signs()
+	}}
+	signsAmount = need{`"contactless visa", "oda dda" and "tap-fdda 01"`, func(a *application) bool {
+		return a.tap.kind == tapVisa && a.signs() && a.tap.fdda == 0x01
+	}}
 
 	issuerRemainder = need{certified.remedy + " and a brand whose issuer key leaves a remainder, such as discover",
 		func(a *application) bool { return certified.met(a) && a.brand.issuerKeySplits() }}
@@ -107,6 +126,13 @@ var faults = slices.Concat(
 		{faultPadding, "zero bytes stand between the data objects of a record, which is allowed", anyCard},
 		{faultTrack2, "the card number in track 2 ('57') differs from '5A'", anyCard},
 		{faultDuplicateTag, "'5F24' occurs in two records", anyCard},
+
+		{faultExtraBytes, "answers by tap have bytes after their template", taps},
+		{faultRelayTimes, "the times exchanged against relays are not those that are signed", relays},
+		{faultFDDANumber, "fDDA signs another unpredictable number", signsFast},
+		{faultFDDAAmount, "fDDA signs another amount", signsAmount},
+		{faultFDDACurrency, "fDDA signs another currency", signsAmount},
+		{faultFDDARelated, "fDDA signs another '9F69' than the card gives", signsAmount},
 	},
 )
 

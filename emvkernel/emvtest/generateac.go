@@ -55,7 +55,7 @@ func (c *Card) generateAC(cmd apdu.Command) apdu.Response {
 	asked := acType(cmd.P1 & 0xC0)
 	second := s.generated == 1
 	switch {
-	case s.app == nil || !s.initiated || s.generated > 1 || second && s.firstAC != typeARQC:
+	case s.app == nil || !s.initiated || s.generated > 1 || second && (s.firstAC != typeARQC || s.tap):
 		return status(apdu.ConditionsOfUse)
 	case cmd.P2 != 0 || cmd.P1&0x2F != 0 || cmd.P1&0xC0 == 0xC0:
 		return status(apdu.WrongP1P2)
@@ -75,6 +75,9 @@ func (c *Card) generateAC(cmd apdu.Command) apdu.Response {
 		kind = c.decideSecond(asked, cmd.Data)
 	} else {
 		kind = app.decideFirst(asked)
+		if s.locked {
+			kind = typeAAC
+		}
 		s.cdol1Data = bytes.Clone(cmd.Data)
 	}
 	answer := c.cryptogram(app, kind, second, cmd.Data)
@@ -129,6 +132,8 @@ type acAnswer struct {
 	atc        uint16
 	cryptogram [8]byte
 	iad        []byte
+	// By tap: what the cardholder is to do, as a data object.
+	interaction []byte
 }
 
 // cryptogram computes the application cryptogram and does the bookkeeping that goes with it.
@@ -140,6 +145,7 @@ func (c *Card) cryptogram(app *personalised, kind acType, second bool, data []by
 		answer.cid |= reasons[app.reason]
 	}
 	answer.iad = s.issuerApplicationData(kind, second, memory)
+	answer.interaction = s.interaction(app)
 	terminal := terminalData(app.cdol1, s.cdol1Data)
 	if second {
 		// What CDOL2 does not ask for again is as it was the first time.
@@ -159,7 +165,7 @@ func (c *Card) cryptogram(app *personalised, kind acType, second bool, data []by
 			memory.LastOnlineATC = memory.ATC
 		}
 	} else {
-		memory.OnlinePending = kind == typeARQC
+		memory.OnlinePending = kind == typeARQC && !s.tap // by tap nobody tells the card the end
 		s.firstAC = kind
 		s.arqc = answer.cryptogram
 	}
@@ -190,7 +196,7 @@ func (r acAnswer) encode(app *personalised) []byte {
 			out = app.object(out, o.tag, o.value...)
 		}
 	}
-	return tlv.Append(nil, tlv.Tag(app.format), out...)
+	return tlv.Append(nil, tlv.Tag(app.format), append(out, r.interaction...)...)
 }
 
 // signCryptogram makes the response with a CDA signature (EMV Book 2, "Dynamic Signature Generation" of
@@ -198,7 +204,7 @@ func (r acAnswer) encode(app *personalised) []byte {
 func (c *Card) signCryptogram(app *personalised, r acAnswer, second bool, data []byte) []byte {
 	head := app.object(nil, 0x9F27, r.cid)
 	head = app.object(head, 0x9F36, byte(r.atc>>8), byte(r.atc))
-	tail := app.object(nil, 0x9F10, r.iad...)
+	tail := append(app.object(nil, 0x9F10, r.iad...), r.interaction...)
 
 	h := sha1.New()
 	h.Write(c.session.pdolData)
@@ -219,11 +225,12 @@ func (c *Card) signCryptogram(app *personalised, r acAnswer, second bool, data [
 	dynamic := append(c.dynamicNumber(app), cid)
 	dynamic = append(dynamic, r.cryptogram[:]...)
 	dynamic = append(dynamic, hash...)
+	dynamic = append(dynamic, c.session.relay...)
 	dol := app.cdol1
 	if second {
 		dol = app.cdol2
 	}
-	signature := signDynamic(app.icc, dynamic, pick(dol, data, 0x9F37), app.flaw(dynamicSigned))
+	signature := signDynamic(app.icc, formatSDAD, dynamic, pick(dol, data, 0x9F37), app.flaw(dynamicSigned))
 	out := app.object(head, 0x9F4B, signature...)
 	return tlv.Append(nil, 0x77, append(out, tail...)...)
 }

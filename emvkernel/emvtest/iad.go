@@ -11,7 +11,8 @@ package emvtest
 // 10 ARQC), b4 issuer authentication failed.
 // B3: b8 the last online transaction was not completed, b5 new card, b4 issuer authentication failed in
 // the last online transaction, b3 no issuer authentication after an online answer.
-// B4: b2 DDA was performed, b3 an offline PIN was checked, b4 it was wrong, b5 no tries are left.
+// B4: b2 DDA was performed, b3 an offline PIN was checked, b4 it was wrong, b5 no tries are left; b8 by tap,
+// b7 the card asked for an online PIN, b6 the consumer's device verified the cardholder.
 //
 // '12' is a label of this issuer and no payment system's version: what the cryptogram covers and the
 // key it is made with are as common EMV cards have them, but the response is by method 1 (EMV Book 2,
@@ -31,6 +32,9 @@ const (
 	cvrPINPerformed     = 0x04
 	cvrPINFailed        = 0x08
 	cvrPINBlocked       = 0x10
+	cvrOnDevice         = 0x20
+	cvrOnlinePIN        = 0x40
+	cvrTap              = 0x80
 )
 
 // cvrCode is the two-bit code of a cryptogram type in B2.
@@ -72,6 +76,15 @@ func (s *session) issuerApplicationData(kind acType, second bool, memory Applica
 	if s.app.triesLeft(memory) == 0 {
 		b4 |= cvrPINBlocked
 	}
+	if s.tap {
+		b4 |= cvrTap
+	}
+	if s.onlinePIN {
+		b4 |= cvrOnlinePIN
+	}
+	if s.onDevice {
+		b4 |= cvrOnDevice
+	}
 	return []byte{iadBytes - 1, iadKeyIndex, cryptogramVersion, cvrLength, b2, b3, b4}
 }
 
@@ -79,6 +92,11 @@ func (s *session) issuerApplicationData(kind acType, second bool, memory Applica
 func pinInIAD(iad []byte) bool {
 	return len(iad) == iadBytes && iad[6]&(cvrPINPerformed|cvrPINFailed) == cvrPINPerformed
 }
+
+// tapInIAD, onlinePINInIAD and onDeviceInIAD read what the card says of a tap.
+func tapInIAD(iad []byte) bool       { return len(iad) == iadBytes && iad[6]&cvrTap != 0 }
+func onlinePINInIAD(iad []byte) bool { return len(iad) == iadBytes && iad[6]&cvrOnlinePIN != 0 }
+func onDeviceInIAD(iad []byte) bool  { return len(iad) == iadBytes && iad[6]&cvrOnDevice != 0 }
 
 // iadClaims reads back which cryptogram an IAD belongs to, and whether it was the second one of its
 // transaction; ok is false for an IAD that is not this issuer's. The cryptogram covers the IAD, so that

@@ -1,14 +1,17 @@
 package emvtest
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"smartreader/emvkernel/tlv"
 )
@@ -76,21 +79,36 @@ type CheckResult struct {
 	// PIN: the card was given the right offline PIN. That is the card's own word, covered by the
 	// cryptogram and false unless Genuine. Where the CVM results ('9F34') claim a PIN and this does not,
 	// somebody between terminal and card answered VERIFY, and Decision declines.
-	PIN      bool
-	Decision Decision
+	PIN bool
+	// Tap: the card was tapped; OnDevice: the consumer's device verified the cardholder. Both are the card's
+	// own word, as PIN is. A claim of such a verification ('9F34', '9F6C') that the card does not make
+	// declines.
+	Tap, OnDevice bool
+	Decision      Decision
 }
 
 // Issuer stands behind all test cards. It has no memory of payments; its methods may be called from any
 // goroutine.
 type Issuer struct {
 	declines map[string]string // card number -> decline code
+	taps     map[string]string // card number -> decline code of a tap without PIN
 	pins     map[string]string // card number -> PIN
 }
 
 // NewIssuer makes the issuer of the cards in Profiles. Cards made from other profiles verify too; their
 // issuer line counts when they are given here.
 func NewIssuer(others ...*Profile) *Issuer {
-	i := &Issuer{declines: map[string]string{}, pins: map[string]string{}}
+	own := ownCards()
+	i := &Issuer{declines: maps.Clone(own.declines), taps: maps.Clone(own.taps), pins: maps.Clone(own.pins)}
+	for _, p := range others {
+		i.add(p)
+	}
+	return i
+}
+
+// ownCards is the issuer of the embedded profiles: reading them all takes a while.
+var ownCards = sync.OnceValue(func() *Issuer {
+	i := &Issuer{declines: map[string]string{}, taps: map[string]string{}, pins: map[string]string{}}
 	for _, name := range Profiles() {
 		p, err := Load(name)
 		if err != nil {
@@ -98,11 +116,8 @@ func NewIssuer(others ...*Profile) *Issuer {
 		}
 		i.add(p)
 	}
-	for _, p := range others {
-		i.add(p)
-	}
 	return i
-}
+})
 
 // String keeps the card numbers it knows out of logs.
 func (i *Issuer) String() string { return "test issuer" }
@@ -114,6 +129,7 @@ func (i *Issuer) add(p *Profile) {
 	for _, a := range p.applications {
 		i.declines[string(a.pan)] = a.decline
 		i.pins[string(a.pan)] = a.pin
+		i.taps[string(a.pan)] = a.tap.issuer
 	}
 }
 
@@ -139,10 +155,10 @@ func (i *Issuer) Check(acData []byte) (CheckResult, error) {
 	r.Decision = decline("generic_decline")
 	switch r.Verdict {
 	case Genuine:
-		r.PIN = pinInIAD(p.iad)
+		r.PIN, r.Tap, r.OnDevice = pinInIAD(p.iad), tapInIAD(p.iad), onDeviceInIAD(p.iad)
 		r.Decision = i.decide(p)
 	case CardApproved:
-		r.PIN = pinInIAD(p.iad)
+		r.PIN, r.Tap, r.OnDevice = pinInIAD(p.iad), tapInIAD(p.iad), onDeviceInIAD(p.iad)
 		r.Decision = Decision{Approved: true, ARC: [2]byte([]byte(p.terminalCode()))}
 	}
 	return r, nil
@@ -172,10 +188,40 @@ func (i *Issuer) decide(p payment) Decision {
 		return decline("pin_try_exceeded") // cardholder not verified, no tries left
 	case p.tvr[2]&0x80 != 0:
 		return decline("online_or_offline_pin_required")
+	case tapInIAD(p.iad):
+		return i.decideTap(p)
 	case p.claimsPIN && !pinInIAD(p.iad):
 		return decline("generic_decline") // somebody answered VERIFY in the card's place
 	}
 	return i.Decide(string(p.pan), p.amount, p.currency)
+}
+
+// decideTap knows which taps want a PIN: by card, and by amount as the well-known physical test card does
+// (.02 an offline PIN, so that the card is to be inserted; .03 one of either kind). Who unlocked a device, or
+// enters an online PIN with the tap, has been asked; that PIN is verified beside the cryptogram, see RightPIN.
+func (i *Issuer) decideTap(p payment) Decision {
+	if p.expired {
+		return decline("expired_card") // Visa's kernel leaves that to the issuer
+	}
+	onDevice := onDeviceInIAD(p.iad)
+	if p.claimsOnDevice && !onDevice {
+		return decline("generic_decline") // somebody between terminal and card said so in its place
+	}
+	if p.claimsOnlinePIN && !onlinePINInIAD(p.iad) {
+		return decline("generic_decline")
+	}
+	d := i.Decide(string(p.pan), p.amount, p.currency)
+	if !d.Approved || onDevice {
+		return d
+	}
+	code := i.taps[string(p.pan)]
+	if code == "" && !slices.Contains(notHundredths, p.currency) {
+		code = tapEndings[p.amount%100]
+	}
+	if code == "" || code == "online_or_offline_pin_required" && p.claimsOnlinePIN {
+		return d
+	}
+	return decline(code)
 }
 
 // Respond makes the issuer authentication data ('91') for a payment: the ARPC over its cryptogram and
@@ -203,10 +249,13 @@ type payment struct {
 	aip        [2]byte
 	tvr        [5]byte
 	claimsPIN  bool // the terminal does, in '9F34'
-	iad        []byte
-	amount     int64
-	currency   uint16
-	terminal   map[tlv.Tag][]byte
+	expired    bool // by its own word, on the day of the payment
+	// By tap, in '9F34' or '9F6C'.
+	claimsOnDevice, claimsOnlinePIN bool
+	iad                             []byte
+	amount                          int64
+	currency                        uint16
+	terminal                        map[tlv.Tag][]byte
 }
 
 func (p payment) sessionKey(b *brand) [16]byte {
@@ -282,6 +331,7 @@ func parsePayment(acData []byte) (p payment, err error) {
 	if results := values[0x9F34]; len(results) == 3 {
 		p.claimsPIN = slices.Contains([]byte{0x01, 0x03, 0x04, 0x05}, results[0]&^orNextRule) && results[2] != 0x01
 	}
+	p.claimsOnDevice, p.claimsOnlinePIN = p.claimsPIN, claimedMethod(values[0x9F34]) == 0x02
 	p.terminal = map[tlv.Tag][]byte{}
 	for _, item := range cryptogramTags {
 		p.terminal[item.Tag] = take(item.Tag, item.Length)
@@ -302,6 +352,13 @@ func parsePayment(acData []byte) (p payment, err error) {
 	if err != nil {
 		return payment{}, err
 	}
+	if b := brandOfNumber(string(p.pan)); b != nil && b.name == "visa" { // of others '9F6C' is something else
+		if ctq := values[0x9F6C]; len(ctq) == 2 {
+			p.claimsOnDevice = p.claimsOnDevice || ctq[1]&ctqOnDevice != 0
+			p.claimsOnlinePIN = p.claimsOnlinePIN || ctq[0]&ctqOnlinePIN != 0
+		}
+	}
+	p.expired = expired(values)
 	return p, nil
 }
 
@@ -320,6 +377,19 @@ func numberOf(values map[tlv.Tag][]byte) (pan, error) {
 		return "", fmt.Errorf("%w: neither 5A nor 57 has a card number", ErrMalformed)
 	}
 	return pan(number), nil
+}
+
+// expired compares the month of '5F24' or else the track with the date of the payment.
+func expired(values map[tlv.Tag][]byte) bool {
+	month := values[0x5F24]
+	if len(month) != 3 {
+		_, track, _ := strings.Cut(strings.ToUpper(hex.EncodeToString(values[0x57])), "D")
+		if len(track) < 4 || !allDigits(track[:4]) {
+			return false
+		}
+		month = hexDigits(track[:4])
+	}
+	return bytes.Compare(month[:2], values[0x9A][:2]) < 0
 }
 
 func bcdNumber(b []byte) (int64, bool) {

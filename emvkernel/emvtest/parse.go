@@ -32,10 +32,15 @@ const (
 //	status STEP SW             the step is answered with the status word alone and has no effect
 //	pull STEP                  the card is pulled out at the step: Exchange returns ErrPulled
 //	delay STEP TIME            the card takes so long for the step, as 1.5s, up to 5m
+//	ppse yes|no|empty|malformed   by tap: the Proximity Payment System Environment 2PAY.SYS.DDF01 (yes)
+//	tear STEP [late]           by tap, once: the card leaves at the step, before it or, late, before its
+//	                           answer, and is held to the reader again
+//	air-time TIME|none         by tap: what hardware that measures would find an answer to take, up to 1s
 //
 // A STEP is a command: select-pse read-directory select gpo read-record internal-authenticate get-data
-// get-challenge verify generate-ac external-authenticate script second-generate-ac. Then what a test of a
-// terminal is to do with the card and what must come of it, see [Expectation]:
+// get-challenge verify generate-ac external-authenticate script second-generate-ac; by tap also select-ppse
+// relay put-data recover-ac. Then what a test of a terminal is to do with the card and what must come of it,
+// see [Expectation] and [TapResult]:
 //
 //	payment WORDS              what differs from 12.50 US dollars at the terminal of TerminalConfig:
 //	                           amount N, cashback N, type N, currency N, country N (of the terminal),
@@ -43,7 +48,10 @@ const (
 //	                           wrong-pins N, force-online, terminal N (its type, '9F35'), alphabets
 //	                           (it shows all parts of ISO/IEC 8859), no-dialog (nobody chooses or
 //	                           confirms), arc N (the issuer answers so), no-issuer-data (no '91'),
-//	                           no-sda, no-dda, no-cda, denies (it declines whatever is wrong)
+//	                           no-sda, no-dda, no-cda, denies (it declines whatever is wrong);
+//	                           by tap transaction-limit N, cvm-limit N, collision (with a second card,
+//	                           which is then taken away), timed (the reader measures times), update
+//	                           (Visa: the issuer's answer is brought to the card)
 //	issuer-script before|after HEX   a command of the issuer, for before or after the second GENERATE AC
 //	expect OUTCOME WORDS       of the first GENERATE AC or what ended the payment before it; OUTCOME is
 //	                           online, approved, declined, not-accepted, card-blocked, try-again,
@@ -53,6 +61,11 @@ const (
 //	expect-deferred OUTCOME WORDS    when the payment is stored instead
 //	expect-unable OUTCOME WORDS      when the issuer cannot be reached
 //	expect-name TEXT           what the application is called in front of the cardholder
+//	expect-tap OUTCOME WORDS   by tap: OUTCOME is online, approved, declined, insert, ended or leaves; WORDS
+//	                           are authenticated, cvm none|signature|online_pin|on_device, device WORD,
+//	                           message HEX (shown at the end), restart HEX (shown when the card is asked
+//	                           for again), taps N (how often it is held to the reader), tvr HEX, aid HEX,
+//	                           forged, code CODE (of the issuer)
 //
 // Then one or more applications, each begun by its brand, which sets the defaults of all that follows:
 //
@@ -106,6 +119,29 @@ const (
 //	scripts yes|no             accepts the issuer's commands (no: 6E00)
 //	issuer approve|decline CODE   what the issuer answers online, CODE as in Stripe's decline codes
 //
+// What is different by tap:
+//
+//	contactless KIND           visa (qVSDC), mastercard, listed (in the directory and no more) or no
+//	tap-entry HEX|none         further data objects of the directory's entry, such as 9F2A0103
+//	tap-pdol, tap-cdol1 TAG:LENGTH ...   data object lists, or "none"
+//	tap-cvm METHOD CONDITION [or-next]   as cvm; a Visa card asks for the first one the terminal has,
+//	                           "always" even where the terminal requires none
+//	tap-ac same|tc|arqc|aac    the most the card grants (same: as first-ac)
+//	tap-device WORD            form factor '9F6E': card, fob, phone or watch
+//	tap-cdcvm no|done|locked   the device verifies its owner: it has done so, or asks for it at every first tap
+//	tap-ctq HEX                Visa: further bits of '9F6C', 2 bytes
+//	tap-insert never|cvm|always   Visa: 6984, always or where a verification is required
+//	tap-fdda 00|01             Visa: version of the signature
+//	tap-sdad-format 05|95      Visa: its format
+//	tap-sdad-place gpo|record  Visa: where it is
+//	tap-relay LOW HIGH SENT|none   Mastercard: answers EXCHANGE RELAY RESISTANCE DATA with these times, in
+//	                           units of 100 microseconds
+//	tap-recovery yes|no        Mastercard: RECOVER AC
+//	tap-mode emv|magstripe     magstripe: has no cryptogram to give
+//	tap-update yes|no          Visa: takes its issuer's answer when it is tapped once more
+//	tap-token DIGITS|none      '9F19', who requested the wallet's token: eleven digits
+//	tap-issuer same|decline CODE   what the issuer answers to a tap without a PIN
+//
 // What is wrong with the card. Changes and faults that would not show are refused.
 //
 //	omit TAG ...               the card does not give these data objects
@@ -139,10 +175,16 @@ const (
 //	record-trailing-bytes      bytes behind a record's template
 //	record-padding             zero bytes between data objects, which is allowed
 //	pan-in-track2              '57' has another number than '5A'
-//	duplicate-tag              '5F24' in two records
+//	duplicate-tag              '5F24' twice
+//	extra-bytes                by tap: bytes behind the template of an answer
+//	relay-times                other times than CDA signs
+//	fdda-number                fDDA signs another unpredictable number
+//	fdda-amount                fDDA signs another amount
+//	fdda-currency              fDDA signs another currency
+//	fdda-card-data             fDDA signs another '9F69'
 //
-// fault, status, pull, delay, issuer-script, omit, repeat, replace and add may stand on several lines, and
-// each adds; the first cvm line replaces the brand's list and the others add. Anything else may stand once.
+// fault, status, pull, delay, tear, issuer-script, omit, repeat, replace and add may stand on several lines,
+// and each adds; the first cvm or tap-cvm line replaces the brand's list and the others add. Anything else may stand once.
 // Every error is an ErrProfile.
 func ParseProfile(r io.Reader) (*Profile, error) {
 	file := "profile"
@@ -170,7 +212,7 @@ func parseProfile(file, text string) (*Profile, error) {
 	if !utf8.ValidString(text) {
 		return nil, fmt.Errorf("%w: %s: not UTF-8 text; save the file as UTF-8", ErrProfile, file)
 	}
-	p := &parser{profile: &Profile{pse: true, gpoNeedsLe: true, payment: ordinaryPayment}, seen: map[string]int{}}
+	p := &parser{profile: &Profile{pse: true, gpoNeedsLe: true, ppse: "yes", payment: ordinaryPayment}, seen: map[string]int{}}
 	number, began := 0, 0
 	for line := range strings.Lines(text) {
 		number++
@@ -227,8 +269,8 @@ func (p *parser) begin(name string) error {
 		if word == "" {
 			continue
 		}
-		// A payment system's default may stand after the common one; only cvm lines add up.
-		if word != "cvm" {
+		// A payment system's default may stand after the common one; only lists of methods add up.
+		if word != "cvm" && word != "tap-cvm" {
 			delete(p.seen, word)
 		}
 		if err := p.set(word, value, 1); err != nil {

@@ -40,6 +40,12 @@ type Payment struct {
 	NoSDA, NoDDA, NoCDA bool
 	// Denies: the terminal action code for denial has all bits set, so that whatever is wrong is declined.
 	Denies bool
+
+	// By tap: the limits of Entry Point, 0 for those of Contactless; the card is held to the reader together
+	// with another one first; the reader's hardware measures times.
+	TransactionLimit, CVMLimit int64
+	Collision, Timed           bool
+	Update                     bool // the terminal takes the issuer's answer to a Visa card
 }
 
 type paymentWord struct {
@@ -70,6 +76,11 @@ var paymentWords = []paymentWord{
 	{word: "no-dda", flag: func(p *Payment) *bool { return &p.NoDDA }},
 	{word: "no-cda", flag: func(p *Payment) *bool { return &p.NoCDA }},
 	{word: "denies", flag: func(p *Payment) *bool { return &p.Denies }},
+	{word: "transaction-limit", number: func(p *Payment) *int64 { return &p.TransactionLimit }},
+	{word: "cvm-limit", number: func(p *Payment) *int64 { return &p.CVMLimit }},
+	{word: "collision", flag: func(p *Payment) *bool { return &p.Collision }},
+	{word: "timed", flag: func(p *Payment) *bool { return &p.Timed }},
+	{word: "update", flag: func(p *Payment) *bool { return &p.Update }},
 }
 
 // ordinaryPayment is what a profile changes with its payment line.

@@ -19,6 +19,8 @@ type personalised struct {
 	icc     *rsaKey // nil when the card cannot sign
 	pinKey  *rsaKey // PINs are enciphered for it; nil when the card has no key for that
 	master  [16]byte
+	signed  []byte // content of the signed record
+	face    string // by tap: how it speaks; else empty
 }
 
 type recordID struct{ sfi, number byte }
@@ -40,15 +42,12 @@ var (
 )
 
 func personalise(a *application) *personalised {
-	p := &personalised{
-		application: a,
-		records:     map[recordID][]byte{},
-		master:      deriveMasterKey(issuerMasterKey(brandOfNumber(string(a.pan))), string(a.pan), a.sequence),
-	}
+	p := newPersonalised(a)
 	aip := a.interchangeProfile()
 	copy(p.aip[:], a.value(0x82, aip[:]))
 	p.addRecord(sfiTrack, 1, a.trackRecord())
-	p.addRecord(sfiData, 1, a.signedRecord())
+	p.signed = a.signedRecord()
+	p.addRecord(sfiData, 1, p.signed)
 	p.addRecord(sfiData, 2, a.riskRecord())
 	p.afl = append(p.afl, sfiTrack<<3, 1, 1, 0, sfiData<<3, 1, 2, 1)
 	if a.extraSFI != 0 {
@@ -58,18 +57,16 @@ func personalise(a *application) *personalised {
 	if a.oda != "none" {
 		p.certify()
 	}
-	if a.has(faultStaticData) {
-		// The last bit of the issuer action code: no terminal decision depends on it.
-		r := p.records[recordID{sfiData, 1}]
-		i := bytes.Index(r, []byte{0x9F, 0x0D, 0x05})
-		r[i+7] ^= 0x01
-	}
-	track := recordID{sfiTrack, 1}
-	if a.has(faultTrailingBytes) {
-		p.records[track] = append(p.records[track], 0xAA, 0xBB)
-	}
-	p.records[track] = a.cut(faultMalformedRecord, p.records[track], 1)
+	p.damage()
 	return p
+}
+
+func newPersonalised(a *application) *personalised {
+	return &personalised{
+		application: a,
+		records:     map[recordID][]byte{},
+		master:      deriveMasterKey(issuerMasterKey(brandOfNumber(string(a.pan))), string(a.pan), a.sequence),
+	}
 }
 
 // cut is a fault that takes bytes away from the end.
@@ -104,7 +101,8 @@ func (a *application) interchangeProfile() [2]byte {
 	return [2]byte{bits, 0x00}
 }
 
-func (a *application) trackRecord() []byte {
+// track2 is the track 2 equivalent data '57'.
+func (a *application) track2() []byte {
 	number := string(a.pan)
 	if a.has(faultTrack2) {
 		number = otherNumber(number)
@@ -113,8 +111,12 @@ func (a *application) trackRecord() []byte {
 	if len(track)%2 == 1 {
 		track += "F"
 	}
+	return hexDigits(track)
+}
+
+func (a *application) trackRecord() []byte {
 	var out []byte
-	out = a.object(out, 0x57, hexDigits(track)...)
+	out = a.object(out, 0x57, a.track2()...)
 	out = a.object(out, 0x5F20, []byte(a.holder)...)
 	if a.has(faultDuplicateTag) {
 		out = a.object(out, 0x5F24, bcdDate(a.expiry)...)
@@ -248,7 +250,7 @@ func (a *application) term(certificate string) certificateTerm {
 // staticData is the static data to be authenticated (EMV Book 3, 10.3): of files 1 to 10 the content of
 // template '70', of the others the whole record, then the AIP if '9F4A' says so.
 func (p *personalised) staticData() []byte {
-	out := p.application.signedRecord()
+	out := bytes.Clone(p.signed)
 	if p.extraSFI != 0 {
 		out = append(out, p.records[recordID{p.extraSFI, 1}]...)
 	}

@@ -29,11 +29,16 @@ type Profile struct {
 	gpoNeedsLe   bool // answers 6700 to GET PROCESSING OPTIONS without Le, as real Visa cards do
 	oneRecord    bool // the PSE's directory has one record for all applications, not one for each
 	conducts     []conduct
+	ppse         string // answers SELECT 2PAY.SYS.DDF01: yes, no, empty, malformed
+	tears        []tear
+	airTime      time.Duration // what hardware would measure of a relay exchange; 0: nothing
 	applications []*application
 
 	payment  Payment
 	scripts  []issuerScript
 	expected map[expectation]*Result
+	// What comes of a tap, nil where the profile says nothing.
+	tap *TapResult
 	// What the application is to be called; empty: whatever it is.
 	expectedName string
 }
@@ -85,6 +90,8 @@ type application struct {
 	decline              string // decline code of the issuer, empty when it approves
 	edits                []edit
 	faults               []string
+
+	tap contactless // what is different by tap
 }
 
 // counters are those of the last payment and the last one online ('9F36', '9F13').

@@ -13,7 +13,7 @@ import (
 )
 
 func TestEveryProfileLoads(t *testing.T) {
-	declines := map[pan]string{}
+	declines, taps := map[pan]string{}, map[pan]string{}
 	keys := map[string]string{}
 	for _, name := range Profiles() {
 		p := load(t, name)
@@ -32,6 +32,10 @@ func TestEveryProfileLoads(t *testing.T) {
 				t.Errorf("%s: the issuer treats this number differently in another profile", name)
 			}
 			declines[a.pan] = a.decline
+			if other, ok := taps[a.pan]; ok && other != a.tap.issuer {
+				t.Errorf("%s: the issuer treats taps with this number differently in another profile", name)
+			}
+			taps[a.pan] = a.tap.issuer
 			if other, ok := keys[a.iccSpec().name]; ok {
 				t.Errorf("%s is the same card as %s; give it another sequence", name, other)
 			}
@@ -96,6 +100,26 @@ func TestProfileErrorsNameLineAndRemedy(t *testing.T) {
 		{"issuer-script during 84240000\n" + visa, `:1: issuer-script "during 84240000" is not valid`},
 		{"expect happiness\n" + visa, `:1: expect "happiness" is not valid; write one of approved, canceled`},
 		{"expect online tvr 00\n" + visa, `:1: expect "online tvr 00"`},
+		{"ppse maybe\n" + visa, `:1: ppse "maybe" is not valid; write yes, no, empty, malformed`},
+		{"tear verify\n" + visa, `:1: tear "verify" is not valid; write one of select-ppse, `},
+		{"tear gpo soon\n" + visa, `:1: tear "gpo soon" is not valid`},
+		{"tear gpo\ntear gpo late\n" + visa, `:2: tear gpo stands twice; remove one`},
+		{"air-time 2s\n" + visa, `:1: air-time "2s" is not valid; write a time of at most 1s`},
+		{"expect-tap happiness\n" + visa, `:1: expect-tap "happiness" is not valid; write one of approved, declined, `},
+		{"expect-tap online cvm maybe\n" + visa, `:1: expect-tap "online cvm maybe"`},
+		{"expect-tap online taps 1\n" + visa, `:1: expect-tap "online taps 1"`},
+		{"expect-tap online tvr\n" + visa, `:1: expect-tap "online tvr"`},
+		{visa + "contactless amex\n", `:3: contactless "amex" is not valid; write visa, mastercard, listed, no`},
+		{visa + "tap-pdol 9F02:6\n", `:1: tap-pdol lacks 9F66:4`},
+		{visa + "tap-pdol 9F66:4 9F02:6\n", `:1: tap-pdol lacks 9F03:6`},
+		{"application mastercard\npan 5555555555554444\ntap-cdol1 9F02:6\n", `:1: tap-cdol1 lacks 9F03:6`},
+		{visa + "tap-cvm none always\ntap-cvm off\n", `:4: tap-cvm off stands beside rules`},
+		{visa + "tap-relay 1 2\n", `:3: tap-relay "1 2" is not valid; write the least`},
+		{visa + "tap-issuer decline broke\n", `:3: tap-issuer "decline broke" is not valid; write same, or decline and a code`},
+		{visa + "tap-fdda 02\n", `:3: tap-fdda "02" is not valid; write 00 or 01`},
+		{visa + "fault relay-times\n", `:1: fault relay-times has no effect on this card; it needs "tap-relay"`},
+		{visa + "tap-fdda 00\nfault fdda-amount\n", `:1: fault fdda-amount has no effect on this card`},
+		{visa + "contactless no\nomit 9F6C\n", `:1: omit 9F6C: this card does not have the data object`},
 		{"directory one\n" + strings.Repeat(visa, 1) + wideApplications(5), `directory one: the record would have`},
 		{visa + "pse no\n", `:3: pse is a setting of the card; write it above the first application`},
 		{"label X\n" + visa, `:1: label is a setting of an application; write a line "application visa" above it`},
@@ -181,7 +205,11 @@ status gpo 6985
 status read-record 9000
 pull second-generate-ac
 delay select 1m30s
-payment amount 5000 cashback 100 type 9 currency 978 country 276 floor 7000 pin-pad online-pin bypass wrong-pins 2 terminal 25 alphabets no-dialog force-online arc 8 no-issuer-data no-sda no-dda no-cda denies
+ppse empty
+tear gpo
+tear generate-ac late
+air-time 7ms
+payment amount 5000 cashback 100 type 9 currency 978 country 276 floor 7000 pin-pad online-pin bypass wrong-pins 2 terminal 25 alphabets no-dialog force-online arc 8 no-issuer-data no-sda no-dda no-cda denies transaction-limit 9000 cvm-limit 8000 collision timed update
 issuer-script before 84240000
 issuer-script after 841E000004A1A2A3A4
 expect online authenticated forged tvr 0000008000 tsi E800 cvm 5E0300 aid A000000065101001 language de
@@ -189,6 +217,7 @@ expect-online declined reverse referral code lost_card
 expect-deferred terminated
 expect-unable pulled
 expect-name Όμικρον
+expect-tap insert authenticated forged cvm on_device device watch message 1D restart 20 taps 2 tvr 0000000001 aid A000000065101001 code lost_card
 application jcb
 aid A000000065101001
 label ODD
@@ -233,6 +262,26 @@ second-ac aac
 reason pin-try-limit
 scripts yes
 issuer decline stolen_card
+contactless mastercard
+tap-entry 9F2A0105
+tap-pdol 9F66:4
+tap-cdol1 9F37:4 9C:1 9A:3 5F2A:2 95:5 9F1A:2 9F03:6 9F02:6 9F35:1
+tap-cvm online-pin always or-next
+tap-cvm fail cashback
+tap-ac aac
+tap-device watch
+tap-cdcvm locked
+tap-ctq 2000
+tap-insert cvm
+tap-fdda 00
+tap-sdad-format 95
+tap-sdad-place gpo
+tap-relay 20 60 24
+tap-recovery yes
+tap-mode magstripe
+tap-update yes
+tap-token 50110030273
+tap-issuer decline offline_pin_required
 omit 5F20
 omit 9F26
 repeat 5F24

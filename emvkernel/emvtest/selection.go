@@ -148,6 +148,9 @@ func (c *Card) readRecord(cmd apdu.Command) apdu.Response {
 	if !c.session.initiated {
 		return status(apdu.ConditionsOfUse)
 	}
+	if sfi == sfiDynamic && cmd.P1 == 1 && c.session.dynamic != nil {
+		return success(bytes.Clone(c.session.dynamic))
+	}
 	record, ok := c.session.app.records[recordID{sfi, cmd.P1}]
 	if ok {
 		return success(bytes.Clone(record))

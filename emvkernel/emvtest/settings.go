@@ -23,9 +23,13 @@ func settings() []setting {
 		cardSetting("blocked", func(p *Profile) *bool { return &p.blocked }, yesNo),
 		cardSetting("directory", func(p *Profile) *bool { return &p.oneRecord }, either("one", "each")),
 		statusSetting, pullSetting, delaySetting,
+		cardSetting("ppse", func(p *Profile) *string { return &p.ppse }, oneOf("yes", "no", "empty", "malformed")),
+		tearSetting,
+		cardSetting("air-time", func(p *Profile) *time.Duration { return &p.airTime }, airTime),
 		paymentSetting,
 		scriptSetting,
 		expectSetting(expectFirst), expectSetting(expectOnline), expectSetting(expectDeferred), expectSetting(expectUnable),
+		tapExpectSetting,
 		cardSetting("expect-name", func(p *Profile) *string { return &p.expectedName }, unicodeText(1, 16)),
 
 		appSetting("aid", func(a *application) *[]byte { return &a.aid }, hexBytes(5, 16)),
@@ -46,7 +50,7 @@ func settings() []setting {
 		appSetting("currency", func(a *application) *uint16 { return &a.currency }, numeric),
 		appSetting("language", func(a *application) *string { return &a.language }, languages),
 		appSetting("usage", func(a *application) *[2]byte { return &a.usage }, usage),
-		cvmSetting,
+		cvmSetting("cvm", func(a *application) *[]cvmRule { return &a.cvms }),
 		appSetting("cvm-amounts", func(a *application) *[2]uint32 { return &a.cvmAmounts }, amounts),
 		appSetting("pin", func(a *application) *string { return &a.pin }, pinDigits),
 		appSetting("pin-tries", func(a *application) *byte { return &a.pinTries }, number(0, 15)),
@@ -57,7 +61,7 @@ func settings() []setting {
 		appSetting("action-online", func(a *application) *[5]byte { return &a.actions.online }, actionCode),
 		appSetting("action-default", func(a *application) *[5]byte { return &a.actions.fallback }, actionCode),
 		appSetting("oda", func(a *application) *string { return &a.oda }, oneOf("dda", "cda", "sda", "none")),
-		appSetting("format", func(a *application) *byte { return &a.format }, responseFormat),
+		appSetting("format", func(a *application) *byte { return &a.format }, oneByteOf(0x77, 0x80)),
 		appSetting("static-tag-list", func(a *application) *bool { return &a.staticTags }, yesNo),
 		appSetting("signed-extra", func(a *application) *byte { return &a.extraSFI }, extraFile),
 		appSetting("pdol", func(a *application) *tlv.DOL { return &a.pdol }, dataObjects),
@@ -70,6 +74,25 @@ func settings() []setting {
 		appSetting("reason", func(a *application) *string { return &a.reason }, oneOf(reasonWords()...)),
 		appSetting("scripts", func(a *application) *bool { return &a.scripts }, yesNo),
 		appSetting("issuer", func(a *application) *string { return &a.decline }, issuerAnswer),
+		appSetting("contactless", func(a *application) *string { return &a.tap.kind }, oneOf(tapVisa, tapMastercard, tapListed, tapNo)),
+		appSetting("tap-entry", func(a *application) *[]byte { return &a.tap.entry }, dataObjectBytes),
+		appSetting("tap-pdol", func(a *application) *tlv.DOL { return &a.tap.pdol }, dataObjects),
+		appSetting("tap-cdol1", func(a *application) *tlv.DOL { return &a.tap.cdol1 }, dataObjects),
+		cvmSetting("tap-cvm", func(a *application) *[]cvmRule { return &a.tap.cvms }),
+		appSetting("tap-ac", func(a *application) *string { return &a.tap.ac }, oneOf("same", "tc", "arqc", "aac")),
+		appSetting("tap-device", func(a *application) *string { return &a.tap.device }, oneOf(deviceNames()...)),
+		appSetting("tap-cdcvm", func(a *application) *string { return &a.tap.cdcvm }, oneOf("no", "done", "locked")),
+		appSetting("tap-ctq", func(a *application) *[2]byte { return &a.tap.ctq }, twoBytes),
+		appSetting("tap-insert", func(a *application) *string { return &a.tap.insert }, oneOf("never", "cvm", "always")),
+		appSetting("tap-fdda", func(a *application) *byte { return &a.tap.fdda }, oneByteOf(0x00, 0x01)),
+		appSetting("tap-sdad-format", func(a *application) *byte { return &a.tap.sdadFormat }, oneByteOf(formatSDAD, formatFastSDAD)),
+		appSetting("tap-sdad-place", func(a *application) *string { return &a.tap.sdadPlace }, oneOf("gpo", "record")),
+		appSetting("tap-relay", func(a *application) *relayTimes { return &a.tap.relay }, relayCodec),
+		appSetting("tap-recovery", func(a *application) *bool { return &a.tap.recovers }, yesNo),
+		appSetting("tap-mode", func(a *application) *string { return &a.tap.mode }, oneOf("emv", "magstripe")),
+		appSetting("tap-update", func(a *application) *bool { return &a.tap.update }, yesNo),
+		appSetting("tap-token", func(a *application) *string { return &a.tap.requestor }, orNone(digits(11))),
+		appSetting("tap-issuer", func(a *application) *string { return &a.tap.issuer }, tapIssuerAnswer),
 		tagListSetting(editOmit), tagListSetting(editRepeat), tagValueSetting(editReplace), tagValueSetting(editAdd),
 		faultSetting,
 	}
@@ -247,20 +270,6 @@ var dataObjectBytes = codec[[]byte]{
 	},
 }
 
-var responseFormat = codec[byte]{
-	want: "77 or 80",
-	parse: func(s string) (byte, bool) {
-		switch s {
-		case "77":
-			return 0x77, true
-		case "80":
-			return 0x80, true
-		}
-		return 0, false
-	},
-	text: func(v byte) string { return fmt.Sprintf("%02X", v) },
-}
-
 var extraFile = codec[byte]{
 	want: "a number from 11 to 30, or none",
 	parse: func(s string) (byte, bool) {
@@ -308,6 +317,53 @@ var dataObjects = codec[tlv.DOL]{
 		}
 		return strings.Join(words, " ")
 	},
+}
+
+var twoBytes = codec[[2]byte]{
+	want: "2 bytes in hexadecimal such as 2000",
+	parse: func(s string) ([2]byte, bool) {
+		b, err := hex.DecodeString(s)
+		if err != nil || len(b) != 2 {
+			return [2]byte{}, false
+		}
+		return [2]byte(b), true
+	},
+	text: func(v [2]byte) string { return fmt.Sprintf("%X", v) },
+}
+
+// tapIssuerAnswer is a decline code, or empty for the same answer as to a card that was inserted.
+var tapIssuerAnswer = codec[string]{
+	want: "same, or decline and a code: " + strings.Join(declineCodes(), ", "),
+	parse: func(s string) (string, bool) {
+		if s == "same" {
+			return "", true
+		}
+		code, ok := strings.CutPrefix(s, "decline ")
+		return code, ok && responseCodes[code] != ""
+	},
+	text: func(v string) string {
+		if v == "" {
+			return "same"
+		}
+		return "decline " + v
+	},
+}
+
+// oneByteOf reads one of two bytes, in hexadecimal.
+func oneByteOf(one, other byte) codec[byte] {
+	return codec[byte]{
+		want: fmt.Sprintf("%02X or %02X", one, other),
+		parse: func(s string) (byte, bool) {
+			switch s {
+			case fmt.Sprintf("%02X", one):
+				return one, true
+			case fmt.Sprintf("%02X", other):
+				return other, true
+			}
+			return 0, false
+		},
+		text: func(v byte) string { return fmt.Sprintf("%02X", v) },
+	}
 }
 
 var authentication = codec[issuerAuthentication]{

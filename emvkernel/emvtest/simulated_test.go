@@ -584,3 +584,35 @@ func TestPINIsNotTold(t *testing.T) {
 		}
 	}
 }
+
+// A simulated field takes the contactless face of a card, and every simulated card of Stripe comes to what
+// its profile says when it is held to it.
+func TestSimulatedField(t *testing.T) {
+	b := board(t)
+	profile, err := emvtest.Load("visa")
+	if err != nil {
+		t.Fatal(err)
+	}
+	card := emvtest.NewCard(profile, nil)
+	if err := b.Field.Tap("visa", card.Contactless()); err != nil {
+		t.Fatal(err)
+	}
+	powered, err := b.HAL.Contactless.Activate(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := powered.Transceive(t.Context(), append([]byte{0x00, 0xA4, 0x04, 0x00, 0x0E}, "2PAY.SYS.DDF01\x00"...))
+	if err != nil || len(answer) < 20 || !bytes.HasSuffix(answer, []byte{0x90, 0x00}) || len(powered.ATR()) == 0 {
+		t.Errorf("%X, %v, ATS %X", answer, err, powered.ATR())
+	}
+	for _, method := range emvtest.PaymentMethods() {
+		name, _ := emvtest.ByPaymentMethod(method)
+		p, err := emvtest.Load(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, ok := p.TapExpectation(); !ok {
+			t.Errorf("%s does not say what comes of a tap", name)
+		}
+	}
+}

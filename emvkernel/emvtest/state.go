@@ -26,6 +26,13 @@ type ApplicationState struct {
 	OnlinePending bool `json:"onlinePending,omitempty"`
 	// IssuerFailed: the last issuer answer did not verify.
 	IssuerFailed bool `json:"issuerFailed,omitempty"`
+	// Unlocked: the consumer unlocked the device for the tap to come.
+	Unlocked bool `json:"unlocked,omitempty"`
+	// Update is the cryptogram, in hexadecimal, to which a tap brings the issuer's answer.
+	Update string `json:"update,omitempty"`
+	// Torn is what RECOVER AC gives back: the last unpredictable number and the answer to the last GENERATE
+	// AC by tap, in hexadecimal.
+	Torn string `json:"torn,omitempty"`
 }
 
 func (s *State) clone() State {
