@@ -13,12 +13,47 @@ import (
 	"strings"
 )
 
-// numbered are the rows that a number names, and how many there are: facts about
-// contact EMV that implementations often get wrong, and the rules of deferral.
-var numbered = []struct {
-	what  string
-	count int
-}{{"Fact", 29}, {"Deferral", 11}}
+// Index says what a clause index is about.
+type Index struct {
+	File string // in build/clauses
+	// Clause is how a clause is cited: the book and, behind it, annex or section.
+	Clause *regexp.Regexp
+	// Sections need a row, as "3, 10.5.1" or "4, A2".
+	Sections []string
+	// Facts that implementations often get wrong, and rules of deferral, that need a row.
+	Facts, Deferral []int
+}
+
+// Contact and Contactless are the two indexes there are.
+var (
+	Contact = Index{
+		File: "contact.md", Sections: ContactSections, Facts: upTo(29), Deferral: upTo(11),
+		Clause: regexp.MustCompile(`^Book ([1-4]), (?:Annex ([A-F]\d*)|(\d+(?:\.\d+)*))\b`),
+	}
+	Contactless = Index{
+		File: "contactless.md", Sections: ContactlessSections,
+		Facts:  []int{3, 5, 8, 9, 10, 11, 13, 17, 18, 20, 28, 30, 31, 32, 33, 34, 35, 36, 37},
+		Clause: regexp.MustCompile(`^Book (A|B|C-2|C-3), (?:Annex ([A-Z]\d*)|(\d+(?:\.\d+)*))\b`),
+	}
+)
+
+func upTo(n int) (all []int) {
+	for i := range n {
+		all = append(all, i+1)
+	}
+	return all
+}
+
+// numbered are the names of the rows that a number names.
+func (x Index) numbered() (names []string) {
+	for _, n := range x.Facts {
+		names = append(names, fmt.Sprintf("Fact %d", n))
+	}
+	for _, n := range x.Deferral {
+		names = append(names, fmt.Sprintf("Deferral %d", n))
+	}
+	return names
+}
 
 // A row of build/clauses starts with the clause, such as "Book 3, 10.5.1 Offline
 // PIN Processing" or "Book 4, Annex A2 Terminal Capabilities", or with "Fact 7" or
@@ -29,7 +64,6 @@ var numbered = []struct {
 // row cites a number. What is wrong is told with the remedy.
 var (
 	clauseRow  = regexp.MustCompile(`^\|\s*Book\b`)
-	clauseCite = regexp.MustCompile(`^Book ([1-4]), (?:Annex ([A-F]\d*)|(\d+(?:\.\d+)*))\b`)
 	numberRow  = regexp.MustCompile(`^\|\s*(Fact|Deferral) (\d+)\s*\|`)
 	codePath   = regexp.MustCompile("`([a-z][^`]*)`")
 	sourceCode = regexp.MustCompile(`\b[A-Z]\b`)
@@ -49,9 +83,8 @@ type Clauses struct {
 
 // ParseClauses reads a clause index and returns what is wrong with it: rows of
 // another form, rows that claim Yes and name no test, rows that claim less and do
-// not say why, sections and facts without a row. Sections are those that need
-// one, as "3, 10.5.1" or "4, A2".
-func ParseClauses(markdown string, sections []string) (found Clauses, broken []string) {
+// not say why, sections and facts without a row.
+func ParseClauses(markdown string, x Index) (found Clauses, broken []string) {
 	found.States, found.Facts = map[string]int{}, map[int][]NamedTest{}
 	rows := map[string]bool{}
 	for line := range strings.Lines(markdown) {
@@ -62,7 +95,7 @@ func ParseClauses(markdown string, sections []string) (found Clauses, broken []s
 		switch number := numberRow.FindStringSubmatch(line); {
 		case number != nil:
 			name = number[1] + " " + number[2]
-			if !isNumbered(name) {
+			if !slices.Contains(x.numbered(), name) {
 				broken = append(broken, "there is no "+name)
 				continue
 			}
@@ -76,7 +109,7 @@ func ParseClauses(markdown string, sections []string) (found Clauses, broken []s
 			}
 			asks, state = cells[1], cells[2]
 		case clauseRow.MatchString(line):
-			cite := clauseCite.FindStringSubmatch(cells[0])
+			cite := x.Clause.FindStringSubmatch(cells[0])
 			if cite == nil {
 				broken = append(broken, "not a clause: "+cells[0]+`; write "Book 3, 10.5 Title" or "Book 4, Annex A2 Title"`)
 				continue
@@ -111,30 +144,17 @@ func ParseClauses(markdown string, sections []string) (found Clauses, broken []s
 			broken = append(broken, name+": "+w)
 		}
 	}
-	for _, section := range sections {
+	for _, section := range x.Sections {
 		if name := "Book " + section; !rows[name] {
 			broken = append(broken, name+" has no row; write one, with No and a \"Reason:\" if it is not done")
 		}
 	}
-	for _, n := range numbered {
-		for i := 1; i <= n.count; i++ {
-			if name := fmt.Sprintf("%s %d", n.what, i); !rows[name] {
-				broken = append(broken, name+" has no row")
-			}
+	for _, name := range x.numbered() {
+		if !rows[name] {
+			broken = append(broken, name+" has no row")
 		}
 	}
 	return found, broken
-}
-
-func isNumbered(name string) bool {
-	for _, n := range numbered {
-		for i := 1; i <= n.count; i++ {
-			if name == fmt.Sprintf("%s %d", n.what, i) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // rowCells splits a row of a table; no cell contains a bar.

@@ -111,11 +111,15 @@ func TestInvariantsOfThisRepository(t *testing.T) {
 
 func TestClausesOfThisRepository(t *testing.T) {
 	dir := root(t)
-	table, err := os.ReadFile(filepath.Join(dir, "build", "clauses", "contact.md"))
-	if err != nil {
-		t.Fatal(err)
+	for _, index := range []Index{Contact, Contactless} {
+		t.Run(index.File, func(t *testing.T) {
+			table, err := os.ReadFile(filepath.Join(dir, "build", "clauses", index.File))
+			if err != nil {
+				t.Fatal(err)
+			}
+			found, broken := ParseClauses(string(table), index)
+			report(t, slices.Concat(broken, CheckTests(dir, found.Tests), CheckFiles(dir, found.Files), CheckFacts(dir, found.Facts)))
+			t.Log("rows of clauses by state:", found.States)
+		})
 	}
-	found, broken := ParseClauses(string(table), ContactSections)
-	report(t, slices.Concat(broken, CheckTests(dir, found.Tests), CheckFiles(dir, found.Files), CheckFacts(dir, found.Facts)))
-	t.Log("rows of clauses by state:", found.States)
 }

@@ -36,3 +36,7 @@ var ContactSections = []string{
 	"4, 12.1", "4, 12.1.8", "4, 12.2.1", "4, 12.2.2", "4, 12.2.3", "4, 12.2.4", "4, 12.2.5",
 	"4, A1", "4, A2", "4, A3", "4, A4", "4, A5", "4, A6", "4, B",
 }
+
+// ContactlessSections are the parts of EMV Contactless Books A, B, C-2 and C-3 that
+// need a row in build/clauses/contactless.md.
+var ContactlessSections = []string{}

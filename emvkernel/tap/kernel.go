@@ -116,7 +116,9 @@ type Activation struct {
 	// Answer is set when the kernel is started again after an OnlineRequest with OnlineData.
 	Answer *OnlineAnswer
 	UI     func(UIRequest) // never nil
-	Log    *slog.Logger    // never nil; no card data
+	// UN draws another unpredictable number, for a kernel that needs more than Params has; nil: it draws its own.
+	UN  func() ([4]byte, error)
+	Log *slog.Logger // never nil; no card data
 }
 
 // OnlineAnswer is what the issuer said.

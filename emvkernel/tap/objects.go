@@ -28,7 +28,7 @@ type Objects struct {
 // NewObjects returns the objects of an activation. The tags are those the kernel writes, besides the
 // terminal's and the payment's that are known here; the card cannot, even while they have no value.
 func NewObjects(a *Activation, tags ...tlv.Tag) *Objects {
-	o := &Objects{a: a, own: map[tlv.Tag][]byte{}, card: map[tlv.Tag][]byte{}}
+	o := &Objects{a: a, own: make(map[tlv.Tag][]byte, 48), card: make(map[tlv.Tag][]byte, 48)} // as many as a tap has, or a few less
 	for _, tag := range tags {
 		o.own[tag] = nil
 	}
@@ -36,18 +36,35 @@ func NewObjects(a *Activation, tags ...tlv.Tag) *Objects {
 		o.own[tag] = nil
 	}
 	if a.Indicators.HasTTQ {
-		o.own[0x9F66] = a.Indicators.TTQ[:]
+		ttq := a.Indicators.TTQ
+		if a.Params.NoOnlinePIN {
+			ttq[0] &^= ttqOnlinePIN
+		}
+		o.own[0x9F66] = ttq[:]
 	}
 	t := &a.Config.Terminal
 	o.own[0x84] = a.AID
 	o.own[0x9F06] = a.AID
 	o.own[0x9F1A] = emvkernel.CountryObject(t.Country)
-	o.own[0x9F33] = t.Capabilities[:]
+	capabilities := t.Capabilities
+	capabilities[1] &^= canOfflinePIN // there is no way to give a tapped card a PIN
+	if a.Params.NoOnlinePIN {
+		capabilities[1] &^= canOnlinePIN
+	}
+	o.own[0x9F33] = capabilities[:]
 	o.own[0x9F40] = t.AdditionalCapabilities[:]
 	o.own[0x9F37] = a.Params.UnpredictableNumber[:]
 	o.own[0x9F39] = []byte{0x07} // contactless chip
 	return o
 }
+
+// Bits of the terminal capabilities '9F33', byte 2 (EMV Book 4, Annex A2), and of the TTQ '9F66', byte 1
+// (Book A, 5.7 [unverified]).
+const (
+	canOfflinePIN = 0x80 | 0x10 // plaintext, enciphered
+	canOnlinePIN  = 0x40
+	ttqOnlinePIN  = 0x04
+)
 
 // Get returns a data object, nil for none. It is the memory of the objects.
 func (o *Objects) Get(tag tlv.Tag) []byte {
@@ -65,6 +82,9 @@ func (o *Objects) Has(tag tlv.Tag) bool { return o.Get(tag) != nil }
 
 // Set gives a data object of the kernel a value. The value is not copied.
 func (o *Objects) Set(tag tlv.Tag, value ...byte) { o.own[tag] = value }
+
+// Release lets the card give a data object that was the terminal's: a tag may mean something else to a kernel.
+func (o *Objects) Release(tag tlv.Tag) { delete(o.own, tag) }
 
 // Owned reports whether the card may not give the data object.
 func (o *Objects) Owned(tag tlv.Tag) bool {

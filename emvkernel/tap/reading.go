@@ -72,21 +72,22 @@ func NewReading(o *Objects, f Facts) (r *Reading, ok bool) {
 
 // list is all objects in the order of their tags.
 func (o *Objects) list() emvkernel.Secret {
-	values := maps.Clone(o.card)
-	for tag := range o.own {
-		values[tag] = o.own[tag]
-	}
-	for _, tag := range paymentTags {
-		values[tag] = o.Get(tag)
-	}
+	tags := make([]tlv.Tag, 0, len(o.card)+len(o.own)+len(paymentTags))
+	tags = slices.AppendSeq(tags, maps.Keys(o.card))
+	tags = slices.AppendSeq(tags, maps.Keys(o.own))
+	tags = append(tags, paymentTags...)
+	slices.Sort(tags)
+	tags = slices.Compact(tags)
+	values := make([][]byte, len(tags))
 	size := 0
-	for _, v := range values {
-		size += 6 + len(v) // growing would leave copies of the account number behind
+	for i, tag := range tags {
+		values[i] = o.Get(tag)
+		size += 6 + len(values[i]) // growing would leave copies of the account number behind
 	}
 	out := make(emvkernel.Secret, 0, size)
-	for _, tag := range slices.Sorted(maps.Keys(values)) {
-		if v := values[tag]; len(v) > 0 {
-			out = tlv.Append(out, tag, v...)
+	for i, tag := range tags {
+		if len(values[i]) > 0 {
+			out = tlv.Append(out, tag, values[i]...)
 		}
 	}
 	return out

@@ -76,12 +76,7 @@ func (m *Machine) complete(ctx context.Context, s *session, a Answer) (Phase, er
 	if a.Verdict == Rejected || a.Verdict == AlreadyCharged {
 		m.abandon(ctx, s)
 	} else {
-		end, cancel := context.WithTimeout(ctx, m.opt.CardEndTimeout)
-		outcome, cardErr = s.complete(end, emvkernel.Answer{
-			Kind: emvkernel.IssuerAnswered, ARC: a.ResponseCode,
-			IssuerAuthenticationData: a.IssuerAuthenticationData, Scripts: a.Scripts,
-		})
-		cancel()
+		outcome, cardErr = m.answerCard(ctx, s, a)
 		if errors.Is(cardErr, emvkernel.ErrAnswer) { // not for this card: it has not been asked yet
 			m.abandon(ctx, s)
 		}
@@ -95,7 +90,7 @@ func (m *Machine) complete(ctx context.Context, s *session, a Answer) (Phase, er
 		m.opt.Log.Error("the platform answered with another intent", "payment", p.LocalID, "intent", p.IntentID, "answered", a.Intent.ID)
 	}
 	p.ChargeID = a.ChargeID
-	p.Receipt = receiptOf(s.transaction)
+	p.Receipt = receiptOf(s.read)
 	switch {
 	case a.Verdict == AlreadyCharged, a.Verdict == Approved && cardErr == nil && outcome.Kind == emvkernel.Approved:
 		p.State, p.DoneAtMs = store.Approved, m.now()
@@ -128,12 +123,32 @@ func (m *Machine) complete(ctx context.Context, s *session, a Answer) (Phase, er
 	}
 	p.State, p.DoneAtMs = store.Declined, m.now()
 	p.Failure = &store.Failure{Code: string(failure.Code), DeclineCode: a.DeclineCode, Message: a.Message}
+	if a.Verdict == Declined && m.stepsUp(s, a.DeclineCode) {
+		return m.stepUp(ctx, s, p, failure, a.DeclineCode)
+	}
 	if err := m.commit(ctx, s, store.Change{Payment: p, Reason: failure.Message, DropSealed: true}, failure, true); err != nil {
 		return m.broken(s, err)
 	}
 	m.show(s, FaceDeclined)
 	s.tell(store.Payment{}, failure.with(s.payment))
 	return Removing, nil
+}
+
+// answerCard gives the issuer's answer to a card that is still there. One that was
+// tapped has gone, and nothing is to be heard of it any more.
+func (m *Machine) answerCard(ctx context.Context, s *session, a Answer) (emvkernel.Outcome, error) {
+	if s.tapped() != nil {
+		if a.Verdict == Approved {
+			return emvkernel.Outcome{Kind: emvkernel.Approved}, nil
+		}
+		return emvkernel.Outcome{Kind: emvkernel.Declined}, nil
+	}
+	end, cancel := context.WithTimeout(ctx, m.opt.CardEndTimeout)
+	defer cancel()
+	return s.complete(end, emvkernel.Answer{
+		Kind: emvkernel.IssuerAnswered, ARC: a.ResponseCode,
+		IssuerAuthenticationData: a.IssuerAuthenticationData, Scripts: a.Scripts,
+	})
 }
 
 // incorrectPIN is the issuer's word for a PIN that only has to be entered again.
@@ -208,7 +223,7 @@ func (m *Machine) storePayment(ctx context.Context, s *session, sent bool) (Phas
 	killpoint.Hit("payment.card-ended")
 	p := s.payment
 	if s.cardApproved {
-		p.ResponseCode, p.Receipt = s.responseCode(), receiptOf(s.transaction)
+		p.ResponseCode, p.Receipt = s.responseCode(), receiptOf(s.read)
 	}
 	change := store.Change{Reason: "stored, to be forwarded"}
 	if p.State != store.Authorizing { // else it was sealed, and numbered, for the attempt
@@ -240,6 +255,9 @@ func (m *Machine) storePayment(ctx context.Context, s *session, sent bool) (Phas
 // Where the configuration lets cards decide, the card is asked instead; but never
 // once its first cryptogram was sealed for an attempt: that one may be charged.
 func (m *Machine) endCard(ctx context.Context, s *session) *Error {
+	if s.tapped() != nil { // it has said all it will ever say
+		return nil
+	}
 	if s.cardApproved { // the first GENERATE AC was its last
 		if here, err := m.opt.Contact.Present(ctx); err != nil || !here {
 			return cardRemoved()
@@ -290,7 +308,7 @@ func (m *Machine) sealer(s *session) (func(uint64) ([]byte, string, error), erro
 			return nil, err
 		}
 	}
-	p, t, settings, offline, approved := s.payment, s.transaction, s.settings, s.offline, s.cardApproved
+	p, t, settings, offline, approved := s.payment, s.read, s.settings, s.offline, s.cardApproved
 	return func(sequence uint64) ([]byte, string, error) {
 		r := t.Receipt()
 		h := seal.Header{

@@ -14,13 +14,18 @@ func (e *evaluation) cardRules() {
 		e.note("entryMode", byReader, c.ReadMethod, e.entryMode(c.ReadMethod))
 	}
 	if c.Read || c.Brand != "" {
-		e.note("brand", byReader, c.Brand, brandRefusal(c.Brand))
+		failure := brandRefusal(c.Brand)
+		if failure == nil && c.WrongBrand {
+			failure = refuse(OfflineDeclined, RetryCollectAgain, "the card's number is not one of the brand it claims to be", "ask for another card, or wait for the internet")
+		}
+		e.note("brand", byReader, c.Brand, failure)
 	}
 	if c.Read || c.CVM != "" {
 		var failure *Error
 		switch {
 		case c.OnlinePIN, c.CVM == onlinePIN:
 			failure = onlinePINOffline()
+			failure.insert = c.tapped()
 		case c.CVM == failedCVM: // an issuer may decide otherwise, nobody else
 			failure = refuse(OfflineDeclined, RetryCollectAgain, "the cardholder could not be verified", "ask for another card, or wait for the internet")
 		}
@@ -38,9 +43,10 @@ func (e *evaluation) cardRules() {
 	e.note("expiry", byReader, fmt.Sprintf("%04d-%02d", c.ExpiryYear, c.ExpiryMonth), failure)
 
 	failure = nil
-	if !c.Authenticated { // it may be a copied chip
+	if !c.Authenticated && !(c.ReadMethod == contactlessEMV && e.policy.Unauthenticated) { // it may be a copied chip
 		failure = refuse(OfflineDeclined, RetryCollectAgain,
 			"the card did not prove to be genuine, so its payment is not stored", "ask for another card, or wait for the internet")
+		failure.insert = c.tapped()
 	}
 	e.note("authentication", byReader, yesNo(c.Authenticated), failure)
 }
@@ -52,11 +58,24 @@ func (e *evaluation) entryMode(method string) *Error {
 	case strings.HasPrefix(method, magneticStripe):
 		return swiped(true)
 	case method != contactlessEMV: // a tap without a chip's proof, or a method nobody knows
-		return refuse(OfflineDeclined, RetryCollectAgain, "the card proved nothing the way it was presented, so its payment is not stored", "insert the card")
-	case e.policy.tapsNeedIssuer():
-		return refuse(OfflineDeclined, RetryCollectAgain, "a tap is not enough here while the issuer cannot be asked", "insert the card")
+		return insert(refuse(OfflineDeclined, RetryCollectAgain, "the card proved nothing the way it was presented, so its payment is not stored", "insert the card"))
 	}
-	return nil
+	return e.policy.tapRefusal()
+}
+
+// tapRefusal is why no tap is stored at this Location, whatever the card; nil when
+// taps are.
+func (p Policy) tapRefusal() *Error {
+	if !p.tapsNeedIssuer() {
+		return nil
+	}
+	return insert(refuse(OfflineDeclined, RetryCollectAgain, "a tap is not enough here while the issuer cannot be asked", "insert the card"))
+}
+
+// insert marks a refusal that is one of the tap, not of the card.
+func insert(e *Error) *Error {
+	e.insert = true
+	return e
 }
 
 func onlinePINOffline() *Error {

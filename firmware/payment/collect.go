@@ -161,8 +161,8 @@ func (m *Machine) admit(c command) (store.Payment, Settings, *Error) {
 	if !ok {
 		return store.Payment{}, settings, notConfigured()
 	}
-	if m.opt.Contact == nil {
-		return store.Payment{}, settings, refuse(GenericReaderError, RetryNever, "this reader has no chip card reader",
+	if m.opt.Contact == nil && m.opt.Contactless == nil {
+		return store.Payment{}, settings, refuse(GenericReaderError, RetryNever, "this reader has no card reader",
 			"see the reader's start-up messages for what was not found and how to mend it")
 	}
 	p, err := m.opt.Store.Payment(c.localID)
@@ -283,20 +283,35 @@ var errCardTimeout = errors.New("payment: no card in time")
 // GENERATE AC. A card that cannot be read is asked for again until the time is
 // up; one that was read in time is given the time it needs.
 func (m *Machine) readCard(ctx context.Context, timeout time.Duration, s *session) cardRead {
+	if s.read != nil { // the issuer has seen the tap, and wants a PIN with it
+		end := m.pinForTap(ctx, s)
+		if end == nil {
+			return cardRead{outcome: emvkernel.Outcome{Kind: emvkernel.OnlineRequest}}
+		}
+		if end.read != nil {
+			return *end.read
+		}
+	}
 	wait, stop := context.WithTimeoutCause(ctx, timeout, errCardTimeout)
 	defer stop()
 	for {
-		m.show(s, FacePresentCard)
-		card, err := m.activate(wait)
-		if err == nil {
-			s.card = clocked{card, &s.clock}
+		s.onTap = false
+		m.show(s, cmp.Or(s.prompt, FacePresentCard))
+		s.prompt = 0
+		card, read, err := m.present(ctx, wait, s)
+		switch {
+		case read != nil:
+			return *read
+		case card != nil:
+			s.card, s.onTap = clocked{card, &s.clock}, false
 			m.opt.Step(Step{Kind: StepCardInserted, LocalID: s.payment.LocalID})
 			m.show(s, FaceProcessing)
 			return m.transact(ctx, s)
-		}
-		switch {
-		case err == errSwiped:
+		case err == nil: // once more
+		case errors.Is(err, errSwiped):
 			return cardRead{failure: swiped(s.offline)}
+		case context.Cause(wait) == errCardTimeout && s.tapRefused != nil:
+			return cardRead{failure: s.tapRefused}
 		case context.Cause(wait) == errCardTimeout:
 			return cardRead{failure: refuse(CardReadTimedOut, RetryCollectAgain, "no card was presented in time", "collect again when the cardholder is ready")}
 		case ctx.Err() != nil:
@@ -315,6 +330,21 @@ func (m *Machine) readCard(ctx context.Context, timeout time.Duration, s *sessio
 	}
 }
 
+// present waits for a card, inserted or tapped. It returns the card in the slot,
+// or what came of one that was tapped; neither and no error when one is to be
+// presented again.
+func (m *Machine) present(ctx, wait context.Context, s *session) (hal.Card, *cardRead, error) {
+	if m.entries(s)&EntryTap == 0 {
+		card, err := m.activate(wait)
+		return card, nil, err
+	}
+	end := m.tap(ctx, wait, s)
+	if end.inserted != nil {
+		return end.inserted.inserted, nil, nil
+	}
+	return nil, end.read, end.err
+}
+
 func readerFailure(err error) *Error {
 	return refuse(GenericReaderError, RetrySame, deviceFault(err), "check the card reader's connection; restart the reader if it stays")
 }
@@ -329,24 +359,33 @@ func deviceFault(err error) string {
 	return "the card reader failed: " + strings.TrimSuffix(text, ": ")
 }
 
-func (m *Machine) transact(ctx context.Context, s *session) cardRead {
+// params are the kernel's parameters of the payment, as far as they are the same for
+// every way to present a card.
+func (m *Machine) params(s *session) (emvkernel.Params, *Error) {
 	iso, err := lookUpCurrency(s.payment.Currency)
 	if err != nil {
-		return cardRead{failure: refuse(InvalidParameter, RetryNever, err.Error(), "create a payment in a known currency")}
+		return emvkernel.Params{}, refuse(InvalidParameter, RetryNever, err.Error(), "create a payment in a known currency")
 	}
-	params := emvkernel.Params{
+	return emvkernel.Params{
 		Amount: s.payment.Amount, Currency: iso.numeric, Exponent: iso.exponent,
 		Time: m.opt.Store.Now(), Counter: uint32(s.payment.Index % 100_000_000), // eight digits
-		NoOnlinePIN:       s.offline || s.settings.PINKey == "",
-		NoOfflineApproval: s.notStorable != nil, MayApproveOffline: func() bool { return m.mayApprove(s) },
-		SaleLog: func(pan emvkernel.Secret, _ string) int64 {
-			return m.velocity.latest(m.velocity.fingerprint(pan), s.payment.Currency)
-		},
+		NoOnlinePIN: !m.takesPIN(s), NoOfflineApproval: s.notStorable != nil,
+	}, nil
+}
+
+func (m *Machine) transact(ctx context.Context, s *session) cardRead {
+	params, failure := m.params(s)
+	if failure != nil {
+		return cardRead{failure: failure}
+	}
+	params.MayApproveOffline = func() bool { return m.mayApprove(s) }
+	params.SaleLog = func(pan emvkernel.Secret, _ string) int64 {
+		return m.velocity.latest(m.velocity.fingerprint(pan), s.payment.Currency)
 	}
 	if m.opt.PINPad != nil {
 		params.PINPad = &pad{PINPad: m.opt.PINPad, card: s.card, session: s, timeout: m.opt.PINTimeout}
 	}
-	_, err = io.ReadFull(m.opt.Random, params.UnpredictableNumber[:])
+	_, err := io.ReadFull(m.opt.Random, params.UnpredictableNumber[:])
 	if err == nil {
 		params.RandomSelection, err = drawPercent(m.opt.Random)
 	}
@@ -368,7 +407,7 @@ func (m *Machine) transact(ctx context.Context, s *session) cardRead {
 	if err != nil {
 		return cardRead{failure: readerFailure(err)}
 	}
-	s.transaction = t
+	s.transaction, s.read = t, t
 	begun := time.Now()
 	outcome, err := t.Collect(ctx)
 	s.clock.add(&s.clock.kernel, begun)
@@ -393,7 +432,7 @@ func (m *Machine) transact(ctx context.Context, s *session) cardRead {
 // mayApprove says whether the card may approve by itself: only a payment that
 // may be stored. One that may not is the issuer's to decide, while it can be asked.
 func (m *Machine) mayApprove(s *session) bool {
-	facts := m.factsOf(s.transaction)
+	facts := m.factsOf(s)
 	facts.Authenticated = true // by DDA it is; with CDA the proof comes with the approval; else the kernel asks for none
 	return m.storableWith(s, facts) == nil
 }
@@ -423,7 +462,7 @@ func cardRemoved() *Error {
 // judge turns the kernel's outcome into a refusal; nil means the card asks the
 // issuer, so the payment can go on.
 func (m *Machine) judge(s *session, o emvkernel.Outcome) *Error {
-	if !s.offline && s.transaction.OnlinePINRequired() { // offline the policy says so
+	if s.transaction != nil && !s.offline && s.transaction.OnlinePINRequired() { // offline the policy says so
 		return refuse(CardNotSupported, RetryCollectAgain, "the card wants an online PIN, which this reader cannot ask for", "ask for another card")
 	}
 	switch o.Kind {
@@ -432,7 +471,7 @@ func (m *Machine) judge(s *session, o emvkernel.Outcome) *Error {
 	case emvkernel.Approved:
 		// Offline EMV approval, a mode of its own with its own liability: the kernel
 		// asks for it only where the application is configured for it.
-		if s.notStorable != nil {
+		if s.notStorable != nil || s.tapped() != nil && m.storableWith(s, m.factsOf(s)) != nil {
 			return refuse(DeclinedByReader, RetryCollectAgain, "the card approved offline, which this payment does not allow", "ask for another card")
 		}
 		s.cardApproved = true
@@ -458,10 +497,10 @@ func (m *Machine) judge(s *session, o emvkernel.Outcome) *Error {
 // offline anyway, where that tells the cashier more than the decline: a card
 // whose issuer must be asked declines when it cannot be.
 func (m *Machine) cardRefusedOffline(s *session) *Error {
-	if !s.offline {
+	if !s.offline || s.read == nil {
 		return nil
 	}
-	s.facts = m.factsOf(s.transaction)
+	s.facts = m.factsOf(s)
 	if s.facts.OnlinePIN {
 		return onlinePINOffline()
 	}
@@ -470,7 +509,7 @@ func (m *Machine) cardRefusedOffline(s *session) *Error {
 
 // rightMode keeps test cards out of live mode and live cards out of test mode.
 func (m *Machine) rightMode(s *session) *Error {
-	pan := s.transaction.Card().PAN
+	pan := s.read.Card().PAN
 	switch {
 	case s.settings.Livemode && isTestCard(pan):
 		return refuse(TestCardInLivemode, RetryCollectAgain, "a test card was presented in live mode", "ask for another card")
@@ -497,8 +536,8 @@ func (m *Machine) abandon(ctx context.Context, s *session) {
 // promised yet, whether the payment could be stored.
 func (m *Machine) keep(ctx context.Context, s *session) (Phase, error) {
 	killpoint.Hit("payment.card-read")
-	card := s.transaction.Card()
-	s.facts = m.factsOf(s.transaction)
+	card := s.read.Card()
+	s.facts = m.factsOf(s)
 	if s.notStorable == nil {
 		s.notStorable = m.storable(s)
 	}
@@ -512,9 +551,9 @@ func (m *Machine) keep(ctx context.Context, s *session) (Phase, error) {
 	p.CollectedAtMs = m.now()
 	p.Card = &store.Card{
 		Brand: card.Brand, Last4: card.Last4, ExpMonth: card.ExpiryMonth, ExpYear: card.ExpiryYear,
-		ReadMethod: s.facts.ReadMethod, Authenticated: s.transaction.Authenticated(),
+		ReadMethod: s.facts.ReadMethod, Authenticated: s.read.Authenticated(),
 	}
-	p.Receipt = receiptOf(s.transaction)
+	p.Receipt = receiptOf(s.read)
 	if err := m.commit(ctx, s, store.Change{Payment: p, Reason: "card read"}, nil, !s.command.confirm); err != nil {
 		return m.broken(s, err)
 	}

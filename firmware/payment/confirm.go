@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"smartreader/emvkernel"
 	"smartreader/store"
 )
 
@@ -123,7 +122,7 @@ func (m *Machine) decide(ctx context.Context, s *session) (Phase, error) {
 	return m.storePayment(ctx, s, false)
 }
 
-func receiptOf(t *emvkernel.Transaction) *store.Receipt {
+func receiptOf(t reading) *store.Receipt {
 	r := t.Receipt()
 	return &store.Receipt{
 		ApplicationPreferredName: r.PreferredName, ApplicationLabel: r.Label, DedicatedFileName: upperHex(r.AID),

@@ -71,6 +71,8 @@ type Error struct {
 	// not the one that belongs to the code; 0: it is.
 	Native  int
 	Payment *store.Payment
+
+	insert bool // the same card, inserted, may do
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("payment: %s: %s", e.Code, e.Message) }

@@ -58,11 +58,13 @@ const (
 	StepCardInserted
 	StepCardRemoved
 	StepCardTapped
+	StepPrompt // the cardholder is asked to do something else than to present a card; only while collecting
 )
 
 // Step is something a POS may show while it waits.
 type Step struct {
 	Kind    StepKind
 	Phase   Phase
+	Prompt  FaceKind // of StepPrompt
 	LocalID string
 }

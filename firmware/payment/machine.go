@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"smartreader/emvkernel"
+	"smartreader/emvkernel/entry"
 	"smartreader/emvkernel/transcript"
 	"smartreader/hal"
 	"smartreader/store"
@@ -39,6 +40,9 @@ type Settings struct {
 	// payment is deferred.
 	CardDecides bool
 
+	// Tap is what Entry Point works with; nil: no taps.
+	Tap *entry.Config
+
 	PINKey    string // the PIN pad's key for online PINs; empty: none is asked for
 	PINFormat hal.PINBlockFormat
 }
@@ -46,11 +50,12 @@ type Settings struct {
 // Options are what a Machine works with. All functions must be safe for
 // concurrent use and must not block.
 type Options struct {
-	Store    *store.Store
-	Contact  hal.ContactReader // nil: no chip payments
-	Swipe    hal.SwipeReader   // nil: no magnetic stripes; a swipe is told apart, never taken
-	PINPad   hal.PINPad        // nil: no PIN
-	Platform Platform
+	Store       *store.Store
+	Contact     hal.ContactReader     // nil: no chip payments
+	Contactless hal.ContactlessReader // nil: no taps
+	Swipe       hal.SwipeReader       // nil: no magnetic stripes; a swipe is told apart, never taken
+	PINPad      hal.PINPad            // nil: no PIN
+	Platform    Platform
 
 	Settings func() (Settings, bool) // false until the first configuration arrived
 	Offline  func() bool             // the platform is believed to be out of reach
@@ -130,6 +135,10 @@ type Machine struct {
 	opt      Options
 	commands chan command
 	velocity *velocity
+
+	// onAntenna says that the card that was tapped last may still be in the field. Only
+	// who waits for cards touches it.
+	onAntenna bool
 
 	looping atomic.Bool // Run has settled the past and takes commands
 

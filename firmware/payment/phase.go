@@ -56,6 +56,7 @@ func (m *Machine) Run(ctx context.Context) error {
 	defer m.closeCard(s)
 	// A card left in over a restart is the last customer's, not the next one's.
 	phase := Removing
+	m.lookForCard(ctx)
 	m.looping.Store(true)
 	for {
 		m.enter(phase, s)

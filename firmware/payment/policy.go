@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"smartreader/emvkernel"
 )
 
 // Limit bounds what may be stored, in minor units of one currency. Zero means
@@ -65,6 +63,8 @@ type Policy struct {
 	Equivalents    Equivalents // the shipped limit of one payment
 	Country        string      // of the Location, ISO 3166 alpha-2; empty: taken for one with strong customer authentication
 	ContactlessSCA bool        // taps are stored there, too
+	// Unauthenticated lets taps be stored whose card did not prove to be genuine.
+	Unauthenticated bool
 }
 
 // NewPolicy returns the policy of a Location. table is [ShippedEquivalents] or
@@ -137,7 +137,9 @@ func (p Policy) tapsNeedIssuer() bool {
 // Entry modes, named as in Stripe Terminal's readMethod.
 const (
 	contactEMV        = "contact_emv"
+	contactless       = "contactless_" // what the methods of a tap begin with
 	contactlessEMV    = "contactless_emv"
+	contactlessStripe = "contactless_magstripe_mode"
 	magneticStripe    = "magnetic_stripe" // what all its methods begin with
 	onlinePIN         = "online_pin"      // a CVM
 	failedCVM         = "failure"         // what the CVM is when none succeeded
@@ -160,19 +162,12 @@ type CardFacts struct {
 	ReadMethod    string
 	CVM           string // as in emvkernel.Receipt
 	OnlinePIN     bool   // the card wants the PIN to be checked by its issuer
-	Authenticated bool   // DDA or CDA succeeded
+	Authenticated bool   // DDA, CDA or fDDA succeeded
+	WrongBrand    bool   // the number is not one of the brand whose application was used
 	ExpiryYear    int    // 20xx
 	ExpiryMonth   int
 
 	fingerprint fingerprint
 }
 
-func (m *Machine) factsOf(t *emvkernel.Transaction) CardFacts {
-	card := t.Card()
-	cvm := t.Receipt().CVM
-	return CardFacts{
-		Read: true, Brand: card.Brand, ReadMethod: contactEMV, CVM: cvm, OnlinePIN: t.OnlinePINRequired() || t.OnlinePINEntered(),
-		Authenticated: t.Authenticated(), ExpiryYear: card.ExpiryYear, ExpiryMonth: card.ExpiryMonth,
-		fingerprint: m.velocity.fingerprint(card.PAN),
-	}
-}
+func (c CardFacts) tapped() bool { return strings.HasPrefix(c.ReadMethod, contactless) }

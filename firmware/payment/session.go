@@ -24,9 +24,16 @@ type session struct {
 	cardApproved bool      // the card approved without its issuer (TC)
 	afterARQC    bool      // only when its issuer could not be asked
 
-	card        hal.Card
-	transaction *emvkernel.Transaction
-	recording   *recording // nil: not recorded
+	card        hal.Card               // in the slot, powered
+	transaction *emvkernel.Transaction // with it
+	read        reading                // what was read of the card, inserted or tapped; nil: nothing yet
+	insertOnly  bool                   // no taps any more for this payment
+	tapRefused  *Error                 // why, when a card was tapped
+	steppedUp   bool                   // the issuer declined the tap for want of a PIN
+	prompt      FaceKind               // what asks for the card
+	holding     time.Duration          // how long the next face stays at least
+	onTap       bool                   // the last card was tapped
+	recording   *recording             // nil: not recorded
 	face        Face
 	// notStorable is why this payment may not be stored, decided at collect;
 	// nil when it may.
@@ -60,11 +67,14 @@ func (m *Machine) closeCard(s *session) {
 		_ = s.card.Close() // the card may be gone already; there is nothing to do about it
 		s.card = nil
 	}
-	if s.transaction != nil {
+	if s.read != nil {
 		m.saveRecording(s)
-		s.transaction.Wipe()
-		s.transaction = nil
+		s.read.Wipe()
 	}
+	if s.transaction != nil {
+		s.transaction.Wipe()
+	}
+	s.read, s.transaction = nil, nil
 	s.dropPIN()
 }
 
@@ -78,13 +88,19 @@ func (s *session) dropPIN() {
 // show puts a face on the screen, with the card still to be taken if there is
 // one.
 func (m *Machine) show(s *session, kind FaceKind) {
-	s.face = Face{Kind: kind, Amount: s.payment.Amount, Currency: s.payment.Currency, Languages: s.face.Languages}
+	s.face = Face{
+		Kind: kind, Amount: s.payment.Amount, Currency: s.payment.Currency, Languages: s.face.Languages,
+		Entries: m.entries(s), Tapped: s.card == nil && s.onTap, Hold: s.holding,
+	}
 	switch kind {
 	case FaceIdle, FacePresentCard, FaceProcessing:
 	default:
 		s.face.RemoveCard = s.card != nil
 	}
 	m.opt.Face(s.face)
+	if s.payment.State == store.Collecting {
+		m.opt.Step(Step{Kind: StepPrompt, Prompt: kind, LocalID: s.payment.LocalID})
+	}
 }
 
 // commit writes the payment's new state and, with outcome true, what is to be
@@ -243,6 +259,7 @@ func (m *Machine) removing(ctx context.Context, s *session) (Phase, error) {
 func (m *Machine) idle(ctx context.Context, s *session) (Phase, error) {
 	hold := time.NewTimer(time.Until(s.holdUntil))
 	defer hold.Stop()
+	defer m.watchAntenna(ctx)()
 	if s.next != nil {
 		c := *s.next
 		s.next = nil

@@ -22,6 +22,10 @@ func swiped(offline bool) *Error {
 // error is errSwiped. A chip always wins, because who inserts a card may draw
 // it past the stripe head. When activate returns nobody reads stripes any more.
 func (m *Machine) activate(ctx context.Context) (hal.Card, error) {
+	if m.opt.Contact == nil {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	if m.opt.Swipe == nil {
 		return m.opt.Contact.Activate(ctx)
 	}

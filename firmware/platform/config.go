@@ -204,9 +204,11 @@ type Contactless struct {
 	AID    string `json:"aid"` // 5 to 16 bytes
 	Brand  string `json:"brand"`
 	Kernel string `json:"kernel"` // KernelC2, KernelC3 or KernelInsert
-	// KernelID is what the card's directory calls the kernel, with KernelInsert; 0: the payment system's default.
-	KernelID int                 `json:"kernelId,omitempty"`
-	Limits   []ContactlessLimits `json:"limits"` // a currency that is not listed is not tapped
+	// KernelID is what the card's directory calls the kernel, with KernelInsert; 0: whatever it calls it.
+	KernelID int `json:"kernelId,omitempty"`
+	// Limits name the currencies taken by tap; one that is not listed is not. None
+	// with KernelInsert: its cards are asked to be inserted whatever the payment is in.
+	Limits []ContactlessLimits `json:"limits,omitempty"`
 	// ZeroAmount lets an amount of zero be tapped.
 	ZeroAmount bool `json:"zeroAmount,omitempty"`
 	// TTQ is the terminal transaction qualifiers, 9F66, 4 bytes; KernelC3 only.

@@ -39,6 +39,19 @@ func goodConfig(t testing.TB) *Config {
 			AID: "A0000000031010", Brand: "visa", Version: "0096",
 			TACDenial: "0000000000", TACOnline: "0000000000", TACDefault: "0000000000",
 		}},
+		Contactless: []Contactless{
+			{
+				AID: "A0000000031010", Brand: "visa", Kernel: KernelC3, TTQ: "36C04000",
+				Limits: []ContactlessLimits{{Currency: "usd", Floor: new(int64), CVMRequired: new(int64)}, {Currency: "eur"}},
+			},
+			{
+				AID: "A0000000041010", Brand: "mastercard", Kernel: KernelC2, Version: "0002",
+				TACDenial: "0000000000", TACOnline: "0000000000", TACDefault: "0000000000",
+				Limits: []ContactlessLimits{{Currency: "usd", Transaction: new(int64), OnDevice: new(int64)}},
+			},
+			{AID: "A00000002501", Brand: "amex", Kernel: KernelInsert},
+			{AID: "A00000002501", Brand: "amex", Kernel: KernelInsert, KernelID: 4},
+		},
 		CAKeys: []CAKey{{
 			RID: "A000000003", Index: "E7", Modulus: strings.Repeat("AB", 144), Exponent: "03",
 			Expiry: "2031-12", Checksum: strings.Repeat("00", 20),
@@ -46,6 +59,9 @@ func goodConfig(t testing.TB) *Config {
 		SealKeys: []SealKey{{ID: "k1", Key: []byte{1}}},
 	}
 }
+
+// amount is a limit in minor units.
+func amount(n int64) *int64 { return &n }
 
 func TestConfigRoundTrip(t *testing.T) {
 	key, _ := newSigner(t)
@@ -130,23 +146,61 @@ func TestValidateNamesTheField(t *testing.T) {
 		"applications[0].additionalCapabilities": func(c *Config) {
 			c.Applications[0].AdditionalCapabilities = "E0"
 		},
-		"applications[0].country": func(c *Config) { c.Applications[0].Country = 1000 },
-		"terminal.pin.format":     func(c *Config) { c.Terminal.PIN = &PIN{Format: "iso2", Key: "pin"} },
-		"terminal.pin.key":        func(c *Config) { c.Terminal.PIN = &PIN{Format: PINFormat4} },
-		"offline.withoutIssuer":   func(c *Config) { c.Offline.WithoutIssuer = "pos" },
-		"caKeys[0].mode":          func(c *Config) { c.CAKeys[0].Mode = "tests" },
-		"revoked[0].rid":          func(c *Config) { c.Revoked = []Revocation{{RID: "A0", Index: "01", Serial: "000001"}} },
-		"revoked[0].index":        func(c *Config) { c.Revoked = []Revocation{{RID: "A000000003", Serial: "000001"}} },
-		"revoked[0].serial":       func(c *Config) { c.Revoked = []Revocation{{RID: "A000000003", Index: "01", Serial: "01"}} },
-		"caKeys[0].rid":           func(c *Config) { c.CAKeys[0].RID = "A0" },
-		"caKeys[0].index":         func(c *Config) { c.CAKeys[0].Index = "" },
-		"caKeys[0].modulus":       func(c *Config) { c.CAKeys[0].Modulus = "AB" },
-		"caKeys[0].exponent":      func(c *Config) { c.CAKeys[0].Exponent = "" },
-		"caKeys[0].checksum":      func(c *Config) { c.CAKeys[0].Checksum = "" },
-		"caKeys[0].expiry":        func(c *Config) { c.CAKeys[0].Expiry = "2031-13" },
-		"sealKeys":                func(c *Config) { c.SealKeys = nil },
-		"sealKeys[0]":             func(c *Config) { c.SealKeys[0].Key = nil },
-		"sealKeys[1].id":          func(c *Config) { c.SealKeys = append(c.SealKeys, c.SealKeys[0]) },
+		"applications[0].country":              func(c *Config) { c.Applications[0].Country = 1000 },
+		"contactless[0].aid":                   func(c *Config) { c.Contactless[0].AID = "A0000000" },
+		"contactless[1].aid":                   func(c *Config) { c.Contactless[1].AID = "not hex" },
+		"contactless[0].brand":                 func(c *Config) { c.Contactless[0].Brand = "" },
+		"contactless[0].kernel":                func(c *Config) { c.Contactless[0].Kernel = "c4" },
+		"contactless[2].kernel":                func(c *Config) { c.Contactless[2].Kernel = "" },
+		"contactless[0].kernelId":              func(c *Config) { c.Contactless[0].KernelID = 3 },
+		"contactless[2].kernelId":              func(c *Config) { c.Contactless[2].KernelID = 128 },
+		"contactless[3].kernelId":              func(c *Config) { c.Contactless[3].KernelID = -1 },
+		"contactless[0].limits":                func(c *Config) { c.Contactless[0].Limits = nil },
+		"contactless[1].limits":                func(c *Config) { c.Contactless[1].Limits = []ContactlessLimits{} },
+		"contactless[2].limits":                func(c *Config) { c.Contactless[2].Limits = c.Contactless[0].Limits },
+		"contactless[0].ttq":                   func(c *Config) { c.Contactless[0].TTQ = "36C040" },
+		"contactless[1].ttq":                   func(c *Config) { c.Contactless[1].TTQ = "36C04000" },
+		"contactless[1].version":               func(c *Config) { c.Contactless[1].Version = "" },
+		"contactless[0].version":               func(c *Config) { c.Contactless[0].Version = "0002" },
+		"contactless[1].tacDenial":             func(c *Config) { c.Contactless[1].TACDenial = "00" },
+		"contactless[1].tacOnline":             func(c *Config) { c.Contactless[1].TACOnline = "" },
+		"contactless[1].tacDefault":            func(c *Config) { c.Contactless[1].TACDefault = "000000000000" },
+		"contactless[0].tacDenial":             func(c *Config) { c.Contactless[0].TACDenial = "0000000000" },
+		"contactless[2].tacOnline":             func(c *Config) { c.Contactless[2].TACOnline = "0000000000" },
+		"contactless[3].tacDefault":            func(c *Config) { c.Contactless[3].TACDefault = "0000000000" },
+		"contactless[0].magneticStripe":        func(c *Config) { c.Contactless[0].MagneticStripe = true },
+		"contactless[0].limits[0].currency":    func(c *Config) { c.Contactless[0].Limits[0].Currency = "USD" },
+		"contactless[0].limits[1].currency":    func(c *Config) { c.Contactless[0].Limits[1].Currency = "usd" },
+		"contactless[0].limits[1].onDevice":    func(c *Config) { c.Contactless[0].Limits[1].OnDevice = new(int64) },
+		"contactless[0].limits[1].transaction": func(c *Config) { c.Contactless[0].Limits[1].Transaction = amount(-1) },
+		"contactless[0].limits[0].floor":       func(c *Config) { c.Contactless[0].Limits[0].Floor = amount(-1) },
+		"contactless[0].limits[0].cvmRequired": func(c *Config) { c.Contactless[0].Limits[0].CVMRequired = amount(1_000_000_000_000) },
+		"contactless[1].limits[0].onDevice":    func(c *Config) { c.Contactless[1].Limits[0].OnDevice = amount(-1) },
+		"contactless[4].aid": func(c *Config) { // in whatever letters
+			again := c.Contactless[0]
+			again.AID = "a0000000031010"
+			c.Contactless = append(c.Contactless, again)
+		},
+		"contactless[5].aid": func(c *Config) { // a reader with the kernel and one without it
+			c.Contactless = append(c.Contactless, Contactless{AID: "A000000004", Brand: "maestro", Kernel: KernelInsert, KernelID: 2},
+				Contactless{AID: "A0000000031010", Brand: "visa", Kernel: KernelInsert, KernelID: 3})
+		},
+		"terminal.pin.format":   func(c *Config) { c.Terminal.PIN = &PIN{Format: "iso2", Key: "pin"} },
+		"terminal.pin.key":      func(c *Config) { c.Terminal.PIN = &PIN{Format: PINFormat4} },
+		"offline.withoutIssuer": func(c *Config) { c.Offline.WithoutIssuer = "pos" },
+		"caKeys[0].mode":        func(c *Config) { c.CAKeys[0].Mode = "tests" },
+		"revoked[0].rid":        func(c *Config) { c.Revoked = []Revocation{{RID: "A0", Index: "01", Serial: "000001"}} },
+		"revoked[0].index":      func(c *Config) { c.Revoked = []Revocation{{RID: "A000000003", Serial: "000001"}} },
+		"revoked[0].serial":     func(c *Config) { c.Revoked = []Revocation{{RID: "A000000003", Index: "01", Serial: "01"}} },
+		"caKeys[0].rid":         func(c *Config) { c.CAKeys[0].RID = "A0" },
+		"caKeys[0].index":       func(c *Config) { c.CAKeys[0].Index = "" },
+		"caKeys[0].modulus":     func(c *Config) { c.CAKeys[0].Modulus = "AB" },
+		"caKeys[0].exponent":    func(c *Config) { c.CAKeys[0].Exponent = "" },
+		"caKeys[0].checksum":    func(c *Config) { c.CAKeys[0].Checksum = "" },
+		"caKeys[0].expiry":      func(c *Config) { c.CAKeys[0].Expiry = "2031-13" },
+		"sealKeys":              func(c *Config) { c.SealKeys = nil },
+		"sealKeys[0]":           func(c *Config) { c.SealKeys[0].Key = nil },
+		"sealKeys[1].id":        func(c *Config) { c.SealKeys = append(c.SealKeys, c.SealKeys[0]) },
 	} {
 		c := goodConfig(t)
 		if err := c.Validate(); err != nil {

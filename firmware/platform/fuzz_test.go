@@ -15,6 +15,9 @@ func FuzzConfig(f *testing.F) {
 	f.Add([]byte(`{}`))
 	f.Add([]byte(`{"version":1,"applications":[{}],"caKeys":[{}],"sealKeys":[{"id":"x"}]}`))
 	f.Add(bytes.Replace(payload, []byte(`"840`), []byte(`"-1`), 1))
+	f.Add(bytes.Replace(payload, []byte(`"kernel":"c3"`), []byte(`"kernel":"insert"`), 1))
+	f.Add(bytes.Replace(payload, []byte(`"kernelId":4`), []byte(`"kernelId":260`), 1))
+	f.Add(bytes.Replace(payload, []byte(`"limits":[{"currency":"usd","floor":0,"cvmRequired":0},`), []byte(`"limits":[null,`), 1))
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		c, err := DecodeConfig(payload)
 		if err != nil {

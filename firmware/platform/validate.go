@@ -3,6 +3,7 @@ package platform
 import (
 	"encoding/hex"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -28,6 +29,13 @@ func (c *Config) Validate() error {
 	v.that(len(c.Applications) > 0, "applications", "is empty")
 	for i, a := range c.Applications {
 		a.validate(v, fmt.Sprintf("applications[%d].", i))
+	}
+	taps := make(map[tapped]bool)
+	for i, t := range c.Contactless {
+		field := fmt.Sprintf("contactless[%d].", i)
+		t.validate(v, field)
+		v.that(!taps[t.tapped()], field+"aid", "is a repeat, with the same kernel")
+		taps[t.tapped()] = true
 	}
 	for i, k := range c.CAKeys {
 		k.validate(v, fmt.Sprintf("caKeys[%d].", i))
@@ -134,6 +142,61 @@ func (a *Application) validate(v *validator, field string) {
 	v.that(a.Country >= 0 && a.Country <= 999, field+"country", "is not a numeric country code")
 }
 
+// tapped is what no two entries may have in common: a card that offers the
+// application for the kernel would mean both.
+type tapped struct {
+	aid    string
+	kernel int
+}
+
+func (t *Contactless) tapped() tapped {
+	kernel := t.KernelID
+	switch t.Kernel {
+	case KernelC2:
+		kernel = 2
+	case KernelC3:
+		kernel = 3
+	}
+	return tapped{strings.ToUpper(t.AID), kernel}
+}
+
+func (t *Contactless) validate(v *validator, field string) {
+	v.hex(field+"aid", t.AID, 5, 16)
+	v.that(t.Brand != "", field+"brand", "is empty")
+	c2, c3, insert := t.Kernel == KernelC2, t.Kernel == KernelC3, t.Kernel == KernelInsert
+	v.that(c2 || c3 || insert, field+"kernel", "is none of c2, c3 and insert")
+	v.that(t.KernelID == 0 || insert, field+"kernelId", "is for insert only")
+	// Beyond 127 a card names a kernel with three bytes (EMV Contactless Book B, 3.3.2.5).
+	v.that(t.KernelID >= 0 && t.KernelID <= 127, field+"kernelId", "is not 0 to 127")
+	v.that(len(t.Limits) > 0 || insert, field+"limits", "is empty; name the currencies") // no limits would be no limit
+	v.that(len(t.Limits) == 0 || !insert, field+"limits", "is for c2 and c3 only")
+	seen := make(map[string]bool)
+	for i, l := range t.Limits {
+		l.validate(v, fmt.Sprintf("%slimits[%d].", field, i), c2)
+		v.that(!seen[l.Currency], fmt.Sprintf("%slimits[%d].currency", field, i), "is a repeat")
+		seen[l.Currency] = true
+	}
+	v.only(c3, field+"ttq", t.TTQ, 4, "c3")
+	v.only(c2, field+"version", t.Version, 2, "c2")
+	v.only(c2, field+"tacDenial", t.TACDenial, 5, "c2")
+	v.only(c2, field+"tacOnline", t.TACOnline, 5, "c2")
+	v.only(c2, field+"tacDefault", t.TACDefault, 5, "c2")
+	v.that(!t.MagneticStripe || c2, field+"magneticStripe", "is for c2 only")
+}
+
+func (l *ContactlessLimits) validate(v *validator, field string, c2 bool) {
+	v.currency(field+"currency", l.Currency)
+	v.that(l.OnDevice == nil || c2, field+"onDevice", "is for c2 only")
+	for name, limit := range map[string]*int64{
+		"transaction": l.Transaction, "onDevice": l.OnDevice, "floor": l.Floor, "cvmRequired": l.CVMRequired,
+	} {
+		v.that(limit == nil || *limit >= 0 && *limit <= mostAmount, field+name, "is not 0 to %d", int64(mostAmount))
+	}
+}
+
+// mostAmount is what a card can be told of (EMV Book 3, Annex A: '9F02' is n 12).
+const mostAmount = 999_999_999_999
+
 func (k *CAKey) validate(v *validator, field string) {
 	v.hex(field+"rid", k.RID, 5, 5)
 	v.hex(field+"index", k.Index, 1, 1)
@@ -167,6 +230,15 @@ func (v *validator) age(field string, ms int64) {
 func (v *validator) hex(field, s string, low, high int) {
 	b, err := hex.DecodeString(s)
 	v.that(err == nil && len(b) >= low && len(b) <= high, field, "is not hex of %d to %d bytes", low, high)
+}
+
+// only checks for hex of n bytes, where the kernel needs it; elsewhere there is none.
+func (v *validator) only(needed bool, field, s string, n int, kernel string) {
+	if needed {
+		v.hex(field, s, n, n)
+		return
+	}
+	v.that(s == "", field, "is for %s only", kernel)
 }
 
 func (v *validator) currency(field, s string) {

@@ -58,10 +58,26 @@ func (r *Reader) step(s payment.Step) {
 		e.Type, e.ReaderEvent = wire.EventReaderEvent, wire.ReaderCardInserted
 	case payment.StepCardRemoved:
 		e.Type, e.ReaderEvent = wire.EventReaderEvent, wire.ReaderCardRemoved
+	case payment.StepCardTapped:
+		e.Type, e.ReaderEvent = wire.EventReaderEvent, wire.ReaderCardTapped
+	case payment.StepPrompt:
+		if e.DisplayMessage = displayMessages[s.Prompt]; e.DisplayMessage == "" {
+			return
+		}
+		e.Type = wire.EventDisplayMessage
 	case payment.StepPhase:
 		e.Type, e.PaymentStatus = wire.EventPaymentStatusChange, paymentStatus(s.Phase)
 	}
 	r.lan.Broadcast(e)
+}
+
+// displayMessages are what a POS is told of what the cardholder is asked to do.
+var displayMessages = map[payment.FaceKind]string{
+	payment.FaceTryAgain:   wire.DisplayRetryCard,
+	payment.FaceInsertCard: wire.DisplayInsertCard,
+	payment.FaceOneCard:    wire.DisplayMultipleCards,
+	payment.FaceSeePhone:   wire.DisplayCheckMobileDevice,
+	payment.FaceTapAgain:   wire.DisplayRemovedTooEarly,
 }
 
 func paymentStatus(p payment.Phase) string {

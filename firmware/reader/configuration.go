@@ -284,6 +284,9 @@ func settingsOf(c *platform.Config, serial string) (payment.Settings, error) {
 			s.PINFormat = hal.ISOFormat0
 		}
 	}
+	if s.Tap, err = tapConfig(c, kernel); err != nil {
+		return payment.Settings{}, fmt.Errorf("reader: configuration: %w", err)
+	}
 	s.Policy, err = policyOf(c)
 	if err != nil {
 		return payment.Settings{}, err
@@ -316,7 +319,9 @@ func policyOf(c *platform.Config) (payment.Policy, error) {
 		}
 		table = table.Newer(payment.Equivalents{AsOf: asOf, Amounts: e.Amounts})
 	}
-	return payment.NewPolicy(c.Offline.Enabled, rules, table, c.Location.Country, c.Offline.ContactlessSCA), nil
+	policy := payment.NewPolicy(c.Offline.Enabled, rules, table, c.Location.Country, c.Offline.ContactlessSCA)
+	policy.Unauthenticated = c.Offline.ContactlessUnauthenticated
+	return policy, nil
 }
 
 func kernelConfig(c *platform.Config, serial string) (*emvkernel.Config, error) {

@@ -69,8 +69,8 @@ func (r *Reader) warnings() (w []string) {
 	if fault != nil {
 		w = append(w, "no chip card can be read: "+hal.AdviceOf(fault))
 	}
-	if r.board.Contact == nil {
-		w = append(w, "the reader has no chip card reader, so it can take no payments")
+	if r.board.Contact == nil && r.board.Contactless == nil {
+		w = append(w, "the reader has no card reader, so it can take no payments")
 	}
 	return w
 }

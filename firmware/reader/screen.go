@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,21 +18,21 @@ import (
 // methods only note what is to be seen; run does the showing, so that a slow
 // screen never holds up a payment.
 type screen struct {
-	hal     hal.Screen  // nil: no screen
-	signals hal.Signals // nil: no signals
-	entries display.Entries
-	log     *slog.Logger
-	wake    chan struct{}
+	hal         hal.Screen // nil: no screen
+	lights      *lights
+	contactless bool            // the board can read a card that is tapped
+	entries     display.Entries // of faces that do not say what is open
+	log         *slog.Logger
+	wake        chan struct{}
 
 	mu        sync.Mutex
-	now       payment.Face
-	started   bool   // a first face arrived; until then notice is shown
-	notice    string // why the reader is not ready
+	faces     faces    // until the first one, notice is shown
+	notice    string   // why the reader is not ready
+	languages []string // that are spoken here, the reader's own first
 	shop      string
 	slotFault error  // of the chip card reader, nil: none
 	closed    string // why no payments are taken any more
 	question  *question
-	revision  int
 
 	dark bool // the last picture could not be shown
 }
@@ -42,9 +44,15 @@ type question struct {
 }
 
 func newScreen(board hal.Board, log *slog.Logger) *screen {
-	s := &screen{hal: board.Screen, signals: board.Signals, log: log, wake: make(chan struct{}, 1)}
-	if board.Contact != nil {
-		s.entries |= display.Insert
+	s := &screen{
+		hal: board.Screen, lights: newLights(board.Signals, log), contactless: board.Contactless != nil, log: log,
+		wake: make(chan struct{}, 1), languages: display.Languages(),
+	}
+	switch {
+	case board.Contact != nil:
+		s.entries = display.Insert
+	case board.Contactless != nil:
+		s.entries = display.Tap
 	}
 	return s
 }
@@ -52,7 +60,6 @@ func newScreen(board hal.Board, log *slog.Logger) *screen {
 func (s *screen) change(f func()) {
 	s.mu.Lock()
 	f()
-	s.revision++
 	s.mu.Unlock()
 	select {
 	case s.wake <- struct{}{}:
@@ -60,7 +67,25 @@ func (s *screen) change(f func()) {
 	}
 }
 
-func (s *screen) face(f payment.Face)  { s.change(func() { s.now, s.started = f, true }) }
+// face is the payment's next face.
+func (s *screen) face(f payment.Face) {
+	s.change(func() {
+		if early := s.faces.add(f, time.Now()); early != nil {
+			s.lights.play(sceneRead, hal.ToneSuccess)
+		}
+	})
+}
+
+// speak sets the languages that are spoken here, the reader's own first, by their
+// codes of ISO 639. Those without texts are left out; without any all texts count.
+func (s *screen) speak(codes []string) {
+	codes = slices.DeleteFunc(slices.Clone(codes), func(code string) bool { return !display.HasLanguage(code) })
+	if len(codes) == 0 {
+		codes = display.Languages()
+	}
+	s.change(func() { s.languages = codes })
+}
+
 func (s *screen) merchant(name string) { s.change(func() { s.shop = name }) }
 func (s *screen) slot(fault error)     { s.change(func() { s.slotFault = fault }) }
 
@@ -105,58 +130,145 @@ const (
 	// outcomeTime is how long an outcome is seen before the cardholder is
 	// reminded of the card.
 	outcomeTime = 2500 * time.Millisecond
-	reminder    = 3 * time.Second // between reminder tones
-	turn        = 200 * time.Millisecond
+	reminder    = 3 * time.Second        // between reminder tones
+	wheelTurn   = 200 * time.Millisecond // between pictures of the wheel
+	leaveTime   = time.Second            // to show a last picture
 )
 
+// run shows what is to be seen, and plays the lights, until the context ends.
 func (s *screen) run(ctx context.Context) error {
+	var others sync.WaitGroup
+	defer others.Wait()
+	light, darken := context.WithCancel(context.WithoutCancel(ctx)) // they outlast the last picture
+	defer darken()
+	others.Go(func() { s.lights.run(light) })
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	seen, since := -1, time.Now()
-	var sounded payment.Face
-	step, remind := 0, false
+	var c course
 	for {
 		select {
 		case <-ctx.Done():
+			s.leave(ctx)
 			return ctx.Err()
 		case <-s.wake:
 		case <-timer.C:
 		}
-		s.mu.Lock()
-		face, revision, asked := s.now, s.revision, s.question
-		s.mu.Unlock()
-		if face != sounded {
-			s.sound(face)
-			if face.Kind != sounded.Kind {
-				since = time.Now()
-			}
-			sounded = face
-		}
-		if revision != seen {
-			seen, remind = revision, false
-		}
-		wait := time.Duration(-1)
-		switch {
-		case face.RemoveCard && time.Since(since) < outcomeTime:
-			wait = outcomeTime - time.Since(since)
-		case face.RemoveCard:
-			remind, wait = true, reminder
-			s.tone(hal.ToneRemove)
-		case face.Kind == payment.FaceProcessing && asked == nil:
-			step, wait = step+1, turn
-		}
-		err := s.show(ctx, s.view(step, remind))
+		p, asked, view, wait := s.next(&c)
+		err := s.show(ctx, view)
 		if asked != nil {
 			select {
 			case asked.seen <- err:
 			default:
 			}
+		} else if left, next := s.saw(p); next && (wait < 0 || left < wait) {
+			wait = left
 		}
 		timer.Stop()
 		if wait >= 0 {
 			timer.Reset(wait)
 		}
 	}
+}
+
+// course is what run remembers from one picture to the next.
+type course struct {
+	step int // of the wheel
+	of   *picture
+	lit  scene // what the lights were told of it
+	card removal
+}
+
+// next goes on to the picture of the moment and begins its lights and tone. It returns
+// the view of it, and after what time to look again; negative: not by itself. A
+// question takes its place: the payment needs the answer. What nobody has seen then is
+// seen afterwards.
+func (s *screen) next(c *course) (p *picture, asked *question, v display.View, wait time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	s.faces.advance(now)
+	p, asked = s.faces.now, s.question
+	if p == nil {
+		return nil, asked, s.picture(c.step, false), -1
+	}
+	remind, again, wait := c.card.turn(p, now)
+	if again {
+		s.lights.ring(hal.ToneRemove)
+	}
+	if asked != nil {
+		return p, asked, s.picture(c.step, remind), wait
+	}
+	if p.face.Kind == payment.FaceProcessing {
+		c.step, wait = c.step+1, wheelTurn
+	}
+	v = s.picture(c.step, remind)
+	var tone hal.Tone
+	if !p.sounded {
+		tone = toneOf(*p)
+		p.sounded = tone != 0
+	}
+	lit := sceneOf(*p, v, s.contactless)
+	if !p.early && (p != c.of || lit != c.lit || tone != 0) {
+		s.lights.play(lit, tone)
+	}
+	c.of, c.lit = p, lit
+	return p, nil, v, wait
+}
+
+// saw notes that a picture is on the screen. It returns how long that still has to
+// stay, if another one waits.
+func (s *screen) saw(p *picture) (left time.Duration, next bool) {
+	if p == nil {
+		return 0, false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	if p.seen.IsZero() {
+		p.seen = now
+	}
+	return p.left(now), len(s.faces.waiting) > 0
+}
+
+// leave shows the newest outcome if nobody has seen it yet. What waits behind it is of
+// no use any more.
+func (s *screen) leave(ctx context.Context) {
+	s.mu.Lock()
+	unseen := s.faces.last()
+	s.question = nil
+	s.mu.Unlock()
+	if !unseen {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTime)
+	defer cancel()
+	p, _, v, _ := s.next(&course{})
+	_ = s.show(ctx, v) // logged; there is no other way to tell
+	s.saw(p)
+}
+
+// removal reminds of a card that must be taken out, again and again.
+type removal struct {
+	of   *picture
+	next time.Time
+}
+
+// turn tells whether the cardholder is reminded now, whether with a tone, and after
+// what time to look again; negative: not by itself.
+func (r *removal) turn(p *picture, now time.Time) (remind, tone bool, wait time.Duration) {
+	if !p.face.RemoveCard {
+		return false, false, -1
+	}
+	if p.seen.IsZero() {
+		return false, false, outcomeTime
+	}
+	if since := now.Sub(p.seen); since < outcomeTime {
+		return false, false, outcomeTime - since
+	}
+	if r.of != p || !now.Before(r.next) {
+		r.of, r.next, tone = p, now.Add(reminder), true
+	}
+	return true, tone, r.next.Sub(now)
 }
 
 func (s *screen) show(ctx context.Context, v display.View) error {
@@ -175,15 +287,27 @@ func (s *screen) show(ctx context.Context, v display.View) error {
 	return err
 }
 
-// view is the picture of the moment.
+// view is what is to be seen at the moment.
 func (s *screen) view(step int, remind bool) display.View {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	v := display.View{
-		Language: language(s.now.Languages), Merchant: s.shop, Amount: s.now.Amount, Currency: s.now.Currency,
-		Entries: s.entries, Step: step,
+	return s.picture(step, remind)
+}
+
+// picture is view for who holds mu.
+func (s *screen) picture(step int, remind bool) display.View {
+	var f payment.Face
+	if s.faces.now != nil {
+		f = s.faces.now.face
 	}
-	if !s.started {
+	v := display.View{
+		Language: spoken(f.Languages, s.languages), Merchant: s.shop, Amount: f.Amount, Currency: f.Currency,
+		Entries: entriesOf(f.Entries), Step: step,
+	}
+	if v.Entries == 0 {
+		v.Entries = s.entries
+	}
+	if s.faces.now == nil {
 		v.Kind = display.Starting
 		if s.notice != "" {
 			v.Kind, v.Message = display.NotReady, s.notice
@@ -199,7 +323,7 @@ func (s *screen) view(step int, remind bool) display.View {
 		v.Kind = display.RemoveCard
 		return v
 	}
-	switch s.now.Kind {
+	switch f.Kind {
 	case payment.FaceIdle, payment.FaceCanceled:
 		v.Kind = display.Idle
 		switch {
@@ -213,7 +337,9 @@ func (s *screen) view(step int, remind bool) display.View {
 	case payment.FacePresentCard:
 		v.Kind = display.PresentCard
 	case payment.FaceProcessing:
-		v.Kind, v.KeepCard = display.Processing, true
+		v.Kind, v.KeepCard = display.Processing, !f.Tapped
+	case payment.FaceCardRead:
+		v.Kind = display.CardRead
 	case payment.FaceApproved:
 		v.Kind, v.IssuerApproved = display.Accepted, true
 	case payment.FaceAccepted:
@@ -222,51 +348,46 @@ func (s *screen) view(step int, remind bool) display.View {
 		v.Kind = display.Declined
 	case payment.FaceTryAgain:
 		v.Kind = display.TryAgain
-	case payment.FaceError:
+	case payment.FaceOneCard:
+		v.Kind = display.OneCard
+	case payment.FaceTapAgain:
+		v.Kind = display.TapAgain
+	case payment.FaceSeePhone:
+		v.Kind = display.SeePhone
+	case payment.FaceInsertCard:
+		v.Kind = display.InsertCard
+	default: // FaceError, and what is not known here
 		v.Kind = display.Error
 	}
 	return v
 }
 
-// language is the cardholder's first choice: 5F2D holds up to four ISO 639
-// codes of two letters, most wanted first (EMV Book 4, "Language Selection").
-func language(preference string) string {
+// entriesOf are the ways of a payment as the display has them.
+func entriesOf(open payment.Entries) (e display.Entries) {
+	for from, to := range map[payment.Entries]display.Entries{
+		payment.EntryInsert: display.Insert, payment.EntryTap: display.Tap, payment.EntrySwipe: display.Swipe,
+	} {
+		if open&from != 0 {
+			e |= to
+		}
+	}
+	return e
+}
+
+// language is the cardholder's first choice among all texts; see spoken.
+func language(preference string) string { return spoken(preference, display.Languages()) }
+
+// spoken is the cardholder's first choice of those that are spoken here, else the
+// first of them: 5F2D holds up to four ISO 639 codes of two letters, most wanted
+// first, which a card may write in capitals (EMV Book 4, "Language Selection").
+func spoken(preference string, here []string) string {
 	for ; len(preference) >= 2; preference = preference[2:] {
-		if display.HasLanguage(preference[:2]) {
-			return preference[:2]
+		if code := strings.ToLower(preference[:2]); slices.Contains(here, code) {
+			return code
 		}
 	}
-	return "en"
+	return here[0]
 }
 
-func (s *screen) sound(f payment.Face) {
-	if s.signals == nil {
-		return
-	}
-	lights := byte(0)
-	switch f.Kind {
-	case payment.FaceApproved, payment.FaceAccepted:
-		lights = hal.AllLEDs
-		if f.RemoveCard {
-			s.tone(hal.ToneSuccess)
-		}
-	case payment.FaceDeclined, payment.FaceNotAccepted, payment.FaceTryAgain, payment.FaceError:
-		if f.RemoveCard {
-			s.tone(hal.ToneAlert)
-		}
-	case payment.FacePresentCard:
-		lights = hal.LED1
-	}
-	if err := s.signals.LEDs(lights); err != nil {
-		s.log.Warn("lights", "err", err)
-	}
-}
-
-func (s *screen) tone(t hal.Tone) {
-	if s.signals == nil {
-		return
-	}
-	if err := s.signals.Tone(t); err != nil {
-		s.log.Warn("beeper", "err", err)
-	}
-}
+// tone starts a tone at once.
+func (s *screen) tone(t hal.Tone) { s.lights.sound(t) }

@@ -52,6 +52,7 @@ const (
 	EventOfflineStatusChange = "offlineStatusChange"
 	EventPaymentStatusChange = "paymentStatusChange"
 	EventReaderEvent         = "readerEvent"
+	EventDisplayMessage      = "requestReaderDisplayMessage"
 	EventLeaseChange         = "leaseChange"
 	EventConnectionLost      = "connectionLost"
 	EventCredentialRenewed   = "credentialRenewed" // keep the new credential for the next outage; to its POS only

@@ -1,0 +1,599 @@
+package payment_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"smartreader/emvkernel/emvtest"
+	"smartreader/emvkernel/tlv"
+	"smartreader/firmware/payment"
+	"smartreader/hal"
+	"smartreader/hal/sim"
+	"smartreader/store"
+)
+
+// tapBench is a bench with an antenna.
+type tapBench struct {
+	*bench
+	field *sim.Field
+	empty chan bool // the machine has waited for the field to be empty, and it is
+}
+
+// watched is an antenna that tells when it was seen empty.
+type watched struct {
+	hal.ContactlessReader
+	empty chan bool
+}
+
+func (w watched) WaitRemoval(ctx context.Context) error {
+	err := w.ContactlessReader.WaitRemoval(ctx)
+	if err == nil {
+		select {
+		case w.empty <- true:
+		default:
+		}
+	}
+	return err
+}
+
+func newTapBench(t *testing.T, options ...option) *tapBench {
+	t.Helper()
+	board, err := sim.Open(sim.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { board.HAL.Close() })
+	b := &tapBench{field: board.Field, empty: make(chan bool, 1)}
+	b.bench = newBench(t, append([]option{func(_ *bench, o *payment.Options) { o.Contactless = watched{board.Field, b.empty} }}, options...)...)
+	b.settings.Tap = emvtest.Contactless()
+	<-b.empty // at the start
+	return b
+}
+
+// takeTapped takes all cards away and waits until the machine saw it.
+func (b *tapBench) takeTapped() {
+	b.must(b.field.Take())
+	<-b.empty
+}
+
+// tap holds a card to the reader: a profile's name, or the text of one.
+func (b *tapBench) tap(card string) {
+	b.Helper()
+	b.must(b.field.Tap("card", b.card(card)))
+}
+
+func (b *tapBench) card(card string) *emvtest.TapCard {
+	b.Helper()
+	var profile *emvtest.Profile
+	var err error
+	if strings.Contains(card, " ") {
+		profile, err = emvtest.ParseProfile(strings.NewReader(card))
+	} else {
+		profile, err = emvtest.Load(card)
+	}
+	b.must(err)
+	return emvtest.NewCard(profile, &emvtest.State{}).Contactless()
+}
+
+// whenShown does something when a face is shown, the first time.
+func (b *tapBench) whenShown(kind payment.FaceKind, do func()) {
+	var once sync.Once
+	b.look(func(f payment.Face) {
+		if f.Kind == kind {
+			once.Do(func() { go do() })
+		}
+	})
+}
+
+const (
+	visaTap       = "application visa\npan 4242424242424242\n"
+	mastercardTap = "application mastercard\npan 5555555555554444\n"
+)
+
+func TestTapIsPaidOnline(t *testing.T) {
+	for _, card := range []string{"visa", "mastercard"} {
+		t.Run(card, func(t *testing.T) {
+			b := newTapBench(t)
+			p := b.create(1250, payment.PreferOnline)
+			b.tap(card)
+			paid, err := b.process(p)
+			b.must(err)
+			if paid.State != store.Approved || paid.Card.ReadMethod != "contactless_emv" || !paid.Card.Authenticated || paid.Card.Brand != card ||
+				paid.Receipt.CardholderVerificationMethod != "none" {
+				t.Fatalf("%s; card %+v; receipt %+v", paid.State, paid.Card, paid.Receipt)
+			}
+			data := b.platform.openData(b.platform.envelopes[0])
+			if check, err := b.platform.issuer.Check(data); err != nil || !check.Decision.Approved || check.Amount != 1250 {
+				t.Errorf("the issuer says %+v, %v", check, err)
+			}
+			if !b.saw(payment.FaceCardRead) || !b.saw(payment.FaceApproved) || b.saw(payment.FaceAccepted) {
+				t.Error("the cardholder did not see that the card was read and the payment approved")
+			}
+		})
+	}
+}
+
+// What is stored of a tap is its one cryptogram, of a card that proved to be genuine.
+func TestTapIsStoredOffline(t *testing.T) {
+	for _, card := range []string{"visa", "mastercard"} {
+		t.Run(card, func(t *testing.T) {
+			b := newTapBench(t)
+			b.goOffline()
+			p := b.create(2000, payment.PreferOnline)
+			b.tap(card)
+			stored, err := b.process(p)
+			b.must(err)
+			if stored.State != store.Stored || !stored.Card.Authenticated || stored.Card.ReadMethod != "contactless_emv" || b.saw(payment.FaceApproved) {
+				t.Fatalf("%s, %+v", stored.State, stored.Card)
+			}
+			envelope, err := b.store.Sealed(p.LocalID)
+			b.must(err)
+			data := b.platform.openData(envelope)
+			list, err := tlv.Parse(data)
+			b.must(err)
+			if e, ok := tlv.Find(list, 0x9F39); !ok || e.Value[0] != 0x07 {
+				t.Errorf("'9F39' is %X", e.Value)
+			}
+			if check, err := b.platform.issuer.Check(data); err != nil || !check.Decision.Approved || check.Amount != 2000 {
+				t.Errorf("the issuer says %+v, %v", check, err)
+			}
+		})
+	}
+}
+
+// A tap that was collected online and whose issuer does not answer is stored under the key it was sent with.
+func TestTapWithoutAnswerIsDeferred(t *testing.T) {
+	for _, sent := range []bool{true, false} {
+		b := newTapBench(t)
+		p := b.create(1250, payment.PreferOnline)
+		b.platform.silent(payment.Unreachable{Sent: sent})
+		b.tap("visa")
+		stored, err := b.process(p)
+		b.must(err)
+		if stored.State != store.Stored || stored.Attempted != sent {
+			t.Errorf("%s, attempted %v", stored.State, stored.Attempted)
+		}
+	}
+}
+
+// EMV fact 37: that there is no network is the terminal's business. In markets with strong customer
+// authentication nothing is asked of a card that is tapped; its holder is told to insert it.
+func TestTapIsNotStoredWhereTheIssuerMustBeAsked(t *testing.T) {
+	strong := payment.NewPolicy(true, []payment.Rule{{Currency: "usd"}}, payment.ShippedEquivalents(), "DE", false)
+	t.Run("inserted instead", func(t *testing.T) {
+		b := newTapBench(t)
+		b.settings.Policy = strong
+		b.goOffline()
+		p := b.create(2000, payment.PreferOnline)
+		card := b.card("visa")
+		b.must(b.field.Tap("card", card))
+		b.whenShown(payment.FaceInsertCard, func() { b.insert("visa") })
+		stored, err := b.process(p)
+		b.must(err)
+		if stored.State != store.Stored || stored.Card.ReadMethod != "contact_emv" {
+			t.Errorf("%s, %+v", stored.State, stored.Card)
+		}
+		if n := len(card.State().Applications); n != 0 {
+			t.Errorf("the tapped card was used: %+v", card.State())
+		}
+	})
+	t.Run("the POS is told why", func(t *testing.T) {
+		b := newTapBench(t, func(_ *bench, o *payment.Options) { o.CardTimeout = 1e8 })
+		b.settings.Policy = strong
+		b.goOffline()
+		p := b.create(2000, payment.PreferOnline)
+		b.tap("visa")
+		_, err := b.process(p)
+		if e := b.fails(err, payment.OfflineDeclined); e.Remedy != "insert the card" {
+			t.Errorf("remedy %q", e.Remedy)
+		}
+	})
+	t.Run("unless the configuration says so", func(t *testing.T) {
+		b := newTapBench(t)
+		b.settings.Policy = payment.NewPolicy(true, []payment.Rule{{Currency: "usd"}}, payment.ShippedEquivalents(), "DE", true)
+		b.goOffline()
+		p := b.create(2000, payment.PreferOnline)
+		b.tap("visa")
+		stored, err := b.process(p)
+		b.must(err)
+		if stored.Card.ReadMethod != "contactless_emv" {
+			t.Errorf("%+v", stored.Card)
+		}
+	})
+	t.Run("online it is taken", func(t *testing.T) {
+		b := newTapBench(t)
+		b.settings.Policy = strong
+		p := b.create(2000, payment.PreferOnline)
+		b.tap("visa")
+		paid, err := b.process(p)
+		b.must(err)
+		if paid.State != store.Approved || paid.Card.ReadMethod != "contactless_emv" {
+			t.Errorf("%s, %+v", paid.State, paid.Card)
+		}
+	})
+}
+
+// A tap whose card did not prove to be genuine is stored only where the configuration says so, and is told
+// from others.
+func TestUnauthenticatedTap(t *testing.T) {
+	const unsigned = visaTap + "oda none\n"
+	t.Run("is inserted instead", func(t *testing.T) {
+		b := newTapBench(t)
+		b.goOffline()
+		p := b.create(2000, payment.PreferOnline)
+		b.tap(unsigned)
+		b.whenShown(payment.FaceInsertCard, func() { b.insert("visa") })
+		stored, err := b.process(p)
+		b.must(err)
+		if stored.Card.ReadMethod != "contact_emv" || !stored.Card.Authenticated {
+			t.Errorf("%+v", stored.Card)
+		}
+	})
+	t.Run("is stored if configured", func(t *testing.T) {
+		b := newTapBench(t)
+		b.settings.Policy.Unauthenticated = true
+		b.goOffline()
+		p := b.create(2000, payment.PreferOnline)
+		b.tap(unsigned)
+		stored, err := b.process(p)
+		b.must(err)
+		if stored.State != store.Stored || stored.Card.Authenticated || stored.Card.ReadMethod != "contactless_emv" {
+			t.Errorf("%s, %+v", stored.State, stored.Card)
+		}
+	})
+	t.Run("a chip never is", func(t *testing.T) {
+		b := newTapBench(t)
+		b.settings.Policy.Unauthenticated = true
+		b.goOffline()
+		p := b.create(2000, payment.PreferOnline)
+		b.insert("no-oda")
+		_, err := b.process(p)
+		b.fails(err, payment.OfflineDeclined)
+	})
+}
+
+// Other brands have no kernel here: their cards are asked to be inserted, and pay by chip.
+func TestTapOfAnotherBrandIsInserted(t *testing.T) {
+	b := newTapBench(t)
+	p := b.create(2000, payment.PreferOnline)
+	b.tap("amex")
+	b.whenShown(payment.FaceInsertCard, func() { b.insert("amex") })
+	paid, err := b.process(p)
+	b.must(err)
+	if paid.State != store.Approved || paid.Card.Brand != "amex" || paid.Card.ReadMethod != "contact_emv" {
+		t.Errorf("%s, %+v", paid.State, paid.Card)
+	}
+}
+
+// A card that knows nothing of taps, or none at all: the next one may pay by tap.
+func TestTapThatFindsNothing(t *testing.T) {
+	b := newTapBench(t)
+	p := b.create(2000, payment.PreferOnline)
+	b.tap(visaTap + "contactless no\n")
+	b.whenShown(payment.FaceInsertCard, func() {
+		b.takeTapped()
+		b.tap("visa")
+	})
+	paid, err := b.process(p)
+	b.must(err)
+	if paid.Card.ReadMethod != "contactless_emv" {
+		t.Errorf("%+v", paid.Card)
+	}
+}
+
+func TestTwoCardsInTheField(t *testing.T) {
+	b := newTapBench(t)
+	p := b.create(2000, payment.PreferOnline)
+	b.tap("visa")
+	b.tap("mastercard")
+	b.whenShown(payment.FaceOneCard, func() {
+		b.takeTapped()
+		b.tap("mastercard")
+	})
+	paid, err := b.process(p)
+	b.must(err)
+	if paid.Card.Brand != "mastercard" || len(b.platform.envelopes) != 1 {
+		t.Errorf("%+v, asked %d times", paid.Card, len(b.platform.envelopes))
+	}
+}
+
+// EMV fact 33: the phone wants to be looked at. The same amount is tapped again, under a new unpredictable
+// number, and the POS hears of no decline in between.
+func TestSeePhoneAndTapAgain(t *testing.T) {
+	for brand, card := range map[string]string{
+		"visa":       visaTap + "tap-device phone\ntap-cdcvm locked\n",
+		"mastercard": mastercardTap + "tap-device phone\ntap-cdcvm locked\n",
+	} {
+		t.Run(brand, func(t *testing.T) {
+			var taps atomic.Int32
+			b := newTapBench(t, func(_ *bench, o *payment.Options) {
+				told := o.Step
+				o.Step = func(s payment.Step) {
+					if s.Kind == payment.StepCardTapped {
+						taps.Add(1)
+					}
+					told(s)
+				}
+			})
+			phone := b.card(card)
+			b.must(b.field.Tap("phone", phone))
+			b.whenShown(payment.FaceSeePhone, func() {
+				b.must(b.field.Take())
+				b.must(b.field.Tap("phone", phone)) // unlocked meanwhile
+			})
+			p := b.create(9900, payment.PreferOnline)
+			paid, err := b.process(p)
+			b.must(err)
+			if paid.State != store.Approved || paid.Sequence != 1 || paid.Receipt.CardholderVerificationMethod != "on_device" {
+				t.Errorf("%s, sequence %d, %+v", paid.State, paid.Sequence, paid.Receipt)
+			}
+			if n := taps.Load(); n != 2 {
+				t.Errorf("tapped %d times", n)
+			}
+		})
+	}
+}
+
+// A card that leaves too early is asked for again; nothing is charged twice.
+func TestTornTap(t *testing.T) {
+	b := newTapBench(t)
+	p := b.create(2000, payment.PreferOnline)
+	b.tap("tear generate-ac\n" + mastercardTap)
+	paid, err := b.process(p)
+	b.must(err)
+	if paid.State != store.Approved || len(b.platform.envelopes) != 1 {
+		t.Errorf("%s, asked %d times", paid.State, len(b.platform.envelopes))
+	}
+}
+
+// The chip always wins: who inserts a card passes the antenna with it.
+func TestInsertedCardWinsOverTheTap(t *testing.T) {
+	b := newTapBench(t)
+	p := b.create(2000, payment.PreferOnline)
+	b.insert("mastercard")
+	b.tap("visa")
+	paid, err := b.process(p)
+	b.must(err)
+	if paid.Card.Brand != "mastercard" || paid.Card.ReadMethod != "contact_emv" {
+		t.Errorf("%+v", paid.Card)
+	}
+}
+
+// A card left on the antenna is the last customer's: the next one pays with another.
+func TestCardLeftOnTheAntenna(t *testing.T) {
+	b := newTapBench(t)
+	first := b.create(1000, payment.PreferOnline)
+	b.tap("visa")
+	_, err := b.process(first)
+	b.must(err)
+	second := b.create(2000, payment.PreferOnline)
+	done := make(chan error, 1)
+	asked := make(chan bool, 1)
+	b.whenShown(payment.FacePresentCard, func() { asked <- true })
+	go func() { _, err := b.process(second); done <- err }()
+	<-asked
+	select {
+	case err := <-done:
+		t.Fatalf("paid without another tap: %v", err)
+	default:
+	}
+	b.takeTapped()
+	b.tap("mastercard")
+	b.must(<-done)
+	if got := b.state(second, store.Approved); got.Card.Brand != "mastercard" {
+		t.Errorf("the next customer paid with %+v", got.Card)
+	}
+}
+
+// noField is an antenna that does not work.
+type noField struct{ hal.ContactlessReader }
+
+func (noField) Activate(context.Context) (hal.Card, error) {
+	return nil, fmt.Errorf("unplugged: %w", hal.ErrNotFound)
+}
+func (noField) WaitRemoval(context.Context) error { return hal.ErrNotFound }
+func (noField) FieldOff() error                   { return hal.ErrNotFound }
+
+func TestBrokenAntennaKeepsNoChipFromPaying(t *testing.T) {
+	b := &tapBench{bench: newBench(t, func(_ *bench, o *payment.Options) { o.Contactless = noField{} })}
+	b.settings.Tap = emvtest.Contactless()
+	p := b.create(2000, payment.PreferOnline)
+	b.insert("visa")
+	paid, err := b.process(p)
+	b.must(err)
+	if paid.Card.ReadMethod != "contact_emv" {
+		t.Errorf("%+v", paid.Card)
+	}
+}
+
+// A reader without a slot takes taps, and says what is missing when a card must be inserted.
+func TestReaderWithoutSlot(t *testing.T) {
+	b := newTapBench(t, func(_ *bench, o *payment.Options) { o.Contact, o.Swipe = nil, nil })
+	p := b.create(2000, payment.PreferOnline)
+	b.tap("visa")
+	paid, err := b.process(p)
+	b.must(err)
+	if paid.Card.ReadMethod != "contactless_emv" {
+		t.Errorf("%+v", paid.Card)
+	}
+	b.takeTapped()
+	p = b.create(2000, payment.PreferOnline)
+	b.tap("amex")
+	_, err = b.process(p)
+	b.fails(err, payment.CardNotSupported)
+}
+
+func TestCancelWhileACardIsAwaited(t *testing.T) {
+	b := newTapBench(t)
+	p := b.create(2000, payment.PreferOnline)
+	asked := make(chan bool, 1)
+	b.whenShown(payment.FacePresentCard, func() { asked <- true })
+	done := make(chan error, 1)
+	go func() { _, err := b.process(p); done <- err }()
+	<-asked
+	end, _, err := b.machine.CancelCollect(t.Context())
+	b.must(err)
+	b.fails(<-done, payment.Canceled)
+	if end != payment.EndCanceled {
+		t.Errorf("ended %s", end)
+	}
+	b.tap("visa") // nobody reads it now; the next payment does
+	p = b.create(1000, payment.PreferOnline)
+	_, err = b.process(p)
+	b.must(err)
+}
+
+// stepUp is an issuer that wants a PIN with what is tapped.
+type stepUp struct {
+	*issuer
+	code     string
+	attempts *[]store.Payment
+}
+
+func (i stepUp) Authorize(ctx context.Context, p store.Payment, envelope []byte, pin *payment.PINBlock) (payment.Answer, error) {
+	*i.attempts = append(*i.attempts, p)
+	if p.Card.ReadMethod == "contactless_emv" && pin == nil {
+		return payment.Answer{Verdict: payment.Declined, DeclineCode: i.code, Message: "PIN required"}, nil
+	}
+	return i.issuer.Authorize(ctx, p, envelope, pin)
+}
+
+// The issuer declines a tap for want of a PIN, and the same command goes on: the card is inserted, or its
+// holder enters the PIN for the tap there was. Each attempt has its own sequence and natural key.
+func TestIssuerWantsAPIN(t *testing.T) {
+	demanding := func(t *testing.T, code string, options ...option) (*tapBench, *[]store.Payment) {
+		attempts := new([]store.Payment)
+		return newTapBench(t, append(options, func(b *bench, o *payment.Options) { o.Platform = stepUp{b.platform, code, attempts} })...), attempts
+	}
+	check := func(t *testing.T, attempts []store.Payment, paid store.Payment, method string) {
+		t.Helper()
+		if len(attempts) != 2 || attempts[0].NaturalKey == attempts[1].NaturalKey || attempts[0].Sequence != 1 || attempts[1].Sequence != 2 {
+			t.Errorf("attempts %+v", attempts)
+		}
+		if paid.State != store.Approved || paid.Card.ReadMethod != method {
+			t.Errorf("%s, %+v", paid.State, paid.Card)
+		}
+	}
+	for _, code := range []string{"offline_pin_required", "online_or_offline_pin_required"} {
+		t.Run(code+", inserted", func(t *testing.T) {
+			b, attempts := demanding(t, code)
+			p := b.create(6000, payment.PreferOnline)
+			b.tap("visa")
+			b.whenShown(payment.FaceInsertCard, func() { b.insert("visa") })
+			paid, err := b.process(p)
+			b.must(err)
+			check(t, *attempts, paid, "contact_emv")
+			if b.saw(payment.FaceDeclined) {
+				t.Error("the cardholder was told of a decline")
+			}
+		})
+	}
+	t.Run("collect and confirm apart", func(t *testing.T) {
+		b, attempts := demanding(t, "offline_pin_required")
+		p := b.create(6000, payment.PreferOnline)
+		b.tap("visa")
+		_, err := b.machine.Collect(t.Context(), p.LocalID, payment.CollectParams{}, store.Request{})
+		b.must(err)
+		b.whenShown(payment.FaceInsertCard, func() { b.insert("visa") })
+		paid, err := b.machine.Confirm(t.Context(), p.LocalID, store.Request{})
+		b.must(err)
+		check(t, *attempts, paid, "contact_emv")
+	})
+	t.Run("not inserted", func(t *testing.T) {
+		b, _ := demanding(t, "offline_pin_required", func(_ *bench, o *payment.Options) { o.CardTimeout = 1e8 })
+		p := b.create(6000, payment.PreferOnline)
+		b.tap("visa")
+		_, err := b.process(p)
+		if e := b.fails(err, payment.DeclinedByPlatform); e.DeclineCode != "offline_pin_required" {
+			t.Errorf("%+v", e)
+		}
+		b.state(p, store.Created)
+	})
+	t.Run("once only", func(t *testing.T) {
+		b, attempts := demanding(t, "online_or_offline_pin_required")
+		b.platform.on(func() error { return errors.New("declined again") })
+		p := b.create(6000, payment.PreferOnline)
+		b.tap("visa")
+		b.whenShown(payment.FaceInsertCard, func() { b.insert("visa") })
+		_, err := b.process(p)
+		if err == nil || len(*attempts) != 2 {
+			t.Errorf("%d attempts, %v", len(*attempts), err)
+		}
+	})
+}
+
+// The cardholder enters the PIN, and the tap is not repeated.
+func TestSingleTapWithPIN(t *testing.T) {
+	attempts := new([]store.Payment)
+	b, pad := benchWithPINKey(t, func(b *bench, o *payment.Options) {
+		o.Platform = stepUp{b.platform, "online_or_offline_pin_required", attempts}
+	}, withField)
+	b.settings.Tap = emvtest.Contactless()
+	tb := &tapBench{bench: b, field: fields[b]}
+	p := b.create(4000, payment.PreferOnline)
+	tb.tap("visa")
+	_, err := b.process(p)
+	_ = err // the issuer judges the repeated cryptogram; what counts here is that it was asked
+	if len(*attempts) != 2 || len(pad.Prompts()) != 1 || len(b.platform.pins) != 1 || b.platform.pins[0] == nil {
+		t.Fatalf("%d attempts, asked for a PIN %d times, the issuer got %d", len(*attempts), len(pad.Prompts()), len(b.platform.pins))
+	}
+	if (*attempts)[1].Card.ReadMethod != "contactless_emv" || (*attempts)[1].Sequence != 2 {
+		t.Errorf("%+v", (*attempts)[1])
+	}
+}
+
+// fields are the antennas of benches made elsewhere.
+var fields = map[*bench]*sim.Field{}
+
+func withField(b *bench, o *payment.Options) {
+	board, err := sim.Open(sim.Options{Dir: b.TempDir()})
+	b.must(err)
+	b.Cleanup(func() { board.HAL.Close() })
+	fields[b], o.Contactless = board.Field, board.Field
+}
+
+// A number that cannot belong to the brand whose application was used is nothing to store.
+func TestWrongBrandIsNotStored(t *testing.T) {
+	for _, tapped := range []bool{true, false} {
+		b := newTapBench(t)
+		b.goOffline()
+		p := b.create(2000, payment.PreferOnline)
+		const card = "application visa\npan 4761739001010010\noda none\n" +
+			"replace 57 5555555555554444D45122010000000000\nreplace 5A 5555555555554444\n"
+		if tapped {
+			b.tap(card)
+		} else {
+			profile, err := emvtest.ParseProfile(strings.NewReader(card))
+			b.must(err)
+			b.must(b.tray.Insert("card", emvtest.NewCard(profile, nil)))
+		}
+		_, err := b.process(p)
+		if e := b.fails(err, payment.OfflineDeclined); !strings.Contains(e.Message, "brand") {
+			t.Errorf("%s", e.Message)
+		}
+	}
+}
+
+// Nothing of the card is on disk in clear, nor in the log, however it was presented.
+func TestPromptsOfATap(t *testing.T) {
+	b := newTapBench(t)
+	var entries []payment.Entries
+	b.look(func(f payment.Face) {
+		if f.Kind == payment.FacePresentCard {
+			entries = append(entries, f.Entries)
+		}
+	})
+	p := b.create(2000, payment.PreferOnline)
+	b.tap("visa")
+	_, err := b.process(p)
+	b.must(err)
+	if !slices.Contains(entries, payment.EntryInsert|payment.EntryTap) {
+		t.Errorf("the cardholder was offered %v", entries)
+	}
+}

@@ -1,0 +1,786 @@
+package reader
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"smartreader/display"
+	"smartreader/firmware/payment"
+	"smartreader/hal"
+	"smartreader/hal/sim"
+)
+
+// stage is a simulated reader's screen and lights, with their history in the bubble's
+// own time.
+type stage struct {
+	*testing.T
+	board *sim.Board
+	s     *screen
+	begun time.Time
+	log   *syncWriter
+	end   func() // ends run
+
+	mu   sync.Mutex
+	seen []moment
+}
+
+// moment is what is seen from then on: a screen, and its language if it is not English.
+type moment struct {
+	at   time.Duration
+	what string
+}
+
+type syncWriter struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (w *syncWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.b.Write(p)
+}
+
+func (w *syncWriter) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.b.String()
+}
+
+// onStage must be called in a synctest bubble.
+func onStage(t *testing.T, change ...func(*hal.Board)) *stage {
+	t.Helper()
+	board, err := sim.Open(sim.Options{Dir: t.TempDir(), ScreenSize: image.Pt(128, 64)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	st := &stage{T: t, board: board, begun: time.Now(), log: &syncWriter{}}
+	board.HAL.Screen = watched{board.Screen, st}
+	for _, f := range change {
+		f(board.HAL)
+	}
+	st.s = newScreen(*board.HAL, slog.New(slog.NewTextHandler(st.log, nil)))
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = st.s.run(ctx) }()
+	st.end = func() { stop(); <-ended }
+	t.Cleanup(func() { st.end(); board.HAL.Close() })
+	synctest.Wait()
+	return st
+}
+
+// watched notes what the simulated screen shows.
+type watched struct {
+	*sim.Screen
+	st *stage
+}
+
+func (w watched) Show(ctx context.Context, frame image.Image) error {
+	err := w.Screen.Show(ctx, frame)
+	if err != nil {
+		return err
+	}
+	what := w.st.recognise(frame.(*image.RGBA))
+	w.st.mu.Lock()
+	defer w.st.mu.Unlock()
+	if n := len(w.st.seen); n == 0 || w.st.seen[n-1].what != what {
+		w.st.seen = append(w.st.seen, moment{time.Since(w.st.begun), what})
+	}
+	return nil
+}
+
+// pictures are what the faces of a payment of $12.50 look like, by their pixels.
+var pictures = sync.OnceValue(func() map[string]string {
+	known := map[string]string{}
+	for _, language := range display.Languages() {
+		for k := display.Starting; k <= display.Error; k++ {
+			for _, v := range []display.View{
+				{Entries: display.Insert}, {Entries: display.Insert | display.Tap}, {Entries: display.Tap},
+				{KeepCard: true}, {IssuerApproved: true}, {Options: []string{"VISA"}},
+			} {
+				v.Kind, v.Language, v.Amount, v.Currency = k, language, 1250, "usd"
+				name := k.String()
+				switch {
+				case v.KeepCard && k == display.Processing:
+					name = "keep-card"
+				case v.IssuerApproved && k == display.Accepted:
+					name = "approved"
+				case v.Entries == display.Insert && k == display.PresentCard:
+					name += " insert"
+				case v.Entries == display.Tap && k == display.PresentCard:
+					name += " tap"
+				}
+				if language != "en" {
+					name += " " + language
+				}
+				pixels := string(display.Render(v, image.Pt(128, 64)).Pix)
+				if _, ok := known[pixels]; !ok {
+					known[pixels] = name
+				}
+			}
+		}
+	}
+	return known
+})
+
+func (st *stage) recognise(m *image.RGBA) string {
+	if name, ok := pictures()[string(m.Pix)]; ok {
+		return name
+	}
+	return "something else"
+}
+
+// pass lets time pass.
+func (st *stage) pass(d time.Duration) {
+	time.Sleep(d) // of the bubble
+	synctest.Wait()
+}
+
+// show gives the screen a face of the payment of $12.50.
+func (st *stage) show(kind payment.FaceKind, change ...func(*payment.Face)) {
+	f := payment.Face{Kind: kind, Amount: 1250, Currency: "usd", Entries: payment.EntryInsert | payment.EntryTap}
+	if kind == payment.FaceIdle {
+		f = payment.Face{}
+	}
+	for _, c := range change {
+		c(&f)
+	}
+	st.s.face(f)
+	synctest.Wait()
+}
+
+func tapped(f *payment.Face)    { f.Tapped = true }
+func inSlot(f *payment.Face)    { f.RemoveCard = true }
+func onlySlot(f *payment.Face)  { f.Entries = payment.EntryInsert }
+func noEntries(f *payment.Face) { f.Entries = 0 }
+func held(d time.Duration) func(*payment.Face) {
+	return func(f *payment.Face) { f.Hold = d }
+}
+func inLanguages(codes string) func(*payment.Face) {
+	return func(f *payment.Face) { f.Languages = codes }
+}
+
+// wantScreens compares with "what@milliseconds".
+func (st *stage) wantScreens(want ...string) {
+	st.Helper()
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	var got []string
+	for _, m := range st.seen {
+		got = append(got, fmt.Sprintf("%s@%d", m.what, m.at.Milliseconds()))
+	}
+	if !slices.Equal(got, want) {
+		st.Errorf("the screens were\n%q, want\n%q", got, want)
+	}
+}
+
+// wantSignals compares with "lights@milliseconds", or "lights tone@milliseconds" for
+// the start of a tone; lights are their numbers.
+func (st *stage) wantSignals(want ...string) {
+	st.Helper()
+	var got []string
+	for _, h := range st.board.Signals.History() {
+		lit := ""
+		for i := range 4 {
+			if h.Lit>>i&1 == 1 {
+				lit += fmt.Sprint(i + 1)
+			}
+		}
+		if lit == "" {
+			lit = "-"
+		}
+		if h.Tone != 0 {
+			lit += " " + h.Tone.String()
+		}
+		got = append(got, fmt.Sprintf("%s@%d", lit, h.At.Sub(st.begun).Milliseconds()))
+	}
+	if !slices.Equal(got, want) {
+		st.Errorf("lights and tones were\n%q, want\n%q", got, want)
+	}
+}
+
+func (st *stage) wantTones(want ...hal.Tone) {
+	st.Helper()
+	if got := st.board.Signals.Tones(); !slices.Equal(got, want) {
+		st.Errorf("tones %v, want %v", got, want)
+	}
+}
+
+const ms = time.Millisecond
+
+func TestATapFromIdleToIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := onStage(t)
+		st.show(payment.FaceIdle)
+		st.pass(6000 * ms)
+		st.show(payment.FacePresentCard)
+		st.pass(1000 * ms)
+		st.show(payment.FaceProcessing, tapped)
+		st.pass(300 * ms)
+		st.show(payment.FaceCardRead, tapped)
+		st.pass(100 * ms)
+		st.show(payment.FaceProcessing, tapped) // the issuer is asked
+		st.pass(1000 * ms)
+		st.show(payment.FaceApproved, tapped)
+		st.pass(4000 * ms)
+		st.show(payment.FaceIdle)
+		st.pass(300 * ms)
+		st.wantScreens("starting@0", "idle@0", "present-card@6000", "processing@7000", "card-read@7300",
+			"processing@8050", "approved@8400", "idle@12400")
+		st.wantSignals("1@0", "-@200", "1@5000", "-@5200", // idle
+			"1@6000",              // ready
+			"12@7000", "123@7150", // reading
+			"1234@7300", "1234 success@7300", "-@8050", // read
+			"1@12400", "-@12600")
+	})
+}
+
+// A face that is held stays, what was true meanwhile is left out, and the outcome comes
+// after it.
+func TestHeldFacesKeepTheirTimeAndTheOutcomeComesAfter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := onStage(t)
+		st.show(payment.FacePresentCard)
+		st.show(payment.FaceProcessing, tapped)
+		st.pass(100 * ms)
+		st.show(payment.FaceCardRead, tapped, held(1300*ms))
+		st.show(payment.FaceProcessing, tapped)
+		st.pass(10 * ms)
+		st.show(payment.FaceDeclined, tapped)
+		st.pass(10 * ms)
+		st.show(payment.FaceIdle) // too early: nobody has seen the outcome
+		st.pass(1179 * ms)
+		st.wantTones(hal.ToneSuccess)
+		st.pass(5000 * ms)
+		st.wantScreens("starting@0", "present-card@0", "processing@0", "card-read@100", "declined@1400", "idle@2400")
+		st.wantTones(hal.ToneSuccess, hal.ToneAlert)
+	})
+}
+
+// The card may be taken when it was read, whatever is still on the screen: lights and
+// tone say so at once, and not again when the screen does.
+func TestCardReadIsHeardAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := onStage(t)
+		st.show(payment.FacePresentCard)
+		st.pass(1000 * ms)
+		st.show(payment.FaceTapAgain, tapped, held(1300*ms))
+		st.show(payment.FacePresentCard)
+		st.pass(400 * ms)
+		st.show(payment.FaceProcessing, tapped)
+		st.pass(300 * ms)
+		st.show(payment.FaceCardRead, tapped)
+		st.show(payment.FaceApproved, tapped)
+		st.pass(5000 * ms)
+		st.wantScreens("starting@0", "present-card@0", "tap-again@1000", "card-read@2300", "approved@3050")
+		st.wantSignals("1@0", "-@1000", "- alert@1000", "1234@1700", "1234 success@1700", "-@2450")
+	})
+}
+
+// An outcome that nobody has seen yet is not drowned by the next card.
+func TestCardReadComesAfterAnUnseenOutcome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := onStage(t)
+		st.show(payment.FacePresentCard)
+		st.show(payment.FaceCardRead, tapped, held(2000*ms))
+		st.pass(100 * ms)
+		st.show(payment.FaceDeclined, tapped)
+		st.show(payment.FacePresentCard)
+		st.show(payment.FaceProcessing, tapped)
+		st.pass(400 * ms)
+		st.show(payment.FaceCardRead, tapped)
+		st.show(payment.FaceAccepted, tapped)
+		st.pass(10000 * ms)
+		st.wantScreens("starting@0", "present-card@0", "card-read@0", "declined@2000", "card-read@3000", "accepted@3750")
+		st.wantTones(hal.ToneSuccess, hal.ToneAlert, hal.ToneSuccess)
+		st.wantSignals("1@0", "1234@0", "1234 success@0", "-@750", "- alert@2000", "1234@3000", "1234 success@3000", "-@3750")
+	})
+}
+
+// What a face sounds like, and its lights half a second later.
+func TestEveryEventIsHeardOnce(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		kind payment.FaceKind
+		with []func(*payment.Face)
+		tone hal.Tone
+		lit  byte
+	}{
+		{"read", payment.FaceCardRead, []func(*payment.Face){tapped}, hal.ToneSuccess, hal.AllLEDs},
+		{"one card", payment.FaceOneCard, nil, hal.ToneAlert, 0},
+		{"tap again", payment.FaceTapAgain, []func(*payment.Face){tapped}, hal.ToneAlert, 0},
+		{"see phone", payment.FaceSeePhone, []func(*payment.Face){tapped}, hal.ToneAlert, hal.LED1},
+		{"insert", payment.FaceInsertCard, []func(*payment.Face){tapped}, hal.ToneAlert, 0},
+		{"try again", payment.FaceTryAgain, []func(*payment.Face){tapped}, hal.ToneAlert, 0},
+		{"declined tap", payment.FaceDeclined, []func(*payment.Face){tapped}, hal.ToneAlert, 0},
+		{"tap not accepted", payment.FaceNotAccepted, []func(*payment.Face){tapped}, hal.ToneAlert, 0},
+		{"error", payment.FaceError, []func(*payment.Face){tapped}, hal.ToneAlert, 0},
+		{"declined", payment.FaceDeclined, []func(*payment.Face){inSlot}, hal.ToneAlert, 0},
+		{"approved", payment.FaceApproved, []func(*payment.Face){inSlot}, hal.ToneSuccess, hal.AllLEDs},
+		{"accepted", payment.FaceAccepted, []func(*payment.Face){inSlot}, hal.ToneSuccess, hal.AllLEDs},
+		{"approved, card gone", payment.FaceApproved, nil, 0, hal.AllLEDs},
+		// If nothing told of the card that was read, its success does.
+		{"approved tap", payment.FaceApproved, []func(*payment.Face){tapped}, hal.ToneSuccess, hal.AllLEDs},
+		{"processing a tap", payment.FaceProcessing, []func(*payment.Face){tapped}, 0, hal.LED1 | hal.LED2 | hal.LED3},
+		{"processing", payment.FaceProcessing, nil, 0, 0},
+		{"present", payment.FacePresentCard, nil, 0, hal.LED1},
+		{"present, slot only", payment.FacePresentCard, []func(*payment.Face){onlySlot}, 0, 0},
+		{"canceled", payment.FaceCanceled, nil, 0, 0}, // between two beats
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				st := onStage(t)
+				for range 3 {
+					st.show(c.kind, c.with...) // said again it is no other event
+					st.pass(100 * ms)
+				}
+				st.s.merchant("Blue Bottle Bakery")
+				st.pass(200 * ms)
+				var want []hal.Tone
+				if c.tone != 0 {
+					want = []hal.Tone{c.tone}
+				}
+				st.wantTones(want...)
+				if lit := st.board.Signals.Lit(); lit != c.lit {
+					t.Errorf("lit %04b, want %04b", lit, c.lit)
+				}
+			})
+		})
+	}
+}
+
+// A second card in the field, twice: two events.
+func TestTwoCollisionsAreHeardTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := onStage(t)
+		for range 2 {
+			st.show(payment.FacePresentCard)
+			st.pass(2000 * ms)
+			st.show(payment.FaceOneCard, held(500*ms))
+		}
+		st.show(payment.FacePresentCard)
+		st.pass(2000 * ms)
+		st.wantTones(hal.ToneAlert, hal.ToneAlert)
+		st.wantScreens("starting@0", "present-card@0", "one-card@2000", "present-card@3000", "one-card@4000", "present-card@5000")
+	})
+}
+
+// "Authorising" is shown as processing and comes again as the card that was read: one tone.
+func TestOneTapIsReadOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := onStage(t)
+		st.show(payment.FacePresentCard)
+		st.show(payment.FaceProcessing, tapped)
+		st.show(payment.FaceCardRead, tapped)
+		st.show(payment.FaceCardRead, tapped, inLanguages("de"))
+		st.pass(1000 * ms)
+		st.show(payment.FaceProcessing, tapped)
+		st.pass(100 * ms)
+		st.show(payment.FaceCardRead, tapped)
+		st.pass(1000 * ms)
+		st.show(payment.FaceApproved, tapped)
+		st.pass(2000 * ms)
+		st.wantTones(hal.ToneSuccess)
+		// The next tap of the same sum is another one.
+		st.show(payment.FacePresentCard)
+		st.show(payment.FaceProcessing, tapped)
+		st.show(payment.FaceCardRead, tapped)
+		st.pass(2000 * ms)
+		st.wantTones(hal.ToneSuccess, hal.ToneSuccess)
+	})
+}
+
+func TestAnInsertedCardAsBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := onStage(t)
+		st.show(payment.FacePresentCard)
+		st.pass(1000 * ms)
+		st.show(payment.FaceProcessing)
+		st.pass(1000 * ms)
+		st.show(payment.FaceApproved, inSlot)
+		st.pass(6000 * ms)
+		st.s.merchant("") // wakes the screen, which is no reason to remind
+		st.pass(1000 * ms)
+		st.show(payment.FaceApproved)
+		st.pass(1000 * ms)
+		st.show(payment.FacePresentCard) // the next payment does not wait
+		st.pass(100 * ms)
+		st.wantScreens("starting@0", "present-card@0", "keep-card@1000", "approved@2000", "remove-card@4500", "approved@9000", "present-card@10000")
+		st.wantSignals("1@0", "-@1000", "1234@2000", "1234 success@2000", "1234 remove@4500", "1234 remove@7500", "1@10000")
+	})
+}
+
+// What was found in the slot only when the reader looked for it is a card all the same.
+func TestCardFoundInTheSlotAfterwards(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := onStage(t)
+		st.show(payment.FaceApproved)
+		st.pass(1000 * ms)
+		st.wantTones()
+		st.show(payment.FaceApproved, inSlot)
+		st.pass(3000 * ms)
+		st.wantTones(hal.ToneSuccess, hal.ToneRemove)
+	})
+}
+
+func TestIdleBeatsOnlyWhereCardsCanBeTapped(t *testing.T) {
+	for name, change := range map[string]func(*hal.Board){
+		"no antenna": func(b *hal.Board) { b.Contactless = nil },
+		"antenna":    func(*hal.Board) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				st := onStage(t, change)
+				st.show(payment.FaceIdle)
+				st.pass(100 * ms)
+				if lit := st.board.Signals.Lit() == hal.LED1; lit != (name == "antenna") {
+					t.Errorf("lit: %v", lit)
+				}
+				st.s.outOfUse("Out of order")
+				st.pass(10000 * ms)
+				if n := len(st.board.Signals.History()); n > 2 || st.board.Signals.Lit() != 0 {
+					t.Errorf("a reader out of use has lights: %v", st.board.Signals.History())
+				}
+			})
+		})
+	}
+}
+
+// A board without an antenna lights the first light for the chip.
+func TestReadyForTheOnlyWayThereIs(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*hal.Board)
+		with   func(*payment.Face)
+		lit    byte
+		screen string
+	}{
+		"chip only":     {func(b *hal.Board) { b.Contactless = nil }, onlySlot, hal.LED1, "present-card insert"},
+		"face is mute":  {func(b *hal.Board) { b.Contactless = nil }, noEntries, hal.LED1, "present-card insert"},
+		"both, mute":    {func(*hal.Board) {}, noEntries, 0, "present-card insert"},
+		"antenna, mute": {func(b *hal.Board) { b.Contact = nil }, noEntries, hal.LED1, "present-card tap"},
+		"both":          {func(*hal.Board) {}, func(*payment.Face) {}, hal.LED1, "present-card"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				st := onStage(t, c.change)
+				st.show(payment.FacePresentCard, c.with)
+				if lit := st.board.Signals.Lit(); lit != c.lit {
+					t.Errorf("lit %04b, want %04b", lit, c.lit)
+				}
+				st.wantScreens("starting@0", c.screen+"@0")
+			})
+		})
+	}
+}
+
+func TestWaysToPayAreTheDisplays(t *testing.T) {
+	for e := range payment.Entries(8) {
+		want := display.Entries(0)
+		if e&payment.EntryInsert != 0 {
+			want |= display.Insert
+		}
+		if e&payment.EntryTap != 0 {
+			want |= display.Tap
+		}
+		if e&payment.EntrySwipe != 0 {
+			want |= display.Swipe
+		}
+		if got := entriesOf(e); got != want {
+			t.Errorf("%03b is shown as %03b", e, got)
+		}
+	}
+}
+
+// The screens' words follow the card as soon as it is known, else they are the reader's.
+func TestLanguages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := onStage(t)
+		st.s.speak([]string{"fr", "xx", "de"})
+		st.show(payment.FacePresentCard)
+		st.show(payment.FaceCardRead, tapped, inLanguages("zhDEfr"))
+		st.pass(1000 * ms)
+		st.show(payment.FaceApproved, tapped, inLanguages("esen")) // spoken elsewhere
+		st.pass(1000 * ms)
+		st.show(payment.FaceIdle)
+		st.pass(1000 * ms)
+		st.s.speak([]string{"xx"}) // no texts: all that there are
+		st.show(payment.FaceDeclined, tapped, inLanguages("es"))
+		st.pass(1000 * ms)
+		st.show(payment.FaceError, tapped)
+		st.pass(1000 * ms)
+		st.wantScreens("starting@0", "present-card fr@0", "card-read de@0", "approved fr@1000", "idle fr@2000",
+			"declined es@3000", "error@4000")
+	})
+	for preference, want := range map[string]string{"": "en", "d": "en", "de": "de", "ES": "es", "xxfr": "fr", "xxf": "en"} {
+		if got := language(preference); got != want {
+			t.Errorf("%q is addressed in %s, want %s", preference, got, want)
+		}
+	}
+}
+
+// The payment needs the answer: a question is seen at once, and what it covers later.
+func TestAQuestionDoesNotWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := onStage(t)
+		st.show(payment.FacePresentCard)
+		st.show(payment.FaceCardRead, tapped, held(1300*ms))
+		st.pass(100 * ms)
+		ask := display.View{Kind: display.EnterPIN, Amount: 1250, Currency: "usd"}
+		if err := st.s.askSeen(t.Context(), ask); err != nil {
+			t.Fatal(err)
+		}
+		st.pass(2000 * ms)
+		st.show(payment.FaceDeclined, tapped)
+		st.show(payment.FaceIdle)
+		st.pass(3000 * ms)
+		st.wantTones(hal.ToneSuccess)
+		st.s.ask(nil)
+		st.pass(500 * ms)
+		st.wantScreens("starting@0", "present-card@0", "card-read@0", "enter-pin@100", "declined@5100")
+		st.wantTones(hal.ToneSuccess, hal.ToneAlert)
+	})
+}
+
+// stuck is a screen that shows nothing until it is let go.
+type stuck struct {
+	hal.Screen
+	free chan struct{}
+}
+
+func (s stuck) Show(ctx context.Context, m image.Image) error {
+	select {
+	case <-s.free:
+		return s.Screen.Show(ctx, m)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func TestThePaymentNeverWaitsForTheScreen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		free := make(chan struct{})
+		st := onStage(t, func(b *hal.Board) { b.Screen = stuck{b.Screen, free} })
+		for range 100 {
+			st.s.face(payment.Face{Kind: payment.FacePresentCard, Amount: 1, Currency: "usd"})
+			st.s.face(payment.Face{Kind: payment.FaceOneCard, Amount: 1, Currency: "usd", Hold: time.Second})
+			st.s.face(payment.Face{Kind: payment.FaceCardRead, Amount: 1, Currency: "usd", Tapped: true})
+			st.s.face(payment.Face{Kind: payment.FaceDeclined, Amount: 1, Currency: "usd", Tapped: true})
+		}
+		st.show(payment.FaceApproved, tapped) // the newest outcome
+		st.show(payment.FacePresentCard)
+		if !time.Now().Equal(st.begun) {
+			t.Errorf("the payment waited %v", time.Since(st.begun))
+		}
+		st.s.mu.Lock()
+		if n := len(st.s.faces.waiting); n > mostWaiting {
+			t.Errorf("%d faces wait", n)
+		}
+		st.s.mu.Unlock()
+		// The lights do not wait for the screen either.
+		if tones := st.board.Signals.Tones(); len(tones) == 0 || tones[0] != hal.ToneSuccess {
+			t.Errorf("tones %v", tones)
+		}
+		close(free)
+		st.pass(20 * time.Second)
+		st.mu.Lock()
+		defer st.mu.Unlock()
+		n := len(st.seen)
+		if n < 2 || st.seen[n-2].what != "approved" || st.seen[n-1].what != "present-card" {
+			t.Errorf("seen %v", st.seen)
+		}
+	})
+}
+
+// A reader that stops shows the outcome it still owes, and is dark.
+func TestTheLastOutcomeIsSeenAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := onStage(t)
+		st.show(payment.FacePresentCard)
+		st.show(payment.FaceCardRead, tapped, held(2000*ms))
+		st.show(payment.FaceError, tapped)
+		st.show(payment.FaceIdle)
+		st.pass(100 * ms)
+		st.s.ask(&display.View{Kind: display.EnterPIN, Amount: 1250, Currency: "usd"})
+		st.show(payment.FaceDeclined, tapped)
+		st.show(payment.FaceIdle)
+		st.end()
+		st.wantScreens("starting@0", "present-card@0", "card-read@0", "enter-pin@100", "declined@100")
+		st.wantTones(hal.ToneSuccess, hal.ToneAlert)
+		if lit := st.board.Signals.Lit(); lit != 0 {
+			t.Errorf("lit %04b", lit)
+		}
+	})
+}
+
+// The kernel asks to insert the card, then the payment does: one request, for the
+// longest of its times.
+func TestARequestSaidTwiceIsOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := onStage(t)
+		st.show(payment.FacePresentCard)
+		st.show(payment.FaceInsertCard, tapped, held(2000*ms))
+		st.show(payment.FaceInsertCard, onlySlot)
+		st.pass(100 * ms)
+		st.show(payment.FaceProcessing)
+		st.pass(3000 * ms)
+		st.wantScreens("starting@0", "present-card@0", "insert-card@0", "keep-card@2000")
+		st.wantTones(hal.ToneAlert)
+	})
+}
+
+// The wheel keeps nobody waiting.
+func TestOutcomeBetweenTurnsOfTheWheel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := onStage(t)
+		st.show(payment.FaceProcessing, tapped, held(130*ms))
+		st.show(payment.FaceApproved, tapped)
+		st.pass(1000 * ms)
+		st.wantScreens("starting@0", "processing@0", "approved@130")
+	})
+}
+
+func TestEveryCardIsRemindedOfInItsOwnTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := onStage(t)
+		st.show(payment.FaceApproved, inSlot)
+		st.pass(2600 * ms)
+		st.show(payment.FaceDeclined, inSlot)
+		st.pass(6000 * ms)
+		st.wantSignals("1234@0", "1234 success@0", "1234 remove@2500", "-@2600", "- alert@2600", "- remove@5100", "- remove@8100")
+	})
+}
+
+func TestNoHoldFreezesTheScreen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := onStage(t)
+		st.show(payment.FaceProcessing, tapped, held(1<<62))
+		st.show(payment.FaceApproved, tapped, held(-1<<62))
+		st.pass(20 * time.Second)
+		st.wantScreens("starting@0", "processing@0", fmt.Sprintf("approved@%d", longestHold.Milliseconds()))
+	})
+}
+
+// faulty are lights and a beeper on a loose cable.
+type faulty struct {
+	hal.Signals
+	mu  sync.Mutex
+	err error
+}
+
+func (f *faulty) fault() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
+}
+
+func (f *faulty) LEDs(mask byte) error {
+	if err := f.fault(); err != nil {
+		return err
+	}
+	return f.Signals.LEDs(mask)
+}
+
+func (f *faulty) Tone(t hal.Tone) error {
+	if err := f.fault(); err != nil {
+		return err
+	}
+	return f.Signals.Tone(t)
+}
+
+func TestSignalsThatFailAreToldOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &faulty{err: errors.New("loose")}
+		st := onStage(t, func(b *hal.Board) { f.Signals, b.Signals = b.Signals, f })
+		warnings := func() int { return strings.Count(st.log.String(), "level=WARN") }
+		pay := func() {
+			st.show(payment.FaceIdle)
+			st.pass(20 * time.Second) // beats
+			st.show(payment.FacePresentCard)
+			st.show(payment.FaceOneCard)
+			st.pass(2000 * ms)
+			st.show(payment.FaceCardRead, tapped)
+			st.pass(2000 * ms)
+		}
+		pay()
+		if n := warnings(); n != 2 {
+			t.Errorf("%d warnings, want one of the lights and one of the beeper", n)
+		}
+		// What could not be switched is switched as soon as it can be.
+		st.show(payment.FacePresentCard)
+		f.mu.Lock()
+		f.err = nil
+		f.mu.Unlock()
+		if st.show(payment.FaceSeePhone); st.board.Signals.Lit() != hal.LED1 {
+			t.Errorf("lit %04b", st.board.Signals.Lit())
+		}
+		st.pass(2000 * ms)
+		pay()
+		st.wantTones(hal.ToneAlert, hal.ToneAlert, hal.ToneSuccess)
+		f.mu.Lock()
+		f.err = errors.New("loose again")
+		f.mu.Unlock()
+		pay()
+		if n := warnings(); n != 4 {
+			t.Errorf("%d warnings, want two more after it had worked", n)
+		}
+	})
+}
+
+// What ended without a card in the slot is read all the same before the next request,
+// which may follow at once.
+func TestOutcomeWithoutACardIsSeen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := onStage(t)
+		st.show(payment.FaceNotAccepted)
+		st.show(payment.FacePresentCard)
+		st.pass(2000 * ms)
+		st.wantScreens("starting@0", "declined@0", "present-card@1000")
+		st.wantTones(hal.ToneAlert)
+	})
+}
+
+// A card in the slot has to be taken out first, which is time enough: the next face does
+// not wait.
+func TestOutcomeOfACardThatWasTakenOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := onStage(t)
+		st.show(payment.FaceTryAgain, inSlot)
+		st.pass(100 * ms)
+		st.show(payment.FacePresentCard)
+		st.pass(100 * ms)
+		st.wantScreens("starting@0", "try-again@0", "present-card@100")
+	})
+}
+
+// A board without signals, or without a screen, pays all the same.
+func TestWithoutSignalsOrScreen(t *testing.T) {
+	for name, change := range map[string]func(*hal.Board){
+		"no signals": func(b *hal.Board) { b.Signals = nil },
+		"no screen":  func(b *hal.Board) { b.Screen = nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				st := onStage(t, change)
+				st.show(payment.FacePresentCard)
+				st.show(payment.FaceCardRead, tapped)
+				st.s.tone(hal.ToneKey)
+				st.show(payment.FaceApproved, tapped)
+				st.pass(5000 * ms)
+				if name == "no signals" {
+					st.wantScreens("starting@0", "present-card@0", "card-read@0", "approved@750")
+				} else {
+					st.wantSignals("1@0", "1234@0", "1234 success@0", "1234 key@0", "-@750")
+				}
+			})
+		})
+	}
+}
