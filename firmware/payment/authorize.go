@@ -317,6 +317,7 @@ func (m *Machine) sealer(s *session) (func(uint64) ([]byte, string, error), erro
 			Metadata: p.Metadata, CreatedAtMs: p.CreatedAtMs, CollectedAtMs: p.CollectedAtMs, Offline: offline,
 			ATC: atcHex(r.ATC), Cryptogram: upperHex(r.Cryptogram),
 			CardBrand: p.Card.Brand, CardLast4: p.Card.Last4, ReadMethod: p.Card.ReadMethod,
+			CardUnauthenticated: settings.Policy.Unauthenticated && unauthenticated(p.Card),
 		}
 		header, err := h.Bytes()
 		if err != nil {
@@ -335,6 +336,12 @@ func (m *Machine) sealer(s *session) (func(uint64) ([]byte, string, error), erro
 		sender = nil
 		return envelope, h.NaturalKey(), err
 	}, nil
+}
+
+// unauthenticated reports whether a tap did not prove to be a genuine card's. Of
+// chips that did not nothing is stored.
+func unauthenticated(c *store.Card) bool {
+	return strings.HasPrefix(c.ReadMethod, contactless) && !c.Authenticated
 }
 
 func sealFailure(err error) *Error {

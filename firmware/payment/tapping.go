@@ -108,6 +108,7 @@ func (m *Machine) judgeTap(ctx context.Context, s *session, o tap.Outcome) tapEn
 	case tap.EndApplication:
 		// Nothing can be done with this card; another one, or its chip, may do.
 		m.forgetTap(s)
+		s.tapRefused = refuse(CardNotSupported, RetryCollectAgain, "nothing can be paid with the card by tap: "+o.Reason, "insert the card, or ask for another")
 		s.prompt = FaceInsertCard
 		return tapEnd{again: true}
 	case tap.Approved, tap.OnlineRequest:

@@ -16,6 +16,7 @@ import (
 	"smartreader/hal"
 	"smartreader/hal/sim"
 	"smartreader/store"
+	"smartreader/store/seal"
 )
 
 // tapBench is a bench with an antenna.
@@ -54,6 +55,18 @@ func newTapBench(t *testing.T, options ...option) *tapBench {
 	b.settings.Tap = emvtest.Contactless()
 	<-b.empty // at the start
 	return b
+}
+
+// header is what the platform can read of a payment.
+func (b *tapBench) header(p store.Payment) seal.Header {
+	b.Helper()
+	envelope, err := b.store.Sealed(p.LocalID)
+	b.must(err)
+	raw, _, err := seal.Open(func(string) (seal.PrivateKey, bool) { return b.platform.key, true }, envelope)
+	b.must(err)
+	h, err := seal.ParseHeader(raw)
+	b.must(err)
+	return h
 }
 
 // takeTapped takes all cards away and waits until the machine saw it.
@@ -245,6 +258,17 @@ func TestUnauthenticatedTap(t *testing.T) {
 		b.must(err)
 		if stored.State != store.Stored || stored.Card.Authenticated || stored.Card.ReadMethod != "contactless_emv" {
 			t.Errorf("%s, %+v", stored.State, stored.Card)
+		}
+		if h := b.header(p); !h.CardUnauthenticated {
+			t.Errorf("the platform is not told: %+v", h)
+		}
+		b.takeTapped()
+		genuine := b.create(2000, payment.PreferOnline)
+		b.tap("mastercard")
+		_, err = b.process(genuine)
+		b.must(err)
+		if b.header(genuine).CardUnauthenticated {
+			t.Error("a genuine card is marked")
 		}
 	})
 	t.Run("a chip never is", func(t *testing.T) {
@@ -596,4 +620,89 @@ func TestPromptsOfATap(t *testing.T) {
 	if !slices.Contains(entries, payment.EntryInsert|payment.EntryTap) {
 		t.Errorf("the cardholder was offered %v", entries)
 	}
+}
+
+// A card that declines, and one whose signature is wrong, are never stored (EMV fact 37).
+func TestTapThatMayNotBeStored(t *testing.T) {
+	for card, code := range map[string]payment.Code{
+		"tap-visa-declines":           payment.DeclinedByReader,
+		"tap-mastercard-declines":     payment.CardNotSupported, // it is asked to be inserted
+		"tap-mastercard-cda-hash":     payment.CardNotSupported,
+		"tap-visa-fdda-forged-online": payment.OfflineDeclined, // asked to insert, and nobody does
+		"tap-visa-unsigned":           payment.OfflineDeclined,
+	} {
+		t.Run(card, func(t *testing.T) {
+			b := newTapBench(t, func(_ *bench, o *payment.Options) { o.CardTimeout = 1e8 })
+			b.goOffline()
+			p := b.create(2000, payment.PreferOnline)
+			b.tap(card)
+			_, err := b.process(p)
+			b.fails(err, code)
+			if got := b.state(p, store.Created); got.Sequence != 0 || b.saw(payment.FaceAccepted) || b.saw(payment.FaceApproved) {
+				t.Error("accepted")
+			}
+		})
+	}
+}
+
+// What one card may have stored is counted over taps and chip together.
+func TestLimitPerCardCountsTaps(t *testing.T) {
+	b := newTapBench(t)
+	b.settings.Policy = policyOf(payment.Rule{Currency: "usd", Limit: payment.Limit{MaxPerCard: 2}})
+	b.goOffline()
+	for i := range 3 {
+		p := b.create(1000, payment.PreferOnline)
+		if i == 1 {
+			b.insert("visa")
+		} else {
+			b.tap("visa")
+		}
+		_, err := b.process(p)
+		switch {
+		case i < 2:
+			b.must(err)
+		default:
+			b.fails(err, payment.OfflineDeclined)
+		}
+		if i == 1 {
+			b.take()
+		} else {
+			b.takeTapped()
+		}
+	}
+}
+
+// A tap that wants an online PIN gets one, and only the issuer can read it; without a PIN pad the card is
+// inserted.
+func TestTapWithOnlinePIN(t *testing.T) {
+	for brand, card := range map[string]string{"visa": visaTap, "mastercard": mastercardTap} {
+		t.Run(brand, func(t *testing.T) {
+			b, pad := benchWithPINKey(t, withField)
+			b.settings.Tap = emvtest.Contactless()
+			tb := &tapBench{bench: b, field: fields[b]}
+			p := b.create(6000, payment.PreferOnline)
+			tb.tap(card)
+			paid, err := b.process(p)
+			b.must(err)
+			if paid.State != store.Approved || paid.Receipt.CardholderVerificationMethod != "online_pin" || paid.Card.ReadMethod != "contactless_emv" {
+				t.Errorf("%s, %+v", paid.State, paid.Receipt)
+			}
+			if len(pad.Prompts()) != 1 || len(b.platform.pins) != 1 || b.platform.pins[0] == nil {
+				t.Errorf("asked %d times, the issuer got %d", len(pad.Prompts()), len(b.platform.pins))
+			}
+		})
+	}
+	t.Run("offline it is not asked for", func(t *testing.T) {
+		b, pad := benchWithPINKey(t, withField)
+		b.settings.Tap = emvtest.Contactless()
+		tb := &tapBench{bench: b, field: fields[b]}
+		b.goOffline()
+		p := b.create(6000, payment.PreferOnline)
+		tb.tap(visaTap)
+		stored, err := b.process(p)
+		b.must(err)
+		if stored.Receipt.CardholderVerificationMethod != "signature" || len(pad.Prompts()) != 0 {
+			t.Errorf("verified by %s; asked %d times", stored.Receipt.CardholderVerificationMethod, len(pad.Prompts()))
+		}
+	})
 }

@@ -621,6 +621,31 @@ func TestTheLastOutcomeIsSeenAtTheEnd(t *testing.T) {
 	})
 }
 
+// The next card begins anew, even if nothing else was seen between the two.
+func TestEveryReadingBeginsAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := onStage(t)
+		reading := payment.Face{Kind: payment.FaceProcessing, Amount: 1250, Currency: "usd", Tapped: true}
+		st.s.face(reading)
+		st.pass(1000 * ms)
+		st.s.change(func() {
+			st.s.faces.add(payment.Face{Kind: payment.FacePresentCard, Amount: 1250, Currency: "usd"}, time.Now())
+			st.s.faces.add(reading, time.Now())
+		})
+		st.pass(1000 * ms)
+		st.wantSignals("12@0", "123@150", "12@1000", "123@1150")
+	})
+}
+
+func TestAReaderThatStopsIsDark(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := onStage(t)
+		st.show(payment.FacePresentCard)
+		st.end()
+		st.wantSignals("1@0", "-@0")
+	})
+}
+
 // The kernel asks to insert the card, then the payment does: one request, for the
 // longest of its times.
 func TestARequestSaidTwiceIsOne(t *testing.T) {

@@ -145,6 +145,9 @@ type OfflineDetails struct {
 	RequiresUpload     bool                `json:"requiresUpload"` // true until the platform has it
 	CardPresentDetails *CardPresentDetails `json:"cardPresentDetails,omitempty"`
 	AmountDetails      *AmountDetails      `json:"amountDetails,omitempty"`
+	// CardUnauthenticated: the card was tapped and did not prove to be genuine; it was
+	// stored because the configuration allows that.
+	CardUnauthenticated bool `json:"cardUnauthenticated,omitempty"`
 
 	State        string        `json:"state"` // one of the Offline* states
 	History      []StateChange `json:"history,omitempty"`

@@ -38,6 +38,10 @@ type Header struct {
 	CardBrand     string            `json:"cardBrand,omitempty"`
 	CardLast4     string            `json:"cardLast4,omitempty"`
 	ReadMethod    string            `json:"readMethod,omitempty"`
+	// CardUnauthenticated marks a tap that was stored although its card did not prove to
+	// be genuine. It is there only where the platform's own configuration lets such taps
+	// be stored, so no platform meets it unprepared.
+	CardUnauthenticated bool `json:"cardUnauthenticated,omitempty"`
 }
 
 // Bytes encodes the header: JSON, members in the order of the struct, map keys
