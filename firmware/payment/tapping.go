@@ -120,8 +120,16 @@ func (m *Machine) judgeTap(ctx context.Context, s *session, o tap.Outcome) tapEn
 	if o.Kind == tap.Approved {
 		outcome.Kind = emvkernel.Approved
 	}
+	if outcome.Kind == emvkernel.OnlineRequest && s.notStorable == nil && s.read.ClearingData() != nil {
+		// The card approved and the kernel did not: that is for the issuer to see, and nobody else.
+		s.notStorable = insert(refuse(OfflineDeclined, RetryCollectAgain, "the card's approval needs its issuer", "insert the card"))
+	}
 	if s.offline {
-		if failure := m.storableWith(s, m.factsOf(s)); failure != nil && failure.insert {
+		failure := s.notStorable
+		if failure == nil {
+			failure = m.storableWith(s, m.factsOf(s))
+		}
+		if failure != nil && failure.insert {
 			m.forgetTap(s)
 			return m.insertInstead(s, failure)
 		}
@@ -164,11 +172,14 @@ func (m *Machine) takesPIN(s *session) bool {
 	return m.opt.PINPad != nil && !s.offline && s.settings.PINKey != ""
 }
 
+// forgetTap forgets the card that was tapped, and what the policy thought of it.
 func (m *Machine) forgetTap(s *session) {
 	if s.read != nil {
 		s.read.Wipe()
 		s.read = nil
 	}
+	s.facts = CardFacts{}
+	s.notStorable = m.storable(s)
 }
 
 // showRequest puts what Entry Point or a kernel wants seen on the screen. What it
