@@ -348,15 +348,7 @@ func (s *shop) awaitTotals(wanted func(sandbox.Totals) bool) {
 
 func (s *shop) insert(card string) {
 	s.Helper()
-	profile, err := emvtest.Load(card)
-	s.must(err)
-	state := s.cards[card]
-	if state == nil {
-		state = &emvtest.State{}
-	}
-	chip := emvtest.NewCard(profile, state)
-	chip.Keep(func(now emvtest.State) error { s.mu.Lock(); s.cards[card] = &now; s.mu.Unlock(); return nil })
-	s.must(s.board.Tray.Insert(card, chip))
+	s.must(s.board.Tray.Insert(card, s.chip(card)))
 }
 
 // take removes the card and waits until the reader saw it.
