@@ -51,6 +51,43 @@ var goldens = map[string]View{
 
 var goldenSize = image.Pt(480, 320)
 
+// sheets are what a cardholder sees of a tap, a picture in every language at
+// 320 x 240, where there is the least room for words; the file name is the key. The
+// small screen's has "small-" before it.
+var sheets = map[string]View{
+	"present-card": {Kind: PresentCard, Merchant: "Café Muñoz", Amount: 1250, Currency: "eur", Entries: Insert | Tap | Swipe},
+	"processing":   {Kind: Processing, Merchant: "Café Muñoz"},
+	"card-read":    {Kind: CardRead, Merchant: "Café Muñoz", Amount: 1250, Currency: "eur"},
+	"try-again":    {Kind: TryAgain, Merchant: "Café Muñoz", Entries: Insert | Tap},
+	"one-card":     {Kind: OneCard, Merchant: "Café Muñoz", Entries: Insert | Tap},
+	"tap-again":    {Kind: TapAgain, Merchant: "Café Muñoz", Entries: Insert | Tap},
+	"see-phone":    {Kind: SeePhone, Merchant: "Café Muñoz", Entries: Insert | Tap},
+	"insert-card":  {Kind: InsertCard, Merchant: "Café Muñoz", Amount: 1250, Currency: "eur", Entries: Insert},
+	// Where it can be swiped as well.
+	"insert-or-swipe": {Kind: InsertCard, Merchant: "Café Muñoz", Amount: 1250, Currency: "eur", Entries: Insert | Swipe},
+}
+
+func TestLanguageGolden(t *testing.T) {
+	for name, v := range sheets {
+		checkGolden(t, "languages", name, sheet(v, image.Pt(320, 240)))
+		checkGolden(t, "languages", "small-"+name, sheet(v, image.Pt(128, 64)))
+	}
+}
+
+// sheet is a view in all languages, two beside each other, with a line between them.
+func sheet(v View, size image.Point) *image.RGBA {
+	all := Languages()
+	step := size.Add(image.Pt(1, 1))
+	m := image.NewRGBA(image.Rect(0, 0, 2*step.X-1, (len(all)+1)/2*step.Y-1))
+	draw.Draw(m, m.Rect, image.NewUniform(muted), image.Point{}, draw.Src)
+	for i, language := range all {
+		v.Language = language
+		at := image.Pt(i%2*step.X, i/2*step.Y)
+		draw.Draw(m, image.Rectangle{at, at.Add(size)}, Render(v, size), image.Point{}, draw.Src)
+	}
+	return m
+}
+
 // tolerance is how far a colour channel may be off. Where the compiler fuses
 // multiply and add (arm64), the anti-aliasing of a pixel may round otherwise.
 func tolerance() int {
@@ -91,47 +128,54 @@ func TestSmallGolden(t *testing.T) { checkGoldens(t, "small", smalls, image.Pt(1
 
 func checkGoldens(t *testing.T, dir string, views map[string]View, size image.Point) {
 	for name, v := range views {
-		t.Run(name, func(t *testing.T) {
-			path := filepath.Join("testdata", dir, name+".png")
-			got := Render(v, size)
-			if *update {
-				write(t, path, got)
-				return
-			}
-			b, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatalf("%v; make it with: go test ./display -update", err)
-			}
-			want, err := png.Decode(bytes.NewReader(b))
-			if err != nil {
-				t.Fatal(err)
-			}
-			different, picture := compare(want, got)
-			if different > 0 {
-				dir := filepath.Join(t.ArtifactDir(), name)
-				write(t, dir+"-got.png", got)
-				write(t, dir+"-difference.png", picture)
-				t.Errorf("%d pixels differ from %s; see %s-got.png and -difference.png (keep them with go test -artifacts)",
-					different, path, dir)
-			}
-		})
+		checkGolden(t, dir, name, Render(v, size))
 	}
+}
+
+func checkGolden(t *testing.T, dir, name string, got image.Image) {
+	t.Run(name, func(t *testing.T) {
+		path := filepath.Join("testdata", dir, name+".png")
+		if *update {
+			write(t, path, got)
+			return
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatalf("%v; make it with: go test ./display -update", err)
+		}
+		want, err := png.Decode(bytes.NewReader(b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		different, picture := compare(want, got)
+		if different > 0 {
+			dir := filepath.Join(t.ArtifactDir(), name)
+			write(t, dir+"-got.png", got)
+			write(t, dir+"-difference.png", picture)
+			t.Errorf("%d pixels differ from %s; see %s-got.png and -difference.png (keep them with go test -artifacts)",
+				different, path, dir)
+		}
+	})
 }
 
 func TestEveryKindHasAGolden(t *testing.T) {
 	for dir, views := range map[string]map[string]View{"golden": goldens, "small": smalls} {
 		seen := map[Kind]bool{}
-		for _, v := range views {
-			seen[v.Kind] = true
+		for _, some := range []map[string]View{views, sheets} { // those are of both sizes
+			for _, v := range some {
+				seen[v.Kind] = true
+			}
 		}
 		for k := Starting; k <= Error; k++ {
 			if !seen[k] || k.String() == "unknown" {
 				t.Errorf("screen %d (%s) has no %s picture", k, k, dir)
 			}
 		}
+	}
+	for dir, want := range map[string]int{"golden": len(goldens), "small": len(smalls), "languages": 2 * len(sheets)} {
 		files, err := filepath.Glob(filepath.Join("testdata", dir, "*.png"))
-		if err != nil || len(files) != len(views) {
-			t.Errorf("%d %s pictures for %d views, %v", len(files), dir, len(views), err)
+		if err != nil || len(files) != want {
+			t.Errorf("%d %s pictures, want %d, %v", len(files), dir, want, err)
 		}
 	}
 }

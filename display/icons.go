@@ -109,12 +109,48 @@ func slot(c *canvas, m point, r float64, in bool) {
 	c.fill(ink, rounded(m.plus(-.92*r, -.95*r), m.plus(.92*r, -.58*r), r*.13))
 }
 
-// tap is a card held flat in front of the reader, whose field reaches it.
+// tap is a card held flat in front of the reader, whose field reaches it. It is a
+// drawing of our own: the contactless symbols that are found on cards and readers
+// are trademarks of EMVCo.
 func tap(c *canvas, m point, r float64) {
-	c.fill(accent, rounded(m.plus(-.98*r, -.62*r), m.plus(-.1*r, .62*r), r*.13))
-	c.fill(soft, rounded(m.plus(-.72*r, -.36*r), m.plus(-.36*r, -.06*r), r*.06))
+	upright(c, m.plus(-.54*r, 0), r)
 	for i := range 3 {
 		c.fill(ink, ring(m.plus(-.05*r, 0), r*(.34+.27*float64(i)), r*.12, -.11, .11)...)
+	}
+}
+
+// upright is a card with its chip, held upright; m is its middle.
+func upright(c *canvas, m point, r float64) {
+	c.fill(accent, rounded(m.plus(-.44*r, -.62*r), m.plus(.44*r, .62*r), r*.13))
+	c.fill(soft, rounded(m.plus(-.18*r, -.36*r), m.plus(.18*r, -.06*r), r*.06))
+}
+
+// read is a card with a tick on it. Without a disc, and on its card: nothing but
+// the card is done.
+func read(c *canvas, m point, r float64) {
+	c.fill(accent, rounded(m.plus(-1.2*r, -.8*r), m.plus(1.2*r, .8*r), r*.16))
+	c.fill(soft, rounded(m.plus(-.95*r, -.5*r), m.plus(-.5*r, -.12*r), r*.06))
+	tick(c, m.plus(.25*r, .05*r), r)
+}
+
+// oneCard is a card, and another one that is crossed out.
+func oneCard(c *canvas, m point, r float64) {
+	upright(c, m.plus(-.6*r, 0), r)
+	other := m.plus(.6*r, 0)
+	c.fill(soft, rounded(other.plus(-.44*r, -.62*r), other.plus(.44*r, .62*r), r*.13))
+	for _, side := range []float64{-1, 1} {
+		c.fill(ink, line(r*.13, other.plus(-.42*side*r, -.5*r), other.plus(.42*side*r, .5*r))...)
+	}
+}
+
+// phone has a screen with something to read on it.
+func phone(c *canvas, m point, r float64) {
+	c.fill(ink, rounded(m.plus(-.56*r, -.98*r), m.plus(.56*r, .98*r), r*.16))
+	c.fill(soft, rounded(m.plus(-.46*r, -.78*r), m.plus(.46*r, .72*r), r*.05))
+	c.fill(paper, circle(m.plus(0, .85*r), r*.07))
+	for i, width := range []float64{.3, .3, .12} {
+		y := (-.35 + .28*float64(i)) * r
+		c.fill(accent, line(r*.11, m.plus(-.3*r, y), m.plus((-.3+2*width)*r, y))...)
 	}
 }
 

@@ -54,19 +54,36 @@ func compose(v View, size image.Point) *canvas {
 			hint = t.keepCard
 		}
 		c.status(v, wheel(v.Step), t.processing, hint)
+	case CardRead:
+		c.status(v, read, t.cardRead, t.takeAway)
 	case Accepted:
 		word := t.accepted
 		if v.IssuerApproved {
 			word = t.approved
 		}
-		c.statusIn(v, disc(success, tick), word, or(amount, t.thanks),
-			style{weight: medium, color: ink, max: c.px(36), whole: true})
+		c.statusIn(v, disc(success, tick), word, or(amount, t.thanks), c.sum())
 	case Declined:
 		c.status(v, disc(danger, cross), t.declined, t.otherWay)
 	case RemoveCard:
 		c.status(v, cardOut, t.removeCard, "")
 	case TryAgain:
 		c.status(v, disc(accent, again), t.tryAgain, t.ways(v.Entries))
+	case OneCard:
+		c.status(v, oneCard, t.oneCard, t.ways(v.Entries))
+	case TapAgain:
+		c.status(v, tap, t.tapAgain, t.holdStill)
+	case SeePhone:
+		c.status(v, phone, t.seePhone, t.thenTap)
+	case InsertCard:
+		sign, word := icon(cardIn), t.pleaseInsert
+		switch others := v.Entries &^ Tap; others {
+		case 0, Insert:
+		case Swipe:
+			sign, word = swipe, t.swipeCard
+		default:
+			word = t.ways(others)
+		}
+		c.statusIn(v, sign, word, amount, c.sum())
 	default:
 		c.status(v, attention, or(v.Message, t.somethingWrong), "")
 	}
@@ -87,6 +104,9 @@ func (c *canvas) status(v View, draw icon, word, detail string) {
 	under := style{weight: medium, color: muted, max: c.px(27), min: c.px(16), lines: 2}
 	c.statusIn(v, draw, word, detail, under)
 }
+
+// sum is an amount under a word.
+func (c *canvas) sum() style { return style{weight: medium, color: ink, max: c.px(36), whole: true} }
 
 func (c *canvas) statusIn(v View, draw icon, word, detail string, under style) {
 	if small(c.img.Rect.Max) {

@@ -16,6 +16,11 @@ type texts struct {
 	accepted, approved, thanks       string
 	declined, otherWay               string
 	removeCard, tryAgain             string
+	cardRead, takeAway               string // after a tap
+	oneCard                          string
+	tapAgain, holdStill              string
+	seePhone, thenTap                string
+	pleaseInsert                     string
 	somethingWrong, amountUnknown    string
 	online, offline, queued          string // staff badge
 }
@@ -33,6 +38,11 @@ var languages = map[string]texts{
 		accepted: "Accepted", approved: "Approved", thanks: "Thank you",
 		declined: "Declined", otherWay: "Please pay another way",
 		removeCard: "Please remove card", tryAgain: "Please try again",
+		cardRead: "Card read", takeAway: "You may take it away",
+		oneCard:  "One card only, please",
+		tapAgain: "Please tap again", holdStill: "Keep it there until it is read",
+		seePhone: "Please check your phone", thenTap: "Then tap again",
+		pleaseInsert:   "Please insert card",
 		somethingWrong: "Something went wrong", amountUnknown: "Amount cannot be shown",
 		online: "Online", offline: "Offline", queued: "waiting",
 	},
@@ -46,6 +56,11 @@ var languages = map[string]texts{
 		accepted: "Angenommen", approved: "Genehmigt", thanks: "Vielen Dank",
 		declined: "Abgelehnt", otherWay: "Bitte anders bezahlen",
 		removeCard: "Bitte Karte entnehmen", tryAgain: "Bitte noch einmal versuchen",
+		cardRead: "Karte gelesen", takeAway: "Sie können sie wegnehmen",
+		oneCard:  "Bitte nur eine Karte",
+		tapAgain: "Bitte erneut vorhalten", holdStill: "Vorhalten, bis sie gelesen ist",
+		seePhone: "Bitte aufs Telefon schauen", thenTap: "Danach erneut vorhalten",
+		pleaseInsert:   "Bitte Karte einstecken",
 		somethingWrong: "Es ist ein Fehler aufgetreten", amountUnknown: "Betrag nicht darstellbar",
 		online: "Online", offline: "Offline", queued: "wartend",
 	},
@@ -59,6 +74,11 @@ var languages = map[string]texts{
 		accepted: "Accepté", approved: "Approuvé", thanks: "Merci",
 		declined: "Refusé", otherWay: "Payez par un autre moyen",
 		removeCard: "Retirez la carte", tryAgain: "Veuillez réessayer",
+		cardRead: "Carte lue", takeAway: "Vous pouvez la reprendre",
+		oneCard:  "Une seule carte à la fois",
+		tapAgain: "Présentez-la à nouveau", holdStill: "Ne la retirez pas avant la lecture",
+		seePhone: "Consultez votre téléphone", thenTap: "Puis présentez-le à nouveau",
+		pleaseInsert:   "Veuillez insérer la carte",
 		somethingWrong: "Une erreur est survenue", amountUnknown: "Montant non affichable",
 		online: "En ligne", offline: "Hors ligne", queued: "en attente",
 	},
@@ -72,6 +92,11 @@ var languages = map[string]texts{
 		accepted: "Aceptado", approved: "Aprobado", thanks: "Gracias",
 		declined: "Rechazado", otherWay: "Pague por otro medio",
 		removeCard: "Retire la tarjeta", tryAgain: "Inténtelo de nuevo",
+		cardRead: "Tarjeta leída", takeAway: "Ya puede retirarla",
+		oneCard:  "Una sola tarjeta, por favor",
+		tapAgain: "Acérquela de nuevo", holdStill: "No la retire hasta que se lea",
+		seePhone: "Consulte su teléfono", thenTap: "Después acérquelo de nuevo",
+		pleaseInsert:   "Inserte la tarjeta, por favor",
 		somethingWrong: "Se ha producido un error", amountUnknown: "Importe no disponible",
 		online: "En línea", offline: "Sin conexión", queued: "en espera",
 	},

@@ -12,10 +12,15 @@ const (
 	Choose                  // which of Options to pay with, or whether the only one may be used
 	EnterPIN                // the amount, and how many digits have been entered
 	Processing              // please wait
+	CardRead                // a card that was tapped may be taken away; how it ended is not known yet
 	Accepted                // done
 	Declined                // not done; never says why
 	RemoveCard              // a card must be taken out
 	TryAgain                // the card could not be read, present it again
+	OneCard                 // more than one card was held to the reader
+	TapAgain                // the card was taken away too early, tap it again
+	SeePhone                // the phone says what to do; then tap it again
+	InsertCard              // this payment is not made by tap: insert the card
 	Error                   // something broke; Message says what, in few words
 )
 
@@ -36,6 +41,8 @@ func (k Kind) String() string {
 		return "enter-pin"
 	case Processing:
 		return "processing"
+	case CardRead:
+		return "card-read"
 	case Accepted:
 		return "accepted"
 	case Declined:
@@ -44,6 +51,14 @@ func (k Kind) String() string {
 		return "remove-card"
 	case TryAgain:
 		return "try-again"
+	case OneCard:
+		return "one-card"
+	case TapAgain:
+		return "tap-again"
+	case SeePhone:
+		return "see-phone"
+	case InsertCard:
+		return "insert-card"
 	case Error:
 		return "error"
 	default:
@@ -76,13 +91,15 @@ type View struct {
 
 	// Amount in minor units of Currency (ISO 4217, any case), shown by
 	// PresentCard, Choose (where there is room: not on the small screens),
-	// EnterPIN and Accepted. PresentCard and EnterPIN
+	// EnterPIN, InsertCard and Accepted. PresentCard and EnterPIN
 	// without an amount that can be written truthfully (no currency, an unknown
 	// one) become Error: nobody is asked to pay an unknown sum.
 	Amount   int64
 	Currency string
 
-	// Entries are shown by PresentCard and TryAgain as shapes.
+	// Entries are shown by PresentCard as shapes, by TryAgain and OneCard in
+	// words. InsertCard names those besides Tap, and asks to insert the card
+	// where there are none.
 	Entries Entries
 
 	// Options are what Choose offers, best first: the names of a card's
@@ -106,7 +123,8 @@ type View struct {
 	// reasons of the issuer and the state of the internet out of it.
 	Message string
 
-	// KeepCard makes Processing ask to leave the card in the reader.
+	// KeepCard makes Processing ask to leave the card in the reader. Of a card
+	// that is tapped it is not true.
 	KeepCard bool
 
 	// IssuerApproved makes Accepted say "Approved". Set it only when the

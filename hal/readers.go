@@ -26,17 +26,34 @@ type ContactReader interface {
 }
 
 // ContactlessReader is one antenna. The field is off until Activate.
+//
+// A payment waits for a tap, an inserted card and a swipe at once. Contact
+// wins: when a card is inserted, the payment ends the context of Activate and
+// uses the slot when Activate has returned. The field is off then, so a card
+// near the antenna gets no power while the other one is processed. Nothing more
+// is to be done in a driver.
 type ContactlessReader interface {
-	// Activate switches the field on and polls (type A, then type B) until
-	// exactly one card answers and is selected up to ISO 14443-4.
+	// Activate switches the field on and polls for cards of types A and B until
+	// exactly one answers and is selected up to ISO 14443-4. A card that this
+	// reader activated before is closed by it, and reset.
+	//
+	// A card that stayed in the field is a card like any other: it is activated
+	// at once. That is right for a card that is to be read again (it was
+	// closed, the field was off); who wants another card than that of the tap
+	// before, as after a payment that was declined, calls WaitRemoval first.
 	//
 	// Errors match ErrCollision (more than one card), ErrMute (a card was seen
 	// and could not be activated), ErrNotFound, ErrHalted or the context's
-	// error. On any error the field is off.
+	// error. On any error the field is off, and no card activated. Activate may
+	// be called again at once.
 	Activate(ctx context.Context) (Card, error)
 
-	// WaitRemoval returns nil once no card answers any more. The field is off
-	// afterwards.
+	// WaitRemoval returns nil once no card answers any more, at once if there is
+	// none. The field is off afterwards, and no card activated.
+	//
+	// When the context ends first, a card that was activated stays so, and can
+	// be used on or closed; if none was, the field is off. Activate may be
+	// called at once, either way.
 	WaitRemoval(ctx context.Context) error
 
 	// FieldOff switches the field off at once, so that a card in it resets. An

@@ -23,6 +23,17 @@ const (
 	AllLEDs = LED1 | LED2 | LED3 | LED4 // card read, may be taken away
 )
 
+// How lights come and go on a contactless reader (EMV Contactless Book A, visual
+// indication [unverified]). Whoever switches them keeps the time.
+const (
+	// IdleLit is how long LED1 is on in every IdlePeriod while nothing is asked
+	// of anybody.
+	IdleLit    = 200 * time.Millisecond
+	IdlePeriod = 5 * time.Second
+	// ReadLit is how long all four stay on at least when a card was read.
+	ReadLit = 750 * time.Millisecond
+)
+
 // Tone is one of the few sounds a reader makes.
 type Tone byte
 
@@ -56,6 +67,15 @@ func (t Tone) Beeps() []Beep {
 	default:
 		return nil
 	}
+}
+
+// Length is how long a tone sounds, with its silences. Another tone before that
+// cuts it off.
+func (t Tone) Length() (sum time.Duration) {
+	for _, b := range t.Beeps() {
+		sum += b.Length
+	}
+	return sum
 }
 
 // String names the tone.

@@ -158,6 +158,7 @@ func (a *antenna) Activate(context.Context) (emvkernel.Transceiver, error) {
 		a.inserted = p.inserted
 		return nil, errInserted
 	case err == nil:
+		a.s.onTap = true
 		a.m.opt.Step(Step{Kind: StepCardTapped, LocalID: a.s.payment.LocalID})
 		if timed, ok := p.tapped.(hal.TimedCard); ok {
 			return clockedTap{clocked{p.tapped, &a.s.clock}, timed}, nil

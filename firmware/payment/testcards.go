@@ -24,6 +24,10 @@ var testCards = []string{
 	"4360000001000005",    // Cartes Bancaires: Adyen, CyberSource
 	"6799990100000000019", // Maestro: Worldpay, SagePay
 	"6082015309577308",    // RuPay: PayU, Juspay
+
+	// Cards of EMV test sets, their numbers in the lists and tests of several terminal makers.
+	"4761739001010010", // Visa: Converge, ID TECH
+	"5413330089600010", // Mastercard (PPC_MCD_01): ID TECH, lists of payment gateways
 }
 
 // isTestCard reports whether pan is a published test card number: live mode

@@ -24,7 +24,7 @@ func TestTestCardNumbers(t *testing.T) {
 // inventedNumbers are the software cards' numbers that nobody publishes; each
 // begins like one that is. Live mode is safe from them too: their certificates
 // lead to test keys only.
-var inventedNumbers = []string{"4000000000003410", "4000000000003428", "6200000000000000000"}
+var inventedNumbers = []string{"4000000000003410", "4000000000003428", "6200000000000000000", "4761739001010028", "5413330089600028"}
 
 // Every software card can pay in test mode, and live mode knows it for a test card.
 func TestSoftwareCardsAreTestCards(t *testing.T) {

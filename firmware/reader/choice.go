@@ -35,7 +35,7 @@ func (r *Reader) chooser() func(context.Context, payment.Choice) (int, error) {
 // must be a no. Taking the card out is a no as well.
 func (r *Reader) choose(ctx context.Context, c payment.Choice) (int, error) {
 	view := display.View{
-		Kind: display.Choose, Language: language(c.Languages), Amount: c.Amount, Currency: c.Currency, Options: c.Labels,
+		Kind: display.Choose, Language: r.screen.language(c.Languages), Amount: c.Amount, Currency: c.Currency, Options: c.Labels,
 	}
 	ctx, stop := r.whileCardIsIn(ctx)
 	defer stop()

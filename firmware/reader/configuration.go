@@ -105,6 +105,7 @@ func (r *Reader) setConfiguration(c *configuration) {
 		r.platform.Link().Configure(linkOptions(r.opt.Link, c.platform.Link))
 	}
 	r.screen.merchant(c.platform.Location.DisplayName)
+	r.screen.speak(c.platform.Terminal.Languages)
 }
 
 // noteUnusable remembers, for the warnings, why the newest configuration is not in

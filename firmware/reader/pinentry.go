@@ -130,7 +130,7 @@ func (e *pinEntry) allowed() error {
 // prompt was seen.
 func (e *pinEntry) show(ctx context.Context, p hal.PINPrompt, entered int) error {
 	view := display.View{
-		Kind: display.EnterPIN, Language: language(p.Language), Amount: p.Amount, Currency: p.Currency,
+		Kind: display.EnterPIN, Language: e.r.screen.language(p.Language), Amount: p.Amount, Currency: p.Currency,
 		Entered: entered, WrongPIN: p.WrongPINLast, LastTry: p.TriesLeft == 1, MayBypass: p.AllowBypass,
 	}
 	if e.keys != nil {

@@ -374,8 +374,12 @@ func entriesOf(open payment.Entries) (e display.Entries) {
 	return e
 }
 
-// language is the cardholder's first choice among all texts; see spoken.
-func language(preference string) string { return spoken(preference, display.Languages()) }
+// language is the cardholder's first choice of those the reader speaks; see spoken.
+func (s *screen) language(preference string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return spoken(preference, s.languages)
+}
 
 // spoken is the cardholder's first choice of those that are spoken here, else the
 // first of them: 5F2D holds up to four ISO 639 codes of two letters, most wanted

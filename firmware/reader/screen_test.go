@@ -521,7 +521,7 @@ func TestLanguages(t *testing.T) {
 			"declined es@3000", "error@4000")
 	})
 	for preference, want := range map[string]string{"": "en", "d": "en", "de": "de", "ES": "es", "xxfr": "fr", "xxf": "en"} {
-		if got := language(preference); got != want {
+		if got := spoken(preference, display.Languages()); got != want {
 			t.Errorf("%q is addressed in %s, want %s", preference, got, want)
 		}
 	}

@@ -1,6 +1,7 @@
 package haltest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 
@@ -14,16 +15,26 @@ type TwoCards interface {
 	InsertBoth()
 }
 
+// OneOfTwo is a hand that can also take one of two cards away.
+type OneOfTwo interface {
+	TwoCards
+	RemoveOne()
+}
+
 // selectPPSE is a command every EMV contactless card answers (EMV Contactless
 // Book B, SELECT Proximity Payment System Environment).
 const selectPPSE = "\x00\xA4\x04\x00\x0E2PAY.SYS.DDF01\x00"
 
+// inARow is how many taps a driver has to do one after the other.
+const inARow = 30
+
 // ContactlessReader checks an antenna, which must have no card near it. The
-// card in the hand must be an EMV card or phone. The hand holds it there and
-// takes it away twice, and once more with a second one if it is [TwoCards].
+// card in the hand must be an EMV card or phone; with a [TestCard] more is found.
+// The hand holds it there and takes it away three times, and twice more, first
+// with a second one, if it is [TwoCards].
 func ContactlessReader(t T, r hal.ContactlessReader, hand Hand) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 4*patience)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*patience)
 	defer cancel()
 	activate := func(ctx context.Context) error {
 		_, err := r.Activate(ctx)
@@ -42,6 +53,10 @@ func ContactlessReader(t T, r hal.ContactlessReader, hand Hand) {
 	card := activateTap(ctx, t, r, hand)
 	check(t, "a card is exchanged with", "look at ISO 14443-4: block numbers, chaining, waiting-time extensions")
 	answers(ctx, t, card, selectPPSE)
+	check(t, "a whole card is read", "look at answers that are longer than a frame of the chip or of the air: chaining both ways")
+	known := wholeTap(ctx, t, card)
+	check(t, "a long command arrives", "look at commands that are longer than a frame of the chip or of the air: chaining")
+	longCommand(ctx, t, card, known)
 	check(t, "an exchange is not begun for nobody", "look at the context before the first byte is sent")
 	refusesCancelled(t, "Transceive", func(ctx context.Context) error {
 		_, err := card.Transceive(ctx, []byte(selectPPSE))
@@ -52,6 +67,7 @@ func ContactlessReader(t T, r hal.ContactlessReader, hand Hand) {
 
 	check(t, "a card that stayed is activated again", "reset the card by switching the field off before polling again")
 	card = activateAgain(ctx, t, r)
+	forgets(ctx, t, card, known)
 	answers(ctx, t, card, selectPPSE)
 	check(t, "a new activation closes the card before it", "every Activate makes the card of the one before dead")
 	next := activateAgain(ctx, t, r)
@@ -62,16 +78,35 @@ func ContactlessReader(t T, r hal.ContactlessReader, hand Hand) {
 		t.Errorf("Close of a card activated again since: got %v, want nil", err)
 	}
 	answers(ctx, t, next, selectPPSE) // which that Close did not harm
+	check(t, "an activation that fails leaves no card", "whatever Activate returns an error for, the field is off then")
+	refusesCancelled(t, "Activate with a card activated", activate)
+	if _, err := next.Transceive(ctx, []byte(selectPPSE)); !dead(err) {
+		t.Errorf("Transceive after an Activate that failed: got %v, want hal.ErrHalted", err)
+	}
 	check(t, "field off closes the card", "FieldOff makes the card ErrHalted")
+	next = activateAgain(ctx, t, r)
+	if wholeTap(ctx, t, next) != known {
+		t.Errorf("the card activated again is another one than before, want the same")
+	}
 	fieldOff(t, r)
 	if _, err := next.Transceive(ctx, []byte(selectPPSE)); !errors.Is(err, hal.ErrHalted) {
 		t.Errorf("Transceive after FieldOff: got %v, want hal.ErrHalted", err)
 	}
-	card = activateAgain(ctx, t, r)
-	answers(ctx, t, card, selectPPSE)
+	check(t, "many taps in a row", "look at what one activation leaves to the next: deaf cards, the chip's list of cards, open goroutines")
+	for n := range inARow {
+		card = activateAgain(ctx, t, r)
+		forgets(ctx, t, card, known)
+		if answer, err := card.Transceive(ctx, []byte(selectPPSE)); err != nil || len(answer) < 2 {
+			t.Fatalf("Transceive in tap %d of %d: got %d bytes, %v; want an answer", n+1, inARow, len(answer), err)
+		}
+		fieldOff(t, r)
+	}
 
 	check(t, "waiting for removal ends with the context", "WaitRemoval sees a card as long as it is there, and asks in short steps")
 	endsWithContext(t, "WaitRemoval with a card there", r.WaitRemoval)
+	card = activateAgain(ctx, t, r)
+	endsWithContext(t, "WaitRemoval with a card activated", r.WaitRemoval)
+	answers(ctx, t, card, selectPPSE) // it stays activated
 	check(t, "a card taken away is noticed", "WaitRemoval asks the card; no answer any more is nil, not an error")
 	hand.Remove()
 	if err := r.WaitRemoval(ctx); err != nil {
@@ -96,20 +131,114 @@ func ContactlessReader(t T, r hal.ContactlessReader, hand Hand) {
 	if err := card.Close(); err != nil {
 		t.Errorf("Close of a card taken away: got %v, want nil", err)
 	}
+	check(t, "a card that was torn away is read when it comes back", "an exchange that failed leaves nothing behind: the chip is ready, and the card is reset")
+	tapAgain(ctx, t, r, hand, known)
 
 	if two, ok := hand.(TwoCards); ok {
-		check(t, "two cards are refused", "hold two cards side by side, within five seconds; more than one answer is ErrCollision, never a choice")
-		two.InsertBoth()
-		pause(t, reaction) // one of them is the first
-		if err := activate(ctx); !errors.Is(err, hal.ErrCollision) {
-			t.Errorf("Activate with two cards: got %v, want hal.ErrCollision", err)
-		}
-		two.Remove()
-		if err := r.WaitRemoval(ctx); err != nil {
-			t.Fatalf("WaitRemoval, two cards being taken away: got %v, want nil", err)
-		}
+		twoCards(ctx, t, r, two, known)
 	}
 	fieldOff(t, r)
+}
+
+// tapAgain holds the card there once more, reads it, and takes it away.
+func tapAgain(ctx context.Context, t T, r hal.ContactlessReader, hand Hand, known bool) {
+	t.Helper()
+	card := activateTap(ctx, t, r, hand)
+	forgets(ctx, t, card, known)
+	if wholeTap(ctx, t, card) != known {
+		t.Errorf("the card is another one than before, want the same")
+	}
+	if err := card.Close(); err != nil {
+		t.Errorf("Close: got %v, want nil", err)
+	}
+	hand.Remove()
+	if err := r.WaitRemoval(ctx); err != nil {
+		t.Fatalf("WaitRemoval, the card being taken away: got %v, want nil", err)
+	}
+}
+
+func twoCards(ctx context.Context, t T, r hal.ContactlessReader, two TwoCards, known bool) {
+	t.Helper()
+	check(t, "two cards are refused", "hold two cards side by side, within five seconds; more than one answer is ErrCollision, never a choice")
+	two.InsertBoth()
+	pause(t, reaction) // one of them is the first
+	for range 2 {
+		if _, err := r.Activate(ctx); !errors.Is(err, hal.ErrCollision) {
+			t.Errorf("Activate with two cards: got %v, want hal.ErrCollision", err)
+		}
+	}
+	if one, ok := two.(OneOfTwo); ok {
+		check(t, "one of two cards is taken when the other has gone", "after a collision Activate begins anew, with a reset")
+		one.RemoveOne()
+		card, err := r.Activate(ctx)
+		for errors.Is(err, hal.ErrCollision) && ctx.Err() == nil { // the hand is slow
+			pause(t, short)
+			card, err = r.Activate(ctx)
+		}
+		if err != nil {
+			t.Fatalf("Activate, one of two cards being taken away: got %v, want the other one", err)
+		}
+		answers(ctx, t, card, selectPPSE)
+	}
+	two.Remove()
+	if err := r.WaitRemoval(ctx); err != nil {
+		t.Fatalf("WaitRemoval, two cards being taken away: got %v, want nil", err)
+	}
+	check(t, "a card is read after a collision", "after a collision Activate begins anew, with a reset")
+	tapAgain(ctx, t, r, two, known)
+}
+
+// wholeTap reads the card to its end and says whether it is the [TestCard], with
+// which every byte is checked.
+func wholeTap(ctx context.Context, t T, card hal.Card) (known bool) {
+	t.Helper()
+	tap, err := readCard(ctx, card, func(file, number byte, data []byte) {
+		if want := testRecord(file, number); known && !bytes.Equal(data, want) {
+			t.Errorf("record %d of file %d arrived changed: %d bytes, want %d", number, file, len(data), len(want))
+		}
+	}, func(aid []byte) { known = string(aid) == testAID })
+	if err != nil {
+		t.Fatalf("reading the card: got %v, want answers to its end", err)
+	}
+	t.Logf("%v", tap)
+	if known && tap.Ended != "" {
+		t.Errorf("reading the test card: got %s, want it read to its end", tap.Ended)
+	}
+	return known
+}
+
+// longCommand sends the longest command of one frame that EMV has. What a card
+// says to it is its business, but it must be heard: an answer has to come.
+func longCommand(ctx context.Context, t T, card hal.Card, known bool) {
+	t.Helper()
+	data := make([]byte, 255)
+	for i := range data {
+		data[i] = byte(i) * 5
+	}
+	command := selectName(data)
+	if known {
+		command = append(append([]byte(echoHeader), 255), append(bytes.Clone(data), 0x00)...)
+	}
+	answer, err := card.Transceive(ctx, command)
+	switch {
+	case err != nil:
+		t.Errorf("Transceive of %d bytes: got %v, want an answer", len(command), err)
+	case known && !bytes.Equal(answer, append(data, 0x90, 0x00)):
+		t.Errorf("a command of %d bytes came back changed: %d bytes, want %d", len(command), len(answer), len(data)+2)
+	}
+	answers(ctx, t, card, selectPPSE) // after that, too
+}
+
+// forgets checks that a card lost what was selected: it was without a field.
+func forgets(ctx context.Context, t T, card hal.Card, known bool) {
+	t.Helper()
+	if !known {
+		return // some cards have an application that needs no selection
+	}
+	command, _ := processingOptions(testOptions)
+	if answer, err := card.Transceive(ctx, command); err != nil || !bytes.Equal(answer, []byte{0x69, 0x85}) {
+		t.Errorf("GET PROCESSING OPTIONS with nothing selected: got %d bytes, %v; want 6985 of a card that was reset", len(answer), err)
+	}
 }
 
 // activateTap checks that Activate waits for the card.

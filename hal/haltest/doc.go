@@ -16,6 +16,10 @@
 // to it, a hand: calls of an emulator, a robot or a person at a bench. A hand
 // may be slow: suites wait for what the device tells, never for the hand.
 //
+// [ReadCard] reads a payment card as far as no payment kernel is needed, and
+// [TestCard] is a card made to be read so: for suites here, and for tests of
+// drivers.
+//
 // No check is about speed: bounds are many times what is needed. Suites do not
 // start subtests, so that they can run inside testing/synctest, where waiting
 // takes no time.

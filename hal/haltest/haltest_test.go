@@ -1,6 +1,7 @@
 package haltest_test
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"errors"
@@ -71,6 +72,14 @@ func TestSuitesNoticeBadDevices(t *testing.T) {
 		"field chooses one of two cards":       {contactless(func(f *field) { f.greedy = true }), "with two cards"},
 		"field lets a closed card live":        {contactless(func(f *field) { f.card.unclosed = true }), "on a closed card"},
 		"field says mute instead of removed":   {contactless(func(f *field) { f.card.mute = true }), "being taken away"},
+		"field cuts long answers":              {contactless(func(f *field) { f.card.brief = true }), "arrived changed"},
+		"field cuts long commands":             {contactless(func(f *field) { f.card.curt = true }), "came back changed"},
+		"field does not reset the card":        {contactless(func(f *field) { f.sticky = true }), "with nothing selected"},
+		"field leaves a card when it fails":    {contactless(func(f *field) { f.lax = true }), "after an Activate that failed"},
+		"field tires of taps":                  {contactless(func(f *field) { f.tires = true }), "with a card that stayed"},
+		"field waits and closes the card":      {contactless(func(f *field) { f.rash = true }), "want an answer"},
+		"field never gets over a collision":    {contactless(func(f *field) { f.shy = true }), "one of two cards"},
+		"field hands out another card":         {contactless(func(f *field) { f.fickle = true }), "another one than before"},
 		"head leaves the sentinels":            {swipe(head{track: ";4000000000000002=3012201?"}), "between the sentinels"},
 		"head leaves the check character":      {swipe(head{track: "4000000000000002=3012201:"}), "between the sentinels"},
 		"head returns nothing":                 {swipe(head{}), "got no track and no error"},
@@ -133,9 +142,12 @@ type badCard struct {
 	closed bool
 }
 
-type flaws struct{ lively, unclosed, mute, shared, sharedATR, scribble, short bool }
+type flaws struct{ lively, unclosed, mute, shared, sharedATR, scribble, short, brief, curt bool }
 
 func (c *badCard) Transceive(ctx context.Context, command []byte) ([]byte, error) {
+	if c.flaws.curt && len(command) > 200 {
+		command = append(bytes.Clone(command[:200]), make([]byte, len(command)-200)...)
+	}
 	answer, err := c.Card.Transceive(ctx, command)
 	switch f := c.flaws; {
 	case errors.Is(err, hal.ErrHalted) && (f.lively && !c.closed || f.unclosed && c.closed):
@@ -151,6 +163,8 @@ func (c *badCard) Transceive(ctx context.Context, command []byte) ([]byte, error
 		clear(command)
 	case f.short:
 		return answer[:1], nil
+	case f.brief && len(answer) > 252:
+		return answer[len(answer)-252:], nil
 	}
 	return answer, nil
 }
@@ -214,20 +228,53 @@ type field struct {
 	board             *sim.Board
 	card              flaws
 	eager, on, greedy bool
+
+	sticky, lax, tires, rash, shy, fickle bool
+
+	taps    int
+	crowded bool
 }
 
 func (f *field) Activate(ctx context.Context) (hal.Card, error) {
 	if f.eager {
 		return nil, hal.ErrMute
 	}
-	card, err := f.ContactlessReader.Activate(ctx)
-	if errors.Is(err, hal.ErrCollision) && f.greedy {
-		return nil, nil
+	if f.lax && ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
-	if err != nil {
+	card, err := f.ContactlessReader.Activate(ctx)
+	f.crowded = f.crowded || errors.Is(err, hal.ErrCollision)
+	f.taps++
+	switch {
+	case errors.Is(err, hal.ErrCollision) && f.greedy:
+		return nil, nil
+	case f.crowded && f.shy:
+		return nil, hal.ErrCollision
+	case f.tires && f.taps > 20:
+		return nil, hal.ErrMute
+	case err != nil:
 		return nil, err
+	case f.sticky:
+		if _, err := haltest.ReadCard(ctx, card); err != nil {
+			return nil, err
+		}
+	case f.fickle && f.taps > 4:
+		f.board.Field.Take()
+		f.board.Field.Tap("other", chip{})
+		card, err = f.ContactlessReader.Activate(ctx)
+		if err != nil {
+			return nil, err
+		}
 	}
 	return &badCard{Card: card, flaws: &f.card}, nil
+}
+
+func (f *field) WaitRemoval(ctx context.Context) error {
+	err := f.ContactlessReader.WaitRemoval(ctx)
+	if f.rash && err != nil {
+		return errors.Join(err, f.ContactlessReader.FieldOff())
+	}
+	return err
 }
 
 func (f *field) FieldOff() error {
@@ -241,10 +288,18 @@ func contactless(spoil func(*field)) func(haltest.T, *sim.Board) {
 	return func(t haltest.T, b *sim.Board) {
 		f := &field{ContactlessReader: b.HAL.Contactless, board: b}
 		spoil(f)
-		tap := func() { b.Field.Tap("card", chip{}) }
-		haltest.ContactlessReader(t, f, hand{tap, func() { b.Field.Take() }, func() { tap(); tap() }})
+		tap := func() { b.Field.Tap("card", &haltest.TestCard{}) }
+		haltest.ContactlessReader(t, f, hands{hand{tap, func() { b.Field.Take() }, func() { tap(); tap() }}, func() { b.Field.TakeOne("card") }})
 	}
 }
+
+// hands can take one of two cards away.
+type hands struct {
+	hand
+	removeOne func()
+}
+
+func (h hands) RemoveOne() { h.removeOne() }
 
 type hand struct{ insert, remove, both func() }
 

@@ -28,10 +28,7 @@ func Signals(t T, s hal.Signals) {
 	}
 	check(t, "a tone is started, not waited for", "play the tone beside the caller; the next one cuts it off")
 	const tones = 20
-	var sounding time.Duration
-	for _, beep := range hal.ToneSuccess.Beeps() {
-		sounding += tones * beep.Length
-	}
+	sounding := tones * hal.ToneSuccess.Length()
 	begin := time.Now()
 	for range tones {
 		if err := bounded(t, "Tone", func() error { return s.Tone(hal.ToneSuccess) }); err != nil {

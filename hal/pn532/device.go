@@ -50,9 +50,13 @@ func silent(err error) bool {
 
 // device is a chip behind a link, one command at a time.
 type device struct {
-	link Link
-	log  *slog.Logger
-	slow bool // the line did not carry the raised baud rate
+	link  Link
+	log   *slog.Logger
+	steps []int // baud rates that the chip may be at, besides the one after power on
+	rates []int // those to aim for, the fastest first; one the line does not carry goes
+
+	lit  bool      // the field may be on
+	dark time.Time // when it was switched off, if it is not
 }
 
 // command runs a command that may be repeated: when the chip is silent it is
@@ -176,12 +180,21 @@ var baudCodes = map[int]byte{
 	115200: 0x04, 230400: 0x05, 460800: 0x06, 921600: 0x07, 1288000: 0x08,
 }
 
+// stepsFrom are the rates to aim for: this one, and those it may be lowered to.
+func stepsFrom(baud int) (steps []int) {
+	for _, rate := range []int{baud, 921600, 460800} {
+		if rate > powerOnBaud && (rate == baud && len(steps) == 0 || rate < baud) {
+			steps = append(steps, rate)
+		}
+	}
+	return steps
+}
+
 // setUp wakes the chip and puts all of its settings that matter here into a
 // known state: there is no reset line, and whoever used it before may have
-// changed them. It leaves the field off. Rate is the baud rate to aim for,
-// unless the line is known to be too slow for it.
-func (d *device) setUp(ctx context.Context, rate int) error {
-	if err := d.reach(ctx, rate); err != nil {
+// changed them. It leaves the field off, and the line as fast as it may be.
+func (d *device) setUp(ctx context.Context) error {
+	if err := d.reach(ctx); err != nil {
 		return err
 	}
 	version, err := d.command(ctx, cmdGetFirmwareVersion)
@@ -199,16 +212,16 @@ func (d *device) setUp(ctx context.Context, rate int) error {
 		{cmdRFConfiguration, rfRepeats, 0x00},
 		// No endless retries: polling must end so that its caller can.
 		{cmdRFConfiguration, rfRetries, 0x00, 0x00, 0x01},
-		{cmdRFConfiguration, rfField, 0x00},
 	} {
 		if _, err := d.command(ctx, c[0], c[1:]...); err != nil {
 			return err
 		}
 	}
-	if !d.slow {
-		if err := d.raise(ctx, rate); err != nil {
-			return err
-		}
+	if err := d.field(ctx, false); err != nil {
+		return err
+	}
+	if err := d.raise(ctx); err != nil {
+		return err
 	}
 	d.log.Info("contactless reader found", "link", d.link.String(), "firmware", fmt.Sprintf("%d.%d", version[1], version[2]), "baud", d.rate())
 	return nil
@@ -223,50 +236,86 @@ func (d *device) rate() int {
 
 // reach gets the first answer of the chip. SAMConfiguration is the one command
 // that takes it out of the low battery mode it powers on in. A chip that a
-// program before this one left at the raised rate is found there.
-func (d *device) reach(ctx context.Context, raised int) error {
-	rates := []int{powerOnBaud, raised}
+// program before this one left at a raised rate is found there.
+func (d *device) reach(ctx context.Context) error {
+	err := d.hello(ctx, d.command)
 	l, ok := d.link.(rated)
-	if !ok || raised == powerOnBaud {
-		rates = rates[:1]
+	if !ok {
+		return err
 	}
-	var err error
-	for _, rate := range rates {
-		if ok && l.baud() != rate {
-			if err := l.setBaud(rate); err != nil {
-				return err
-			}
-		}
-		if err := errors.Join(d.link.wake(ctx), d.link.settle(ctx)); err != nil {
+	for _, rate := range d.steps {
+		if !silent(err) {
 			return err
 		}
-		if _, err = d.command(ctx, cmdSAMConfiguration, samNormal, 0x00, 0x01); !silent(err) {
+		if err := l.setBaud(rate); err != nil {
 			return err
 		}
+		// Once is enough: at a wrong rate repeating is of no use.
+		err = d.hello(ctx, func(ctx context.Context, code byte, params ...byte) ([]byte, error) {
+			return d.once(ctx, answerTime, code, params...)
+		})
 	}
 	return err
 }
 
-// raise goes to a higher baud rate if the link has one, and back if the line
-// does not carry it.
-func (d *device) raise(ctx context.Context, rate int) error {
+// hello wakes the chip and runs SAMConfiguration.
+func (d *device) hello(ctx context.Context, run func(context.Context, byte, ...byte) ([]byte, error)) error {
+	if err := errors.Join(d.link.wake(ctx), d.link.settle(ctx)); err != nil {
+		return err
+	}
+	_, err := run(ctx, cmdSAMConfiguration, samNormal, 0x00, 0x01)
+	return err
+}
+
+// raise goes to the fastest baud rate that the line carries.
+func (d *device) raise(ctx context.Context) error {
 	l, ok := d.link.(rated)
-	if !ok || l.baud() == rate {
+	if !ok {
 		return nil
 	}
-	if err := d.change(ctx, l, rate); err != nil {
-		return err
+	for len(d.rates) > 0 && l.baud() != d.rates[0] {
+		if err := d.change(ctx, l, d.rates[0]); err != nil {
+			return err
+		}
+		err := d.echo(ctx)
+		if !silent(err) {
+			return err
+		}
+		d.log.Warn("the line does not carry a baud rate, trying a lower one", "link", d.link.String(), "tried", d.rates[0], "error", err)
+		d.rates = d.rates[1:]
+		if err := d.lower(ctx, l); err != nil {
+			return err
+		}
 	}
-	err := d.echo(ctx)
-	if !silent(err) {
-		return err
+	if len(d.rates) == 0 && l.baud() != powerOnBaud {
+		return d.lower(ctx, l) // the chip was left there
 	}
-	d.slow = true
-	d.log.Warn("staying at the power-on baud rate", "link", d.link.String(), "tried", rate, "error", err)
-	if err := errors.Join(l.setBaud(powerOnBaud), d.link.settle(ctx), d.link.wake(ctx)); err != nil {
-		return err
+	return nil
+}
+
+// lower goes back to the power-on rate from one that the line does not carry, or
+// that the chip has not gone to. At its limit a line still carries short frames
+// now and then; that the chip is heard there is not needed.
+func (d *device) lower(ctx context.Context, l rated) error {
+	var err error
+	for raised := l.baud(); ; {
+		if err = l.setBaud(powerOnBaud); err != nil {
+			return err
+		}
+		if err = errors.Join(d.link.settle(ctx), d.link.wake(ctx)); err != nil {
+			return err
+		}
+		if _, err = d.command(ctx, cmdGetFirmwareVersion); !silent(err) || raised == powerOnBaud {
+			return err
+		}
+		if err = l.setBaud(raised); err != nil {
+			return err
+		}
+		if err = d.change(ctx, l, powerOnBaud); err != nil {
+			return err
+		}
+		raised = powerOnBaud // once more, and that is it
 	}
-	return d.echo(ctx)
 }
 
 // change runs SetSerialBaudRate: the chip answers at the old rate and changes
@@ -286,14 +335,27 @@ func (d *device) change(ctx context.Context, l rated, rate int) error {
 	return l.setBaud(rate)
 }
 
-// echo has the chip repeat a pattern that a line at its limit does not carry.
+// echo has the chip repeat what a line at its limit does not carry: long rows of
+// equal bits, and as much at once as an adapter's buffers have to hold.
 func (d *device) echo(ctx context.Context) error {
-	pattern := []byte{echoTest, 0x00, 0xFF, 0x55, 0xAA, 0x01, 0x80, 0x7F, 0xFE, 0x33, 0xCC}
-	answer, err := d.command(ctx, cmdDiagnose, pattern...)
-	if err == nil && string(answer) != string(pattern) {
-		return fmt.Errorf("%w: the test pattern came back changed", errNoAnswer)
+	short := []byte{echoTest, 0x00, 0xFF, 0x55, 0xAA, 0x01, 0x80, 0x7F, 0xFE, 0x33, 0xCC}
+	long := []byte{echoTest}
+	for i := range 256 {
+		long = append(long, byte(i))
 	}
-	return err
+	for _, pattern := range [][]byte{short, long} {
+		answer, err := d.command(ctx, cmdDiagnose, pattern...)
+		if errors.Is(err, errRefused) && len(pattern) > len(short) {
+			return nil // firmware that takes short patterns only
+		}
+		if err != nil {
+			return err
+		}
+		if string(answer) != string(pattern) {
+			return fmt.Errorf("%w: the test pattern came back changed", errNoAnswer)
+		}
+	}
+	return nil
 }
 
 // field switches the RF field.
@@ -302,7 +364,11 @@ func (d *device) field(ctx context.Context, on bool) error {
 	if on {
 		bit = 0x01
 	}
+	d.lit = true // until it is known to be off
 	_, err := d.command(ctx, cmdRFConfiguration, rfField, bit)
+	if err == nil && !on {
+		d.lit, d.dark = false, time.Now()
+	}
 	return err
 }
 

@@ -25,12 +25,36 @@
 // never sent twice: whether the card has seen it is not known, so a lost exchange
 // is an error of that card, and the field goes off.
 //
+// # Speed
+//
+// An activation from a field that is off takes three commands (field on, look
+// for type B, look for type A), one of a type B card six; an APDU takes one
+// command and 26 bytes besides its own. Type A is looked for last because the
+// chip drops the cards it holds when it looks for others: what it finds last can
+// be used at once.
+//
+// A card that needs long asks for more time (S(WTX)); the chip hears that and
+// waits. A card that does not ask is mute after its frame waiting time, which is
+// the card's own choice too, mostly 39 or 77 ms. The chip speaks to cards at 106
+// kbit/s and tells them to send frames of 64 bytes at most; both are fixed here
+// (the first by EMV, the second by the chip).
+//
+// # Times of answers
+//
+// The chip does not measure how long a card takes to answer, and says nothing
+// that a time could be made of. What this host could measure has the serial line
+// or bus, the chip's own work and block chaining in it, several milliseconds
+// that differ from one exchange to the next, where a relay is told by tenths of
+// one. So cards here are no hal.TimedCard, and kernels do without relay
+// resistance.
+//
 // # Baud rate
 //
 // HSU starts at 115200 baud, the chip's rate after power on. The rate is raised
-// at set-up and tried with a test pattern; a line that does not carry it is left
-// at 115200. The chip keeps a raised rate until it loses power, so a chip that
-// does not answer at 115200 is tried at the raised rate.
+// at set-up and tried with a test pattern; a line that does not carry it gets a
+// lower one (921600, 460800, 115200). The chip keeps a raised rate until it
+// loses power, so a chip that does not answer at 115200 is looked for at the
+// others.
 //
 // # Wiring
 //

@@ -122,6 +122,22 @@ func decode(b []byte) (f frame, used int, err error) {
 	return frame{information, body[1:]}, end, nil
 }
 
+// extent is how many bytes of the front of b a frame takes whose beginning is
+// there; maxFrame if that cannot be told.
+func extent(b []byte) int {
+	start := bytes.Index(b, []byte{0x00, 0xFF})
+	if start < 0 {
+		return maxFrame
+	}
+	switch head := b[start+2:]; {
+	case len(head) >= 5 && head[0] == 0xFF && head[1] == 0xFF && head[2]+head[3]+head[4] == 0:
+		return min(maxFrame, start+2+5+(int(head[2])<<8|int(head[3]))+2)
+	case len(head) >= 2 && head[0] != 0 && head[0]+head[1] == 0:
+		return min(maxFrame, start+2+2+int(head[0])+2)
+	}
+	return maxFrame
+}
+
 // claim is what a frame says that is not complete or not correct.
 func claim(body []byte) frame {
 	if len(body) < 2 || body[0] != fromChip {

@@ -28,7 +28,13 @@ func FuzzDecode(f *testing.F) {
 				if len(b)-used > maxFrame {
 					t.Fatalf("waits for more than a frame: %d bytes", len(b)-used)
 				}
+				if n := extent(b); n <= 0 || n > maxFrame || n != maxFrame && n <= len(b) {
+					t.Fatalf("%d bytes of a frame are there that takes %d", len(b), n)
+				}
 				break
+			}
+			if n := extent(b); err == nil && got.kind == information && n != min(used, maxFrame) {
+				t.Fatalf("a frame that ends at %d takes %d", used, n)
 			}
 			if used == 0 {
 				t.Fatal("no progress")

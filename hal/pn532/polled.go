@@ -39,7 +39,8 @@ func (p polled) send(ctx context.Context, frame []byte) error {
 }
 
 // receive reads as much as expected. A longer answer is asked for again and
-// read whole: rarer and, on a slow bus, cheaper than always reading 275 bytes.
+// read whole, as long as it says it is: on a slow bus cheaper than always reading
+// 275 bytes.
 func (p polled) receive(ctx context.Context, expected int) (frame, error) {
 	b, err := p.take(ctx, expected)
 	if err != nil {
@@ -53,11 +54,12 @@ func (p polled) receive(ctx context.Context, expected int) (frame, error) {
 		return frame{}, errDamaged // a late answer in the place of an ACK
 	}
 	// The rest of a frame that was not read whole is lost, but the chip repeats it.
+	whole := extent(b)
 	clear(b)
 	if err := p.send(ctx, nack[:]); err != nil {
 		return frame{}, err
 	}
-	if b, err = p.take(ctx, maxFrame); err != nil {
+	if b, err = p.take(ctx, whole); err != nil {
 		return frame{}, err
 	}
 	if f, _, err = decode(b); errors.Is(err, errShort) {

@@ -14,8 +14,8 @@ import (
 // Opts are settings of a reader. The zero value of each field is its default.
 type Opts struct {
 	// Baud is the rate of HSU after set-up: 115200, 230400, 460800, 921600 or
-	// 1288000. The default, 460800, moves 256 bytes in 6 ms and is within
-	// reach of every adapter; a line that fails at it stays at 115200.
+	// 1288000. The default, 921600, moves 256 bytes in 3 ms and is within reach
+	// of most adapters; a line that fails at a rate gets the next lower one.
 	Baud int
 	// Log gets what a technician wants to know. No card data. Default: nothing.
 	Log *slog.Logger
@@ -25,10 +25,11 @@ const (
 	// resetTime is how long the field is off so that every card resets. EMV
 	// asks for 5.1 ms at least.
 	resetTime = 10 * time.Millisecond
-	// guardTime is how long a card is powered before it is spoken to. EMV and
-	// ISO/IEC 14443-3 ask for 5 ms.
+	// guardTime is how long a card is powered before it is spoken to, and how
+	// long the field is quiet between words for cards of one type and of the
+	// other. EMV and ISO/IEC 14443-3 ask for 5 ms.
 	guardTime = 6 * time.Millisecond
-	// pollTime is the pause between two rounds of looking for cards.
+	// pollTime is the pause between two looks at a card that shall leave.
 	pollTime = 20 * time.Millisecond
 	// offTime bounds switching the field off when the caller's time is over: all
 	// of that must end within a second.
@@ -54,7 +55,7 @@ type Reader struct {
 	turn   chan struct{} // held by the call that uses what follows
 	dev    *device       // nil: not open
 	active *card         // the activated card, nil: none
-	slow   bool          // the line did not carry the raised baud rate once
+	rates  []int         // device.rates, for the next opening
 
 	closing sync.Once
 }
@@ -65,13 +66,14 @@ var _ hal.ContactlessReader = (*Reader)(nil)
 // after the link failed (an adapter that was unplugged). The reader owns what
 // open returns. Open ends with its context. Opts may be nil.
 func New(open func(ctx context.Context) (Link, error), opts *Opts) *Reader {
-	r := &Reader{open: open, baud: 460800, log: slog.New(slog.DiscardHandler), turn: make(chan struct{}, 1)}
+	r := &Reader{open: open, baud: 921600, log: slog.New(slog.DiscardHandler), turn: make(chan struct{}, 1)}
 	if opts != nil && opts.Baud != 0 {
 		r.baud = opts.Baud
 	}
 	if opts != nil && opts.Log != nil {
 		r.log = opts.Log
 	}
+	r.rates = stepsFrom(r.baud)
 	r.halted, r.halt = context.WithCancel(context.Background())
 	return r
 }
@@ -79,7 +81,9 @@ func New(open func(ctx context.Context) (Link, error), opts *Opts) *Reader {
 // Activate implements hal.ContactlessReader.
 func (r *Reader) Activate(ctx context.Context) (hal.Card, error) {
 	var found *card
+	begun := false
 	err := r.do(ctx, "activate", func(ctx context.Context) error {
+		begun = true
 		r.end(hal.ErrHalted)
 		err := r.steadily(ctx, func() (err error) {
 			found, err = r.poll(ctx)
@@ -91,6 +95,9 @@ func (r *Reader) Activate(ctx context.Context) (hal.Card, error) {
 		r.active = found
 		return nil
 	})
+	if err != nil && !begun && r.halted.Err() == nil {
+		err = errors.Join(err, r.FieldOff()) // of the activation before
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -219,9 +226,9 @@ func (r *Reader) ready(ctx context.Context) error {
 	if _, ok := baudCodes[r.baud]; !ok {
 		return errors.Join(fmt.Errorf("%w: %d baud: %w", hal.ErrNotFound, r.baud, hal.ErrUnsupported), link.Close())
 	}
-	r.dev = &device{link: link, log: r.log, slow: r.slow}
-	err = r.dev.setUp(ctx, r.baud)
-	r.slow = r.dev.slow
+	r.dev = &device{link: link, log: r.log, steps: stepsFrom(max(r.baud, 921600)), rates: r.rates}
+	err = r.dev.setUp(ctx)
+	r.rates = r.dev.rates
 	if err != nil {
 		return r.drop(err)
 	}
@@ -253,7 +260,7 @@ func (r *Reader) drop(err error) error {
 // off switches the field off, even after the context's end. Without a chip
 // there is no field.
 func (r *Reader) off(ctx context.Context) error {
-	if r.dev == nil {
+	if r.dev == nil || !r.dev.lit {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), offTime)
@@ -265,12 +272,15 @@ func (r *Reader) off(ctx context.Context) error {
 	return r.lost(err)
 }
 
-// reset takes the power away from all cards and gives it back.
+// reset takes the power away from all cards and gives it back. A field that is
+// off need not be switched off, and if it is for long enough, not be waited for.
 func (r *Reader) reset(ctx context.Context) error {
-	if err := r.dev.field(ctx, false); err != nil {
-		return err
+	if r.dev.lit {
+		if err := r.dev.field(ctx, false); err != nil {
+			return err
+		}
 	}
-	if err := pause(ctx, resetTime); err != nil {
+	if err := pause(ctx, resetTime-time.Since(r.dev.dark)); err != nil {
 		return err
 	}
 	if err := r.dev.field(ctx, true); err != nil {
@@ -281,7 +291,8 @@ func (r *Reader) reset(ctx context.Context) error {
 
 // poll waits for one card and activates it. Each round starts with a reset:
 // a card that was left selected, by an answer that got lost or by a moment at
-// the edge of the field, would be deaf to polling for ever.
+// the edge of the field, would be deaf to polling for ever. The reset is the
+// pause between two rounds, too.
 func (r *Reader) poll(ctx context.Context) (*card, error) {
 	for mute := 0; ; {
 		if err := r.reset(ctx); err != nil {
@@ -296,44 +307,44 @@ func (r *Reader) poll(ctx context.Context) (*card, error) {
 			return found, err
 		}
 		mute = 0 // that card has gone
-		if err := pause(ctx, pollTime); err != nil {
-			return nil, err
-		}
 	}
 }
 
-// look makes one round: type A, then type B. It returns nil when nobody is
-// there.
+// look makes one round: type B, then type A. It returns nil when nobody is
+// there. Looking for cards ends the activations before, so what is found last
+// can be used at once. Most payment cards are of type A: they are looked for
+// last, and need no second reset.
 func (r *Reader) look(ctx context.Context) (*card, error) {
-	a, err := r.list(ctx, typeA)
+	b, err := r.list(ctx, typeB)
 	if err != nil {
 		return nil, err
 	}
-	b, err := r.list(ctx, typeB)
+	if err := pause(ctx, guardTime); err != nil {
+		return nil, err
+	}
+	a, err := r.list(ctx, typeA)
 	if err != nil {
 		return nil, err
 	}
 	switch {
 	case len(a)+len(b) > 1:
 		return nil, hal.ErrCollision
-	case len(b) == 1:
-		return r.accept(b[0])
-	case len(a) == 0:
+	case len(a) == 1:
+		return r.accept(a[0])
+	case len(b) == 0:
 		return nil, nil
 	}
-	// Looking for type B ended the activation of the type A card. It is alone,
-	// so it can be activated again, which takes a reset.
 	if err := r.reset(ctx); err != nil {
 		return nil, err
 	}
-	if a, err = r.list(ctx, typeA); err != nil {
+	if b, err = r.list(ctx, typeB); err != nil {
 		return nil, err
 	}
-	switch len(a) {
+	switch len(b) {
 	case 0:
 		return nil, nil // taken away meanwhile
 	case 1:
-		return r.accept(a[0])
+		return r.accept(b[0])
 	}
 	return nil, hal.ErrCollision
 }
@@ -389,13 +400,15 @@ func (r *Reader) anybody(ctx context.Context) (bool, error) {
 	if err := r.reset(ctx); err != nil {
 		return false, err
 	}
-	for _, m := range []modulation{typeA, typeB} {
-		found, err := r.list(ctx, m)
-		if err != nil || len(found) > 0 {
-			return err == nil, err
-		}
+	found, err := r.list(ctx, typeA)
+	if err != nil || len(found) > 0 {
+		return err == nil, err
 	}
-	return false, nil
+	if err := pause(ctx, guardTime); err != nil {
+		return false, err
+	}
+	found, err = r.list(ctx, typeB)
+	return len(found) > 0, err
 }
 
 // end makes the activated card unusable, for a reason.

@@ -9,7 +9,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"smartreader/emvkernel/emvtest"
 	"smartreader/hal"
 	"smartreader/hal/haltest"
 	"smartreader/hal/pn532"
@@ -149,7 +148,7 @@ func TestActivateAndExchange(t *testing.T) {
 					t.Error("ATR returns the same slice twice")
 				}
 				answers(t, card)
-				if b.chip.Baud() != 460800 {
+				if b.chip.Baud() != 921600 {
 					t.Errorf("%d baud", b.chip.Baud())
 				}
 				for range 2 {
@@ -445,7 +444,7 @@ func TestCancelledExchange(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
 		slow := &stub{}
 		slow.answer = func(ctx context.Context, _ []byte) ([]byte, error) {
-			if slow.resets > 2 { // two resets are one activation of type A
+			if slow.resets > 1 {
 				return []byte{0x90, 0x00}, nil
 			}
 			<-ctx.Done()
@@ -523,32 +522,18 @@ func TestCloseEndsCallsInFlight(t *testing.T) {
 	}
 }
 
-// TestPaymentCard runs a test card of the kernel's, which speaks for itself.
-func TestPaymentCard(t *testing.T) {
-	profile, err := emvtest.Load("mastercard")
-	if err != nil {
-		t.Fatal(err)
-	}
-	run(t, func(t *testing.T, b *bench) {
-		b.tap(t, pn532test.TypeA(emvtest.NewCard(profile, nil)))
-		card := b.activate(t)
-		command := append(append([]byte{0x00, 0xA4, 0x04, 0x00, 14}, "1PAY.SYS.DDF01"...), 0x00)
-		response, err := card.Transceive(t.Context(), command)
-		if err != nil || !bytes.HasSuffix(response, []byte{0x90, 0x00}) || response[0] != 0x6F {
-			t.Errorf("%d bytes, %v", len(response), err)
-		}
-	})
-}
-
 // hand holds cards into the field of a bench.
 type hand struct {
 	t *testing.T
 	b *bench
 }
 
-func (h hand) Insert()     { h.b.tap(h.t, pn532test.TypeA(&stub{})) }
-func (h hand) InsertBoth() { h.b.tap(h.t, pn532test.TypeA(&stub{}), pn532test.TypeB(&stub{})) }
-func (h hand) Remove()     { h.b.chip.Take() }
+func (h hand) Insert() { h.b.tap(h.t, pn532test.TypeA(&haltest.TestCard{})) }
+func (h hand) InsertBoth() {
+	h.b.tap(h.t, pn532test.TypeA(&haltest.TestCard{}), pn532test.TypeB(&haltest.TestCard{}))
+}
+func (h hand) RemoveOne() { h.b.chip.TakeOne() }
+func (h hand) Remove()    { h.b.chip.Take() }
 
 func TestConformance(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) { haltest.ContactlessReader(t, b.reader, hand{t, b}) })

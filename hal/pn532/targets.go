@@ -29,8 +29,8 @@ func (t target) activated() bool { return t.smart && len(t.answer) > 0 }
 const maxTargets = 2
 
 // list looks for cards of one kind and activates what it finds, two at most.
-// It ends all activations before. The field is switched on if it is off. It must
-// not be repeated without a reset: the cards it has found are deaf to it.
+// It ends all activations before. The field must be on. It must not be repeated
+// without a reset: the cards it has found are deaf to it.
 func (d *device) list(ctx context.Context, m modulation) ([]target, error) {
 	params := []byte{maxTargets, byte(m)}
 	if m == typeB {

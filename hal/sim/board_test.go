@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"smartreader/hal"
 	"smartreader/hal/haltest"
@@ -109,6 +110,39 @@ func TestSignals(t *testing.T) {
 	if len(tones) != 256 || !slices.Equal(tones[254:], []hal.Tone{hal.ToneKey, hal.ToneSuccess}) {
 		t.Errorf("%d tones, the last %v", len(tones), tones[len(tones)-1])
 	}
+}
+
+// TestSignalsHaveTimes: what a cardholder saw and heard, and when.
+func TestSignalsHaveTimes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t).Signals
+		start := time.Now()
+		for range 3 { // slow blinking
+			s.LEDs(hal.LED1)
+			s.LEDs(hal.LED1)
+			time.Sleep(hal.IdleLit)
+			s.LEDs(0)
+			time.Sleep(hal.IdlePeriod - hal.IdleLit)
+		}
+		s.LEDs(hal.AllLEDs)
+		s.Tone(hal.ToneSuccess)
+		at := func(d time.Duration, lit byte, tone hal.Tone) sim.Signal {
+			return sim.Signal{At: start.Add(d * time.Millisecond), Lit: lit, Tone: tone}
+		}
+		want := []sim.Signal{
+			at(0, hal.LED1, 0), at(200, 0, 0), at(5000, hal.LED1, 0), at(5200, 0, 0), at(10000, hal.LED1, 0), at(10200, 0, 0),
+			at(15000, hal.AllLEDs, 0), at(15000, hal.AllLEDs, hal.ToneSuccess),
+		}
+		if got := s.History(); !slices.Equal(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+		for range 300 {
+			s.Tone(hal.ToneKey)
+		}
+		if got := s.History(); len(got) != 256 || got[0].Tone != hal.ToneKey {
+			t.Errorf("%d kept, the first %v", len(got), got[0])
+		}
+	})
 }
 
 func TestTamper(t *testing.T) {

@@ -63,14 +63,22 @@ type tapper struct {
 }
 
 func (h tapper) Insert() {
-	if err := h.field.Tap("card", newChip()); err != nil {
+	if err := h.field.Tap("card", &haltest.TestCard{}); err != nil {
 		h.t.Fatal(err)
 	}
 }
 
 func (h tapper) InsertBoth() {
 	h.Insert()
-	h.Insert()
+	if err := h.field.Tap("second", &haltest.TestCard{}); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func (h tapper) RemoveOne() {
+	if err := h.field.TakeOne("card"); err != nil {
+		h.t.Fatal(err)
+	}
 }
 
 func (h tapper) Remove() {

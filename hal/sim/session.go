@@ -17,9 +17,14 @@ type session struct {
 
 var _ hal.Card = (*session)(nil)
 
-// Transceive implements hal.Card. An exchange that ends after the card was
-// pulled out gives no answer, like a real one.
+// Transceive implements hal.Card.
 func (s *session) Transceive(ctx context.Context, command []byte) ([]byte, error) {
+	return s.exchange(ctx, command, s.card.chip.Exchange)
+}
+
+// exchange asks the chip, by one of its ways. An exchange that ends after the
+// card was pulled out gives no answer, like a real one.
+func (s *session) exchange(ctx context.Context, command []byte, ask func(context.Context, []byte) ([]byte, error)) ([]byte, error) {
 	if err := s.tray.take(ctx, s.card); err != nil {
 		return nil, fmt.Errorf("sim: transceive: %w", err)
 	}
@@ -30,7 +35,7 @@ func (s *session) Transceive(ctx context.Context, command []byte) ([]byte, error
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(s.card.gone, cancel)()
-	response, err := s.card.chip.Exchange(ctx, bytes.Clone(command))
+	response, err := ask(ctx, bytes.Clone(command))
 	switch {
 	case s.card.gone.Err() != nil:
 		err = context.Cause(s.card.gone)

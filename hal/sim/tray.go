@@ -31,6 +31,8 @@ var (
 // hal.ContactReader; like the slot of a real reader it is there for one
 // customer at a time, but all its methods are safe for concurrent use.
 type Tray struct {
+	air bool // it is the middle of a field: cards need no answer to reset
+
 	// turn is held while a chip works, so that a chip is never asked two
 	// things at once even when it is pulled out and put in again meanwhile.
 	turn chan struct{}
@@ -101,6 +103,14 @@ func (t *Tray) Inserted() string {
 
 // Activate implements hal.ContactReader. Every activation resets the chip.
 func (t *Tray) Activate(ctx context.Context) (hal.Card, error) {
+	s, err := t.activate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (t *Tray) activate(ctx context.Context) (*session, error) {
 	for {
 		card, err := t.waitFor(ctx, func(card *insertion) bool { return card != nil })
 		if err != nil {
@@ -160,14 +170,14 @@ func (t *Tray) waitFor(ctx context.Context, wanted func(*insertion) bool) (*inse
 }
 
 // power resets the chip and makes it the card in use.
-func (t *Tray) power(ctx context.Context, card *insertion) (hal.Card, error) {
+func (t *Tray) power(ctx context.Context, card *insertion) (*session, error) {
 	if err := t.take(ctx, card); err != nil {
 		return nil, err
 	}
 	defer t.release()
 	card.chip.Reset()
 	atr := card.chip.ATR()
-	if len(atr) == 0 {
+	if len(atr) == 0 && !t.air {
 		return nil, hal.ErrMute
 	}
 	s := &session{tray: t, card: card, atr: atr}

@@ -17,10 +17,11 @@ import (
 type Cable struct {
 	chip *Emulator
 
-	mu   sync.Mutex
-	line *line // nil: unplugged
-	stop context.CancelFunc
-	done chan error
+	mu    sync.Mutex
+	limit int   // of the lines from now on
+	line  *line // nil: unplugged
+	stop  context.CancelFunc
+	done  chan error
 }
 
 // line is one stay of the adapter in its socket.
@@ -28,8 +29,9 @@ type line struct {
 	chip           *Emulator
 	toChip, toHost *stream
 
-	mu   sync.Mutex
-	baud int // the adapter's
+	mu    sync.Mutex
+	baud  int // the adapter's
+	limit int // above it long frames suffer; 0: none
 }
 
 // Plug powers a chip from a new adapter and plugs that in. Close the cable to
@@ -48,10 +50,24 @@ func (c *Cable) Replug() {
 		return
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	l := &line{chip: c.chip, toChip: newStream(), toHost: newStream(), baud: 115200}
+	l := &line{chip: c.chip, toChip: newStream(), toHost: newStream(), baud: 115200, limit: c.limit}
 	done := make(chan error, 1)
 	c.line, c.stop, c.done = l, stop, done
 	go func() { done <- c.chip.Serve(ctx, chipEnd{l}) }()
+}
+
+// Limit makes the cable one that does not carry more than baud well: at higher
+// rates long frames are damaged, both ways. 0 takes that back.
+func (c *Cable) Limit(baud int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.limit = baud
+	if c.line == nil {
+		return
+	}
+	c.line.mu.Lock()
+	defer c.line.mu.Unlock()
+	c.line.limit = baud
 }
 
 // Unplug takes adapter and chip away: the host's port breaks.
@@ -143,13 +159,21 @@ func (p *Port) Close() error {
 	return nil
 }
 
-// carry changes bytes that are sent at one rate and received at another.
+// carried is how many bytes pass at once on a line at its limit.
+const carried = 32
+
+// carry changes bytes that are sent at one rate and received at another, or
+// faster than the line is good for.
 func (l *line) carry(b []byte) []byte {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.baud != l.chip.Baud() {
 		for i := range b {
 			b[i] = b[i]<<3 ^ b[i]>>1 ^ 0x9D
+		}
+	} else if l.limit > 0 && l.baud > l.limit {
+		for i := carried; i < len(b); i += carried {
+			b[i]++ // never one that another makes good, for a checksum or on the way back
 		}
 	}
 	return b

@@ -32,6 +32,9 @@ func (e *Emulator) execute(ctx context.Context, data []byte, fault Fault) []byte
 	if e.lowBattery && code != 0x14 && code != 0x02 {
 		return nil
 	}
+	if fault == Forget {
+		e.targets = nil
+	}
 	answer := func(b ...byte) []byte { return append([]byte{code + 1}, b...) }
 	switch code {
 	case 0x00: // Diagnose
@@ -153,7 +156,11 @@ func (e *Emulator) list(ctx context.Context, params []byte) []byte {
 	e.targets = nil
 	if !e.FieldOn() {
 		e.switchField(true)
+		time.Sleep(quiet) // it gives the cards their time by itself
 	}
+	isB := kind == 0x03
+	confused := time.Since(e.lit) < quiet || e.polledB != isB && time.Since(e.polled) < quiet
+	defer func() { e.polledB, e.polled = isB, time.Now() }()
 	answer := []byte{0x4B, 0}
 	for try := 0; e.retries == 0xFF || try <= int(e.retries); try++ {
 		select {
@@ -165,7 +172,7 @@ func (e *Emulator) list(ctx context.Context, params []byte) []byte {
 			if len(e.targets) == most {
 				break
 			}
-			if card.B != (kind == 0x03) || card.busy || !card.powered {
+			if card.B != isB || card.busy || !card.powered || confused {
 				continue
 			}
 			card.busy = true
@@ -225,6 +232,12 @@ func (e *Emulator) exchange(ctx context.Context, number byte, data []byte, fault
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(card.gone, cancel)()
+	if card.Tardy {
+		// Nothing asks the chip to wait any longer than it must.
+		var late context.CancelFunc
+		ctx, late = context.WithTimeout(ctx, card.waitingTime())
+		defer late()
+	}
 	response, err := card.Chip.Exchange(ctx, apdu)
 	if err != nil || card.gone.Err() != nil {
 		return []byte{timeOut}

@@ -16,6 +16,7 @@ type Emulator struct {
 	mu         sync.Mutex
 	cards      []*held
 	field      bool
+	lit, dark  time.Time // when the field was switched on, and off
 	baud       int
 	faults     map[byte][]Fault
 	ignoreBaud bool
@@ -36,6 +37,8 @@ type Emulator struct {
 	lowBattery bool
 	parameters byte
 	retries    byte // MxRtyPassiveActivation
+	polledB    bool // the cards looked for last are of type B
+	polled     time.Time
 	targets    []*target
 }
 

@@ -26,6 +26,8 @@ const (
 	Refuse
 	// PowerLoss: the chip loses power and comes back asleep before it answers.
 	PowerLoss
+	// Forget: the chip forgets which cards it has found and selected; they do not.
+	Forget
 	// Mute: the card does not answer (InDataExchange only).
 	Mute
 	// Transmission: the card's answer has a bad CRC (InDataExchange only).

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 )
 
 // Chip is a card without its transport: it answers command APDUs. The emulator
@@ -31,6 +32,10 @@ type Card struct {
 	SAK byte
 	// ATS of a type A card with its length byte. Empty: it answers no RATS.
 	ATS []byte
+	// Tardy is a card that does not ask for more time (S(WTX), ISO/IEC 14443-4)
+	// when it needs more than its frame waiting time. Others ask, and the chip
+	// waits as long as they do.
+	Tardy bool
 	// Data are the application data (4) and protocol info (3) of type B's ATQB.
 	Data []byte
 }
@@ -61,6 +66,25 @@ type held struct {
 	busy    bool // activated: deaf to polling until it loses power
 }
 
+// waitingTime is the frame waiting time that the card gives of itself: FWI, in TB
+// of the ATS or in the protocol info of the ATQB, else 4 (ISO/IEC 14443-3 and -4).
+func (c Card) waitingTime() time.Duration {
+	fwi := 4
+	if c.B {
+		fwi = int(c.Data[6] >> 4)
+	} else if len(c.ATS) > 1 && c.ATS[1]&0x20 != 0 {
+		at := 2
+		if c.ATS[1]&0x10 != 0 {
+			at++ // behind TA
+		}
+		if at < len(c.ATS) {
+			fwi = int(c.ATS[at] >> 4)
+		}
+	}
+	const fc = 13_560_000
+	return 256 * 16 * time.Second / fc << fwi
+}
+
 // Tap holds a card into the field, beside those that are there.
 func (e *Emulator) Tap(card Card) error {
 	switch n := len(card.UID); {
@@ -89,6 +113,16 @@ func (e *Emulator) Take() {
 	e.cards = nil
 }
 
+// TakeOne takes the card out of the field that came last, and leaves the others.
+func (e *Emulator) TakeOne() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if n := len(e.cards); n > 0 {
+		e.cards[n-1].leave()
+		e.cards = e.cards[:n-1]
+	}
+}
+
 // present returns the cards in the field, and powers the new ones up.
 func (e *Emulator) present() []*held {
 	e.mu.Lock()
@@ -105,14 +139,30 @@ func (e *Emulator) present() []*held {
 	return cards
 }
 
-// switchField turns the field on or off. Cards without a field lose power.
+// quiet is how long cards are to be let alone: powered before they are spoken to,
+// without a field to lose what they know, and after words that were for cards of
+// the other type (ISO/IEC 14443-3 and EMV: 5 ms and a little more).
+const quiet = 5 * time.Millisecond
+
+// switchField turns the field on or off. Cards that were without one for long
+// enough lose power.
 func (e *Emulator) switchField(on bool) {
 	e.mu.Lock()
+	was := e.field
 	e.field = on
 	cards := slices.Clone(e.cards)
 	e.mu.Unlock()
-	if !on {
+	switch {
+	case !on:
 		e.targets = nil
+		if was {
+			e.dark = time.Now()
+		}
+	case !was:
+		e.lit = time.Now()
+		if e.lit.Sub(e.dark) < quiet {
+			return
+		}
 		for _, c := range cards {
 			c.powered, c.busy = false, false
 		}
