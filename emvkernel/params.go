@@ -47,7 +47,8 @@ type Params struct {
 	PINPad PINPad
 }
 
-func (p *Params) validate() error {
+// Validate reports the first parameter that cannot be used. NewTransaction asks it.
+func (p *Params) Validate() error {
 	switch {
 	case p.Amount < 0 || p.Amount > maxAmount:
 		return fmt.Errorf("%w: amount %d, want 0 to %d minor units", ErrConfig, p.Amount, maxAmount)

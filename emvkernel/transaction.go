@@ -121,7 +121,7 @@ func NewTransaction(cfg *Config, p Params, card Transceiver, holder Cardholder, 
 	if cfg == nil || card == nil {
 		return nil, fmt.Errorf("%w: no configuration or no card; give both", ErrConfig)
 	}
-	if err := p.validate(); err != nil {
+	if err := p.Validate(); err != nil {
 		return nil, err
 	}
 	for i := range cfg.Applications {

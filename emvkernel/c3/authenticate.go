@@ -49,15 +49,11 @@ var errVersion = errors.New("c3: fDDA of a version that is not accepted")
 // verify runs fDDA: the way from the certification authority to the card's key, and the signature (Book C-3,
 // 5.6.2 and Annex C).
 func (t *transaction) verify() (number []byte, err error) {
-	chain := t.objects.Chain()
-	if err := chain.Need(0x8F, 0x90, 0x9F32, 0x9F46, 0x9F47, 0x5A, 0x9F4B); err != nil {
-		return nil, err
-	}
 	signed, err := t.signed()
 	if err != nil {
 		return nil, err
 	}
-	key, err := chain.ICCKey(&t.static, t.objects.Get(0x82))
+	key, err := t.objects.Chain().ICCKey(&t.static, t.objects.Get(0x82))
 	if err != nil {
 		return nil, err
 	}

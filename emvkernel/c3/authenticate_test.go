@@ -2,6 +2,7 @@ package c3_test
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	"smartreader/emvkernel/oda"
@@ -24,7 +25,8 @@ func TestSignature(t *testing.T) {
 	}
 }
 
-// brokenSignatures are cards that cannot prove to be genuine.
+// brokenSignatures are cards that cannot prove to be genuine. EMV fact 9: without '9F69' there is no version 1, and
+// anything it covers counts. EMV fact 10: the dynamic number's length and the signature's count too.
 func brokenSignatures() map[string]func(c *card) {
 	flip := func(tag tlv.Tag, at int) func(c *card) {
 		return func(c *card) {
@@ -45,48 +47,53 @@ func brokenSignatures() map[string]func(c *card) {
 	}
 	other := func(b []byte) []byte { b = bytes.Clone(b); b[len(b)-1]++; return b }
 	return map[string]func(c *card){
-		"format 15":               func(c *card) { c.sdad = 0x15 },
-		"format of a certificate": func(c *card) { c.sdad = 0x04 },
-		"EMV fact 10: one byte":   func(c *card) { c.dynamic = hexBytes("0155") },
-		"EMV fact 10: nine bytes": func(c *card) { c.dynamic = hexBytes("09112233445566778899") },
-		"EMV fact 10: longer":     func(c *card) { c.dynamic = hexBytes("04112233") },
-		"EMV fact 10: none":       func(c *card) { c.dynamic = nil },
-		"version 2":               func(c *card) { c.set(0x9F69, hexBytes("02112233440000")) },
-		"version 0":               func(c *card) { c.version = 0; c.set(0x9F69, hexBytes("00112233440000")) },
-		"EMV fact 9: no 9F69":     func(c *card) { c.set(0x9F69, nil) },
-		"version 0 without 9F69":  func(c *card) { c.version = 0; c.set(0x9F69, nil) },
-		"version 0 as 1":          func(c *card) { c.version = 0 },
-		"another number":          covers(func(un, a, cur, r []byte) [][]byte { return [][]byte{other(un), a, cur, r} }),
-		"another amount":          covers(func(un, a, cur, r []byte) [][]byte { return [][]byte{un, other(a), cur, r} }),
-		"another currency":        covers(func(un, a, cur, r []byte) [][]byte { return [][]byte{un, a, other(cur), r} }),
-		"other related data":      covers(func(un, a, cur, r []byte) [][]byte { return [][]byte{un, a, cur, other(r)} }),
-		"another order":           covers(func(un, a, cur, r []byte) [][]byte { return [][]byte{a, un, cur, r} }),
-		"related data cut short":  covers(func(un, a, cur, r []byte) [][]byte { return [][]byte{un, a, cur, r[:5]} }),
-		"nothing":                 covers(func(un, a, cur, r []byte) [][]byte { return nil }),
-		"signature changed":       func(c *card) { c.set(0x9F4B, bytes.Repeat([]byte{0x11}, 126)) },
-		"signature too short":     func(c *card) { c.set(0x9F4B, bytes.Repeat([]byte{0x11}, 125)) },
-		"empty signature":         func(c *card) { c.set(0x9F4B, []byte{}) },
-		"issuer certificate":      flip(0x90, 20),
-		"issuer remainder":        flip(0x92, 0),
-		"issuer exponent":         flip(0x9F32, 0),
-		"card certificate":        flip(0x9F46, 20),
-		"card exponent":           flip(0x9F47, 0),
-		"card remainder":          flip(0x9F48, 0),
-		"expiry date":             flip(0x5F24, 0),
-		"effective date":          flip(0x5F25, 0),
-		"usage":                   flip(0x9F07, 1),
-		"country":                 flip(0x5F28, 0),
-		"key index":               flip(0x8F, 0),
-		"AIP":                     flip(0x82, 1),
-		"tag list":                func(c *card) { c.certificates(); c.set(0x9F4A, hexBytes("8284")) },
-		"no tag list":             without(0x9F4A),
-		"no key index":            without(0x8F),
-		"no issuer certificate":   without(0x90),
-		"no issuer exponent":      without(0x9F32),
-		"no card certificate":     without(0x9F46),
-		"no card exponent":        without(0x9F47),
-		"no card remainder":       without(0x9F48),
-		"no account number":       without(0x5A),
+		"format 15":                   func(c *card) { c.sdad = 0x15 },
+		"format of a certificate":     func(c *card) { c.sdad = 0x04 },
+		"number of one byte":          func(c *card) { c.dynamic = hexBytes("0155") },
+		"number of nine bytes":        func(c *card) { c.dynamic = hexBytes("09112233445566778899") },
+		"number longer than the data": func(c *card) { c.dynamic = hexBytes("04112233") },
+		"no number":                   func(c *card) { c.dynamic = nil },
+		"version 2":                   func(c *card) { c.set(0x9F69, hexBytes("02112233440000")) },
+		"version 0":                   func(c *card) { c.version = 0; c.set(0x9F69, hexBytes("00112233440000")) },
+		"no 9F69":                     func(c *card) { c.set(0x9F69, nil) },
+		"version 0 without 9F69":      func(c *card) { c.version = 0; c.set(0x9F69, nil) },
+		"version 0 as 1":              func(c *card) { c.version = 0 },
+		"another number":              covers(func(un, a, cur, r []byte) [][]byte { return [][]byte{other(un), a, cur, r} }),
+		"another amount":              covers(func(un, a, cur, r []byte) [][]byte { return [][]byte{un, other(a), cur, r} }),
+		"another currency":            covers(func(un, a, cur, r []byte) [][]byte { return [][]byte{un, a, other(cur), r} }),
+		"other related data":          covers(func(un, a, cur, r []byte) [][]byte { return [][]byte{un, a, cur, other(r)} }),
+		"another order":               covers(func(un, a, cur, r []byte) [][]byte { return [][]byte{a, un, cur, r} }),
+		"related data cut short":      covers(func(un, a, cur, r []byte) [][]byte { return [][]byte{un, a, cur, r[:5]} }),
+		"nothing":                     covers(func(un, a, cur, r []byte) [][]byte { return nil }),
+		"no 9F69, nothing covered":    func(c *card) { c.set(0x9F69, nil); c.covers = func(_, _, _, _ []byte) [][]byte { return nil } },
+		"version 2, nothing covered": func(c *card) {
+			c.set(0x9F69, hexBytes("02112233440000"))
+			c.covers = func(_, _, _, _ []byte) [][]byte { return nil }
+		},
+		"signature changed":     func(c *card) { c.set(0x9F4B, bytes.Repeat([]byte{0x11}, 126)) },
+		"signature too short":   func(c *card) { c.set(0x9F4B, bytes.Repeat([]byte{0x11}, 125)) },
+		"empty signature":       func(c *card) { c.set(0x9F4B, []byte{}) },
+		"issuer certificate":    flip(0x90, 20),
+		"issuer remainder":      flip(0x92, 0),
+		"issuer exponent":       flip(0x9F32, 0),
+		"card certificate":      flip(0x9F46, 20),
+		"card exponent":         flip(0x9F47, 0),
+		"card remainder":        flip(0x9F48, 0),
+		"expiry date":           flip(0x5F24, 0),
+		"effective date":        flip(0x5F25, 0),
+		"usage":                 flip(0x9F07, 1),
+		"country":               flip(0x5F28, 0),
+		"key index":             flip(0x8F, 0),
+		"AIP":                   flip(0x82, 1),
+		"tag list":              func(c *card) { c.certificates(); c.set(0x9F4A, hexBytes("8284")) },
+		"no tag list":           without(0x9F4A),
+		"no key index":          without(0x8F),
+		"no issuer certificate": without(0x90),
+		"no issuer exponent":    without(0x9F32),
+		"no card certificate":   without(0x9F46),
+		"no card exponent":      without(0x9F47),
+		"no card remainder":     without(0x9F48),
+		"no account number":     without(0x5A),
 		"account of another's card": func(c *card) {
 			c.certificates()
 			c.set(0x5A, hexBytes("4761739001010127"))
@@ -116,6 +123,9 @@ func TestBrokenSignatures(t *testing.T) {
 			}
 			if got.Reading.Authenticated() || got.value(t, 0x9F4C) != nil {
 				t.Errorf("%s: taken for genuine", name)
+			}
+			if cid == cidTC && !strings.Contains(got.Reason, "that it is genuine: ") {
+				t.Errorf("%s: %s", name, got.Reason)
 			}
 			if m := got.Reading.AuthenticationMethod(); m != "fDDA" {
 				t.Errorf("%s: method %s", name, m)

@@ -5,9 +5,6 @@ import "smartreader/emvkernel/tap"
 // verifyCardholder decides how the cardholder is verified: the card says it, and the reader what it can do and
 // whether it must be (Book C-3, 5.7).
 func (t *transaction) verifyCardholder() {
-	if t.declined {
-		return
-	}
 	required := t.ttq[1]&ttqCVMRequired != 0
 	canPIN, canSign := t.ttq[0]&ttqOnlinePIN != 0, t.ttq[0]&ttqSignature != 0
 	if !t.ctq.present {

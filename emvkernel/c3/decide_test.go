@@ -2,8 +2,10 @@ package c3_test
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
+	"smartreader/emvkernel"
 	"smartreader/emvkernel/tap"
 )
 
@@ -23,7 +25,11 @@ func TestOfflineOnlyReader(t *testing.T) {
 	r := newReader().with(offlineOnly)
 	r.tap(t, signing(cidTC)).is(t, "TC", tap.Approved)
 	r.tap(t, signing(cidARQC)).is(t, "ARQC", tap.Declined)
-	r.tap(t, signing(cidTC).qualifiers("8000")).is(t, "online PIN", tap.Declined)
+	got := r.tap(t, signing(cidTC).qualifiers("8000"))
+	got.is(t, "online PIN", tap.Declined)
+	if got.CVM != tap.CVMNotApplicable || got.Reading.OnlinePINRequired() {
+		t.Errorf("declined with CVM %v", got.CVM)
+	}
 	r.onlineRequired().tap(t, signing(cidTC)).is(t, "online required", tap.Declined)
 }
 
@@ -50,6 +56,38 @@ func TestQualifiersOfThePayment(t *testing.T) {
 		want := map[bool]tap.OutcomeKind{false: tap.Approved, true: tap.OnlineRequest}[required]
 		if err != nil || out.Kind != want || (fits.sent[0][8]&0x80 != 0) != required {
 			t.Errorf("required %v: %v, %v, told %X", required, out.Kind, err, fits.sent[0][7:11])
+		}
+	}
+}
+
+// The first reason is the one that is told.
+func TestReasons(t *testing.T) {
+	listed := newReader()
+	listed.params.ExceptionFile = func(emvkernel.Secret, string) bool { return true }
+	old := hexBytes("200101")
+	for _, tt := range []struct {
+		r    *reader
+		c    *card
+		want string
+	}{
+		{newReader(), newCard(cidARQC), "asks for its issuer"},
+		{newReader(), newCard(cidARQC).qualifiers("8000"), "asks for its issuer"},
+		{newReader(), newCard(cidAAC).qualifiers("8000"), "the card declines"},
+		{newReader().cvmRequired(), newCard(cidAAC), "the card declines"},
+		{newReader(), signing(cidTC).qualifiers("8000"), "PIN"},
+		{newReader(), signing(cidTC).set(0x5F24, old), "expired"},
+		{newReader(), signing(cidTC).set(0x5F24, old).qualifiers("0800"), "expired"},
+		{newReader().onlineRequired(), signing(cidTC).set(0x5F24, old).qualifiers("0800"), "where its issuer is to be asked"},
+		{newReader().onlineRequired(), signing(cidTC).set(0x5F24, old), "expired"},
+		{listed, signing(cidTC), "exception file"},
+		{listed, signing(cidTC).set(0x5F24, old), "expired"},
+		{newReader().cvmRequired(), signing(cidTC), "cannot be verified"},
+		{newReader(), signing(cidTC).set(0x9F69, nil), "9F69: data missing"},
+		{newReader(), signing(cidTC).set(0x9F69, hexBytes("02112233440000")), "version"},
+		{newReader().with(offlineOnly), newCard(cidARQC), "never online"},
+	} {
+		if got := tt.r.tap(t, tt.c); !strings.Contains(got.Reason, tt.want) {
+			t.Errorf("%v: %s, want %s", got.Kind, got.Reason, tt.want)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package c3
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 
 	"smartreader/emvkernel/apdu"
@@ -76,11 +77,9 @@ func (t *transaction) options(data []byte) error {
 	case e.Tag == 0x77:
 		err = t.objects.FromTemplate(data, 0x77)
 	case e.Tag == 0x80 && len(e.Value) >= 6 && (len(e.Value)-2)%4 == 0:
-		for _, part := range []tlv.Element{{Tag: 0x82, Value: e.Value[:2]}, {Tag: 0x94, Value: e.Value[2:]}} {
-			if err == nil {
-				err = t.objects.FromCard(part)
-			}
-		}
+		err = errors.Join(
+			t.objects.FromCard(tlv.Element{Tag: 0x82, Value: e.Value[:2]}),
+			t.objects.FromCard(tlv.Element{Tag: 0x94, Value: e.Value[2:]}))
 	default:
 		return t.end(fmt.Sprintf("GET PROCESSING OPTIONS: answer of unknown format %v", e.Tag))
 	}

@@ -2,6 +2,7 @@ package c3_test
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 	"time"
 
@@ -35,6 +36,9 @@ func TestRefusedOptions(t *testing.T) {
 		c.sw = tt.sw
 		got := newReader().tap(t, c)
 		got.is(t, tt.sw.String(), tt.kind)
+		if !strings.HasPrefix(got.Reason, "GET PROCESSING OPTIONS: ") {
+			t.Errorf("%v: %s", tt.sw, got.Reason)
+		}
 		if got.Start != tt.start || got.AlternateInterface != tt.other || got.Reading != nil || got.OnlineData != tap.NoOnlineData || len(c.sent) != 1 {
 			t.Errorf("%v: %+v", tt.sw, got.Outcome)
 		}
@@ -113,12 +117,13 @@ func TestPDOL(t *testing.T) {
 func TestMalformedSelection(t *testing.T) {
 	good := newCard(cidARQC).selection()
 	for name, change := range map[string]func([]byte) []byte{
-		"empty":           func(b []byte) []byte { return nil },
-		"cut short":       func(b []byte) []byte { return b[:len(b)-1] },
-		"bytes behind it": func(b []byte) []byte { return append(b, 0x50, 0x00) },
-		"another tag":     func(b []byte) []byte { b[0] = 0x70; return b },
-		"broken name":     func(b []byte) []byte { b[3]++; return b },
-		"broken template": func(b []byte) []byte { b[12]++; return b },
+		"empty":            func(b []byte) []byte { return nil },
+		"cut short":        func(b []byte) []byte { return b[:len(b)-1] },
+		"bytes behind it":  func(b []byte) []byte { return append(b, 0x50, 0x00) },
+		"another tag":      func(b []byte) []byte { b[0] = 0x70; return b },
+		"broken name":      func(b []byte) []byte { b[3]++; return b },
+		"broken template":  func(b []byte) []byte { b[12]++; return b },
+		"broken behind it": func(b []byte) []byte { b[1]++; return append(b, 0x50) },
 	} {
 		c := newCard(cidARQC)
 		r := newReader()
@@ -129,6 +134,9 @@ func TestMalformedSelection(t *testing.T) {
 			t.Errorf("%s: %v (%s), %v", name, out.Kind, out.Reason, err)
 		}
 	}
+	twice := newCard(cidARQC)
+	twice.fci = append(twice.fci, object{0x50, []byte("VISA")})
+	newReader().tap(t, twice).is(t, "label twice", tap.EndApplication)
 	// What Entry Point keeps is not the kernel's to wipe.
 	r := newReader()
 	kept := bytes.Clone(good)
@@ -142,6 +150,36 @@ func TestOptionFormats(t *testing.T) {
 	one := signing(cidTC)
 	one.format1 = true
 	newReader().tap(t, one).is(t, "format 1", tap.Approved)
+
+	short := newCard(cidARQC)
+	short.format1 = true
+	newReader().tap(t, short).is(t, "format 1 with one record", tap.OnlineRequest)
+	short.set(0x50, nil).fci = append(short.fci, object{0x82, []byte{0x20, 0x00}})
+	newReader().tap(t, short).is(t, "format 1, AIP twice", tap.EndApplication)
+
+	// Whole answers in another wrapping, of any length.
+	for _, format1 := range []bool{false, true} {
+		for filler := range 4 {
+			for name, change := range map[string]func([]byte) []byte{
+				"another template": func(b []byte) []byte { b[0] = 0x70; return b },
+				"another object":   func(b []byte) []byte { b[0] = 0x81; return b },
+				"byte behind it":   func(b []byte) []byte { return append(b[:len(b)-2], 0x50, 0x90, 0x00) },
+			} {
+				c := newCard(cidARQC).option(0xDF01, strings.Repeat("00", filler))
+				c.format1 = format1
+				c.change = func(n int, b []byte) []byte {
+					if n == 0 {
+						return change(b)
+					}
+					return b
+				}
+				newReader().tap(t, c).is(t, name, tap.EndApplication)
+			}
+		}
+	}
+	for _, locator := range []string{"00010100", "F8010100", "09010100", "08000100", "08020100", "08010102", "080101"} {
+		newReader().tap(t, newCard(cidARQC).option(0x94, locator)).is(t, "locator "+locator, tap.EndApplication)
+	}
 
 	bare := newCard(cidARQC)
 	bare.set(0x94, []byte{})
@@ -172,6 +210,9 @@ func TestOptionFormats(t *testing.T) {
 		got := newReader().tap(t, c)
 		got.is(t, tt.name, tap.EndApplication)
 		got.message(t, tt.name, tap.InsertSwipeOrTryAnother, tap.StatusProcessingError)
+		if wrapping := !strings.Contains(tt.name, "locator with") && !strings.Contains(tt.name, "locator of impossible") && tt.name != "only AIP"; wrapping && !strings.HasPrefix(got.Reason, "GET PROCESSING OPTIONS: ") {
+			t.Errorf("%s: %s", tt.name, got.Reason)
+		}
 		if len(c.sent) != 1 || got.Reading != nil {
 			t.Errorf("%s: %d commands", tt.name, len(c.sent))
 		}
@@ -192,6 +233,7 @@ func TestCardData(t *testing.T) {
 		}
 	}
 	for tag, wrong := range map[tlv.Tag][]string{
+		0x82:   {"20", "200000"},
 		0x57:   {"4761739001010119", "4761739001010127D49122011234567F", "4761739001010119D491"},
 		0x5A:   {"", "4761739001010127", "47617390010101FA", "4761739001010119F0"},
 		0x5F24: {"", "4912", "49123100", "491331", "4A1231"},
@@ -210,7 +252,11 @@ func TestCardData(t *testing.T) {
 	} {
 		for _, value := range wrong {
 			for _, cid := range []byte{cidTC, cidARQC} {
-				newReader().tap(t, signing(cid).set(tag, hexBytes(value))).is(t, tag.String()+" "+value, tap.EndApplication)
+				got := newReader().tap(t, signing(cid).set(tag, hexBytes(value)))
+				got.is(t, tag.String()+" "+value, tap.EndApplication)
+				if len(got.shown) != 0 {
+					t.Errorf("%v %s: shown as read", tag, value)
+				}
 			}
 		}
 	}
@@ -259,7 +305,7 @@ func TestCardCannotGiveThePayment(t *testing.T) {
 	}
 }
 
-// EMV facts 3 and 11: a card may leave '9F27' out; the kind is then in '9F10'.
+// EMV fact 3: a card may leave '9F27' out; the kind is then in '9F10'.
 func TestCryptogramKindDerived(t *testing.T) {
 	for cid, want := range map[byte]tap.OutcomeKind{cidAAC: tap.Declined, cidTC: tap.Approved, cidARQC: tap.OnlineRequest, 0xC0: tap.Declined} {
 		got := newReader().tap(t, signing(cid).set(0x9F27, nil))
@@ -272,6 +318,7 @@ func TestCryptogramKindDerived(t *testing.T) {
 	got := newReader().tap(t, newCard(cidARQC).set(0x9F27, nil).set(0x9F10, hexBytes("06010A03EF0000")))
 	got.is(t, "other bits", tap.OnlineRequest)
 	newReader().tap(t, newCard(cidARQC).set(0x9F27, nil).set(0x9F10, hexBytes("06010A03"))).is(t, "too short", tap.EndApplication)
+	newReader().tap(t, newCard(cidARQC).set(0x9F27, nil).set(0x9F10, hexBytes("06010A03A0"))).is(t, "long enough", tap.OnlineRequest)
 	newReader().tap(t, newCard(cidARQC).set(0x9F10, hexBytes("06"))).is(t, "short, but not needed", tap.OnlineRequest)
 	// '9F27' goes before, its lower bits are advice.
 	newReader().tap(t, newCard(cidARQC).set(0x9F27, []byte{0x8F}).set(0x9F10, hexBytes("06010A03800000"))).is(t, "advice", tap.OnlineRequest)

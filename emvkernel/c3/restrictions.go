@@ -25,9 +25,6 @@ const (
 // restrict looks for reasons not to let the card approve, and at what it is not for (Book C-3, 5.5). Other data
 // than a date or a list of its own the reader does not judge: the card did, when it saw the payment.
 func (t *transaction) restrict() error {
-	if t.declined {
-		return nil
-	}
 	if t.kind == typeTC {
 		if t.expired() {
 			if t.ctq.has(ctqOnlineIfOld) {

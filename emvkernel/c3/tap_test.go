@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -169,6 +170,9 @@ func TestOffline(t *testing.T) {
 	if !got.Reading.Authenticated() || got.Reading.AuthenticationMethod() != "fDDA" || got.Reading.ClearingData() == nil || got.CVM != tap.NoCVM || got.Receipt {
 		t.Errorf("%+v", got.Outcome)
 	}
+	if !strings.Contains(got.Reason, "genuine") {
+		t.Error(got.Reason)
+	}
 	if n := got.value(t, 0x9F4C); !bytes.Equal(n, hexBytes("55667788")) {
 		t.Errorf("ICC dynamic number %X", n)
 	}
@@ -240,6 +244,11 @@ func TestCallersMistakes(t *testing.T) {
 		if out, err := r.kernel.Activate(t.Context(), a); err == nil || out.Kind != tap.NoOutcome || len(c.sent) != 0 {
 			t.Errorf("%s: %v, %v", name, out.Kind, err)
 		}
+	}
+	long := r.activation(tap.NewLink(c), c.selection())
+	long.AID = append(aid[:7:7], 1, 2, 3, 4, 5, 6, 7, 8, 9)
+	if out, err := r.kernel.Activate(t.Context(), long); err != nil || out.Kind != tap.OnlineRequest {
+		t.Errorf("name of 16 bytes: %v, %v", out.Kind, err)
 	}
 	ctx, cancel := withCancel(t)
 	c.change = func(int, []byte) []byte { cancel(); return status(apdu.OK) }

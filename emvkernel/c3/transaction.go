@@ -16,18 +16,17 @@ type transaction struct {
 	objects *tap.Objects
 	ttq     [4]byte // as the card is told
 
-	languages string // the card's, for messages
-	static    oda.StaticData
-	card      emvkernel.CardData // account and expiry date
-	ctq       qualifiers
-	proof     related
-	kind      kind
-	online    bool // "Online Required by Reader"
-	declined  bool // "Decline Required by Reader"
-	tried     bool // the card's signature was looked at
-	genuine   bool // and is good
-	cvm       tap.CVM
-	reason    string // of online or declined
+	static   oda.StaticData
+	card     emvkernel.CardData // account and expiry date
+	ctq      qualifiers
+	proof    related
+	kind     kind
+	online   bool // "Online Required by Reader"
+	declined bool // "Decline Required by Reader"
+	tried    bool // the card's signature was looked at
+	genuine  bool // and is good
+	cvm      tap.CVM
+	reason   string // of online or declined
 }
 
 func newTransaction(k *Kernel, a *tap.Activation) *transaction {

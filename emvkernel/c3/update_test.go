@@ -63,6 +63,9 @@ func TestIssuerUpdate(t *testing.T) {
 		{"too much: nothing is sent", ok, iad, "7182" + "03FD" + strings.Repeat("00", 0x3FD), nil, "95050000000000" + "9B020000"},
 		{"short data: nothing is sent", ok, iad[:7], scriptTwo, nil, "95050000000000" + "9B020000"},
 		{"long data: nothing is sent", ok, bytes.Repeat(iad, 2), scriptTwo, nil, "95050000000000" + "9B020000"},
+		{"shortest data", ok, iad[:8], "", []string{"0082000008" + "0102030405060708"}, "95050000000000" + "9B021000"},
+		{"longest data", ok, append(bytes.Clone(iad), 1, 2, 3, 4, 5, 6), "", []string{"0082000010" + "01020304050607083030010203040506"}, "95050000000000" + "9B021000"},
+		{"as much as there may be", ok, nil, "7182" + "03FC" + strings.Repeat("00", 0x3FC), nil, "95050000000000" + "9B020400" + "9F5B05" + "2000000000"},
 		{"card gone at the second command", func(c *card) { ok(c); c.gone = 2 }, nil, scriptOne + scriptTwo,
 			[]string{"841E000000", "84DA000101AA"}, "95050000000010" + "9B020400" + "9F5B05" + "1211223344"},
 		{"card gone at once", func(c *card) { ok(c); c.gone = 1 }, iad, scriptOne, []string{"008200000A01020304050607083030"}, "95050000000000" + "9B020000"},
@@ -84,6 +87,9 @@ func TestIssuerUpdate(t *testing.T) {
 				if !bytes.Equal(c.sent[i], hexBytes(want)) {
 					t.Errorf("%s: sent %X, want %s", tt.name, c.sent[i], want)
 				}
+			}
+			if broken := strings.Contains(tt.name, "nothing is sent") || strings.Contains(tt.name, "gone"); broken != strings.Contains(got.Reason, "broke off") {
+				t.Errorf("%s: %s", tt.name, got.Reason)
 			}
 			if !bytes.Equal(got.Discretionary, hexBytes(tt.objects)) {
 				t.Errorf("%s: %X, want %s", tt.name, got.Discretionary, tt.objects)

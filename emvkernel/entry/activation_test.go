@@ -113,8 +113,14 @@ func TestActivationEnds(t *testing.T) {
 			if !errors.Is(err, tt.want) || out.Kind != tap.NoOutcome || out.Reading != nil {
 				t.Fatalf("%+v, %v", out, err)
 			}
+			if !strings.HasPrefix(err.Error(), "entry: ") {
+				t.Errorf("%v: nobody knows who says so", err)
+			}
 			if s.powered() {
 				t.Errorf("the field is on:\n%s", strings.Join(s.journal, "\n"))
+			}
+			if text := strings.Join(s.journal, "\n"); s.dead == nil && strings.Count(text, "off") != 1 {
+				t.Errorf("switched off more than once:\n%s", text)
 			}
 		})
 	}

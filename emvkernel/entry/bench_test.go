@@ -193,9 +193,15 @@ func plain(names ...string) *card {
 type stub struct {
 	bench    *bench
 	id       tap.KernelID
-	outcomes []any // tap.Outcome, error or func(*tap.Activation) tap.Outcome; the last again and again
+	outcomes []any // tap.Outcome, error, failure or func(*tap.Activation) tap.Outcome; the last again and again
 	given    []tap.Activation
 	check    error
+}
+
+// failure is an error beside an outcome, which does not count then.
+type failure struct {
+	outcome tap.Outcome
+	err     error
 }
 
 func (s *stub) ID() tap.KernelID { return s.id }
@@ -214,6 +220,8 @@ func (s *stub) Activate(_ context.Context, a *tap.Activation) (tap.Outcome, erro
 	switch next := next.(type) {
 	case error:
 		return tap.Outcome{}, next
+	case failure:
+		return next.outcome, next.err
 	case func(*tap.Activation) tap.Outcome:
 		return next(a), nil
 	default:

@@ -33,6 +33,8 @@ func TestConfigNamesTheEntry(t *testing.T) {
 		{"domestic kernel", func(_ *shop, c *tap.Combination) { c.Kernel = &stub{id: 0x80} }, "kernel identifier 80"},
 		{"transaction type", func(_ *shop, c *tap.Combination) { c.Types = []byte{0x00, 0x0A} }, "transaction type 0A"},
 		{"transaction type, first digit", func(_ *shop, c *tap.Combination) { c.Types = []byte{0xA0} }, "transaction type A0"},
+		{"largest transaction type", func(_ *shop, c *tap.Combination) { c.Types = []byte{0x99} }, ""},
+		{"largest currency", func(_ *shop, c *tap.Combination) { c.Limits = []tap.Limits{{Currency: 999}} }, ""},
 		{"the kernel's own word", func(s *shop, _ *tap.Combination) { s.k3.check = errors.New("no TTQ") }, "combination 2 (A0000000031010): kernel 3: no TTQ"},
 		{"the same again", func(s *shop, c *tap.Combination) { *c = s.cfg.Combinations[0] }, "as in combination 0"},
 		{"the same for another type", func(s *shop, c *tap.Combination) { *c = s.cfg.Combinations[0]; c.Types = []byte{0x20} }, ""},

@@ -305,6 +305,26 @@ func TestSupersededReadingsAreWiped(t *testing.T) {
 	}
 }
 
+// The same where a kernel gives an error beside it, and where it gives up the application that the issuer
+// answered for.
+func TestOtherReadingsAreWiped(t *testing.T) {
+	wiped := func(r *tap.Reading, run func() error) {
+		t.Helper()
+		pan := r.Card().PAN
+		err := run()
+		if !bytes.Equal(pan, make([]byte, len(pan))) {
+			t.Errorf("the account number is still there (%v)", err)
+		}
+	}
+	s, r := newShop(t, plain(visa)), reading(t)
+	s.k3.outcomes = []any{failure{tap.Outcome{Kind: tap.Approved, Reading: r}, errors.New("bad memory")}}
+	wiped(r, func() error { _, err := s.begin(t).Run(t.Context()); return err })
+
+	r = reading(t)
+	_, resume := online(t, tap.StartD, tap.EMVOnlineData, tap.Outcome{Kind: tap.SelectNext, Reading: r})
+	wiped(r, func() error { _, err := resume(issuerSays); return err })
+}
+
 // The same where the antenna fails behind an outcome: nobody gets it.
 func TestReadingIsWipedWithoutAField(t *testing.T) {
 	s := newShop(t, plain(visa))

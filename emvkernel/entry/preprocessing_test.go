@@ -52,6 +52,8 @@ func TestPreprocessing(t *testing.T) {
 		{"zero is not allowed", 0, tap.Combination{TTQ: online}, tap.Indicators{HasTTQ: true, NotAllowed: true, TTQ: *online}},
 		{"zero asks for the issuer", 0, tap.Combination{TTQ: online, ZeroAmountAllowed: true},
 			tap.Indicators{HasTTQ: true, ZeroAmount: true, TTQ: [4]byte{0x26, 0x80, 0x40, 0x00}}},
+		{"zero, whatever else the reader can", 0, tap.Combination{TTQ: ttq(0xF7, 0x00, 0x40, 0x00), ZeroAmountAllowed: true},
+			tap.Indicators{HasTTQ: true, ZeroAmount: true, TTQ: [4]byte{0xF7, 0x80, 0x40, 0x00}}},
 		{"zero on an offline-only reader", 0, tap.Combination{TTQ: ttq(0x2E, 0x00, 0x40, 0x00), ZeroAmountAllowed: true},
 			tap.Indicators{HasTTQ: true, ZeroAmount: true, NotAllowed: true, TTQ: [4]byte{0x2E, 0x00, 0x40, 0x00}}},
 		{"an offline-only reader otherwise", 1250, tap.Combination{TTQ: ttq(0x2E, 0x00, 0x40, 0x00)}, tap.Indicators{HasTTQ: true, TTQ: [4]byte{0x2E, 0x00, 0x40, 0x00}}},

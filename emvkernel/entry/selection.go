@@ -77,11 +77,8 @@ func (t *Transaction) readDirectory(ctx context.Context) error {
 		return nil
 	}
 	entries, err := parseDirectory(resp.Data)
-	if err != nil {
-		t.env.Log.DebugContext(ctx, "tap: malformed directory", "error", err)
-	}
 	t.list = t.candidates(entries)
-	t.env.Log.DebugContext(ctx, "tap: directory", "entries", len(entries), "candidates", len(t.list))
+	t.env.Log.DebugContext(ctx, "tap: directory", "entries", len(entries), "candidates", len(t.list), "error", err)
 	return nil
 }
 

@@ -169,10 +169,21 @@ func TestFinalSelection(t *testing.T) {
 		})
 	}
 
-	// Only Visa's applications of kernel 3 need the TTQ in their PDOL.
-	c := plain(mastercard)
-	c.answers[mastercard] = []string{fci(mastercard)}
+	// A PDOL that is none makes any application useless.
+	c := plain(mastercard, maestro)
+	c.answers[mastercard] = []string{fci(mastercard, "9F38029F66")}
 	s := newShop(t, c)
+	if out := s.run(t); out.Kind != tap.Declined {
+		t.Errorf("%+v", out)
+	}
+	if got := s.selections(); got != mastercard+", "+maestro+", kernel 2" {
+		t.Error(got)
+	}
+
+	// Only Visa's applications of kernel 3 need the TTQ in their PDOL.
+	c = plain(mastercard)
+	c.answers[mastercard] = []string{fci(mastercard)}
+	s = newShop(t, c)
 	if out := s.run(t); out.Kind != tap.Declined {
 		t.Errorf("%+v", out)
 	}
@@ -224,6 +235,17 @@ func TestNoDirectory(t *testing.T) {
 				ui 1C/02
 				off`)
 		})
+	}
+}
+
+// What one card listed is not looked for on the next.
+func TestDirectoryOfThisCard(t *testing.T) {
+	other := plain(visa)
+	other.answers[ppse] = []string{"6A82"}
+	s := newShop(t, plain(visa), other)
+	s.k3.outcomes = []any{tap.Outcome{Kind: tap.TryAgain}}
+	if out := s.run(t); out.Kind != tap.EndApplication || len(s.k3.given) != 1 {
+		t.Errorf("%+v after %d activations", out, len(s.k3.given))
 	}
 }
 

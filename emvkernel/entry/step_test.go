@@ -2,6 +2,7 @@ package entry_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"smartreader/emvkernel"
@@ -117,6 +118,28 @@ func TestStartAIsNew(t *testing.T) {
 		kernel 3 at A`)
 	if s.k3.given[1].Again {
 		t.Error("the restart flag is still set")
+	}
+}
+
+// Steps without outcome processing between them: each activation counts once, and the field rests once.
+func TestStepsWithoutProcess(t *testing.T) {
+	s := newShop(t, plain(visa), plain(visa), plain(visa))
+	tx := s.begin(t)
+	for i, start := range []tap.Start{tap.StartA, tap.StartB, tap.StartB} {
+		if _, err := tx.Step(t.Context(), start); err != nil {
+			t.Fatal(err)
+		}
+		if commands, _, _ := tx.Traffic(); commands != 2*(i+1) {
+			t.Errorf("%d commands after %d activations", commands, i+1)
+		}
+		if i == 0 {
+			if _, err := tx.Process(tap.Outcome{Kind: tap.TryAgain}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if n := strings.Count(strings.Join(s.journal, "\n"), "hold"); n != 1 {
+		t.Errorf("%d rests:\n%s", n, strings.Join(s.journal, "\n"))
 	}
 }
 

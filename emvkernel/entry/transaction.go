@@ -44,19 +44,8 @@ func New(cfg *Config, p emvkernel.Params, env Environment) (*Transaction, error)
 	if cfg == nil || cfg.EMV == nil || env.Field == nil {
 		return nil, fmt.Errorf("%w: no configuration or no field; give both", tap.ErrConfig)
 	}
-	switch {
-	case p.Amount < 0 || p.Amount > maxAmount:
-		return nil, fmt.Errorf("%w: amount %d, want 0 to %d minor units", tap.ErrConfig, p.Amount, maxAmount)
-	case p.Cashback < 0 || p.Cashback > p.Amount:
-		return nil, fmt.Errorf("%w: cashback %d is not a part of the amount %d", tap.ErrConfig, p.Cashback, p.Amount)
-	case p.Currency == 0 || p.Currency > 999:
-		return nil, fmt.Errorf("%w: currency %d is not an ISO 4217 numeric code", tap.ErrConfig, p.Currency)
-	case p.Exponent > 9:
-		return nil, fmt.Errorf("%w: currency exponent %d, want one digit", tap.ErrConfig, p.Exponent)
-	case p.Type>>4 > 9 || p.Type&0x0F > 9:
-		return nil, fmt.Errorf("%w: transaction type %02X, want two decimal digits", tap.ErrConfig, p.Type)
-	case p.Time.IsZero():
-		return nil, fmt.Errorf("%w: no time; give the local date and time of the payment", tap.ErrConfig)
+	if err := p.Validate(); err != nil {
+		return nil, fmt.Errorf("%w: %w", tap.ErrConfig, err)
 	}
 	t := &Transaction{cfg: cfg, params: p, env: env.withDefaults()}
 	for i := range cfg.Combinations {

@@ -12,6 +12,7 @@ const (
 	formatStatic  = 0x03
 	formatICC     = 0x04
 	formatDynamic = 0x05
+	formatFast    = 0x95 // of a Visa tap
 )
 
 // algorithm01 indicates SHA-1 as hash and RSA as key algorithm (EMV Book 2, Annex B2).

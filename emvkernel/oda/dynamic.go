@@ -2,8 +2,8 @@ package oda
 
 // recoverDynamic verifies signed dynamic application data and splits the ICC dynamic data behind the
 // ICC dynamic number. signed is what the terminal contributed.
-func recoverDynamic(what string, icc PublicKey, sdad, signed []byte) (number, rest []byte, err error) {
-	message, hash, err := icc.recoverMessage(what, sdad, formatDynamic)
+func recoverDynamic(what string, icc PublicKey, sdad, signed []byte, formats ...byte) (number, rest []byte, err error) {
+	message, hash, err := icc.recoverMessage(what, sdad, formats...)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -36,7 +36,15 @@ func recoverDynamic(what string, icc PublicKey, sdad, signed []byte) (number, re
 // VerifyDDA verifies the card's answer to INTERNAL AUTHENTICATE: sdad is '9F4B', ddolData what the
 // command carried. It returns the ICC dynamic number, tag '9F4C' (EMV Book 2, 6.5.2).
 func VerifyDDA(icc PublicKey, sdad, ddolData []byte) (number []byte, err error) {
-	number, _, err = recoverDynamic("DDA signature", icc, sdad, ddolData)
+	number, _, err = recoverDynamic("DDA signature", icc, sdad, ddolData, formatDynamic)
+	return number, err
+}
+
+// VerifyFDDA verifies the fast dynamic signature of a Visa tap: sdad is '9F4B', signed what the signature
+// covers besides itself. Cards and wallets sign in the format of DDA or in one of their own, '95'. It
+// returns the ICC dynamic number, tag '9F4C' (EMV Contactless Book C-3, Annex C).
+func VerifyFDDA(icc PublicKey, sdad, signed []byte) (number []byte, err error) {
+	number, _, err = recoverDynamic("fDDA signature", icc, sdad, signed, formatDynamic, formatFast)
 	return number, err
 }
 
@@ -44,6 +52,7 @@ func VerifyDDA(icc PublicKey, sdad, ddolData []byte) (number []byte, err error) 
 type CDA struct {
 	Number     []byte // ICC dynamic number, '9F4C'
 	Cryptogram []byte // application cryptogram, '9F26', eight bytes: the answer itself does not carry it
+	More       []byte // what follows the hash code: data of contactless kernels
 }
 
 // VerifyCDA verifies the combined signature in an answer to GENERATE AC (EMV Book 2, 6.6.2). un is
@@ -52,7 +61,7 @@ type CDA struct {
 // CDOL2 data, and every data object of the answer as sent but the signature itself.
 func VerifyCDA(icc PublicKey, sdad, un []byte, cid byte, transaction []byte) (CDA, error) {
 	const what = "CDA signature"
-	number, rest, err := recoverDynamic(what, icc, sdad, un)
+	number, rest, err := recoverDynamic(what, icc, sdad, un, formatDynamic)
 	if err != nil {
 		return CDA{}, err
 	}
@@ -66,5 +75,5 @@ func VerifyCDA(icc PublicKey, sdad, un []byte, cid byte, transaction []byte) (CD
 	if !sumEqual(rest[9:9+hashSize], transaction) {
 		return CDA{}, fail(what, TransactionHash)
 	}
-	return CDA{Number: number, Cryptogram: rest[1:9]}, nil
+	return CDA{Number: number, Cryptogram: rest[1:9], More: rest[9+hashSize:]}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha1"
 	"crypto/subtle"
 	"math/big"
+	"slices"
 )
 
 // Sizes of the signature scheme with message recovery (EMV Book 2, Annex A2.1).
@@ -34,9 +35,9 @@ type PublicKey struct {
 	Exponent []byte
 }
 
-// recoverMessage applies the key to a signature or certificate and checks its frame: '6A', format,
+// recoverMessage applies the key to a signature or certificate and checks its frame: '6A', one of the formats,
 // ..., hash, 'BC'. It returns what is between header and hash, format byte included, and the hash.
-func (k PublicKey) recoverMessage(what string, signed []byte, format byte) (message, hash []byte, err error) {
+func (k PublicKey) recoverMessage(what string, signed []byte, formats ...byte) (message, hash []byte, err error) {
 	if len(k.Modulus) == 0 || len(k.Modulus) > maxModulus || !validExponent(k.Exponent) {
 		return nil, nil, fail(what, BadKey)
 	}
@@ -61,7 +62,7 @@ func (k PublicKey) recoverMessage(what string, signed []byte, format byte) (mess
 	}
 	end := len(x) - 1 - hashSize
 	message, hash = x[1:end], x[end:len(x)-1]
-	if message[0] != format {
+	if !slices.Contains(formats, message[0]) {
 		return nil, nil, fail(what, BadFormat)
 	}
 	return message, hash, nil

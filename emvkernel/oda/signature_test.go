@@ -85,6 +85,43 @@ func TestVerifyDDA(t *testing.T) {
 	}
 }
 
+// EMV fact 8: the fast signature of a tap comes in two formats; every other method has one only.
+func TestVerifyFDDA(t *testing.T) {
+	icc := newSigner(t, 126, 3)
+	signed := []byte("number amount currency 9F69")
+	for _, tt := range []struct {
+		format byte
+		want   error
+	}{
+		{0x05, nil}, {0x95, nil}, {0x15, BadFormat}, {0x94, BadFormat}, {0x03, BadFormat}, {0x04, BadFormat}, {0x85, BadFormat},
+	} {
+		body := dynamicBody(icc, 4, []byte{3, 0xAA, 0xBB, 0xCC})
+		body[0] = tt.format
+		sdad := icc.sign(t, body, signed)
+		number, err := VerifyFDDA(icc.PublicKey, sdad, signed)
+		if !errors.Is(err, tt.want) || tt.want == nil && !bytes.Equal(number, []byte{0xAA, 0xBB, 0xCC}) {
+			t.Errorf("format %02X: %X, %v", tt.format, number, err)
+		}
+		if tt.want != nil {
+			continue
+		}
+		if _, err := VerifyFDDA(icc.PublicKey, sdad, signed[1:]); !errors.Is(err, HashMismatch) {
+			t.Errorf("format %02X, other data: %v", tt.format, err)
+		}
+		if _, err := VerifyDDA(icc.PublicKey, sdad, signed); (err == nil) != (tt.format == 0x05) {
+			t.Errorf("format %02X as DDA: %v", tt.format, err)
+		}
+		if _, err := VerifyCDA(icc.PublicKey, sdad, signed, 0x80, nil); errors.Is(err, BadFormat) != (tt.format == 0x95) {
+			t.Errorf("format %02X as CDA: %v", tt.format, err)
+		}
+	}
+	// EMV fact 10 holds for it too.
+	short := icc.sign(t, dynamicBody(icc, 2, []byte{1, 0xAA}), signed)
+	if _, err := VerifyFDDA(icc.PublicKey, short, signed); !errors.Is(err, BadDynamicData) {
+		t.Errorf("dynamic number of one byte: %v", err)
+	}
+}
+
 // EMV fact 10: the length of the ICC dynamic number is checked, not only the hash.
 func TestDynamicNumberLength(t *testing.T) {
 	icc := newSigner(t, 96, 3)
@@ -173,6 +210,7 @@ func FuzzSDAD(f *testing.F) {
 	f.Fuzz(func(t *testing.T, sdad, un, transaction []byte) {
 		_, _ = VerifyDDA(icc.PublicKey, sdad, un)
 		_, _ = VerifyCDA(icc.PublicKey, sdad, un, 0x80, transaction)
+		_, _ = VerifyFDDA(icc.PublicKey, sdad, transaction)
 		_, _ = VerifySSAD(icc.PublicKey, sdad, transaction)
 		// The same bytes as the content of a good signature: the structure behind the hash must hold too.
 		if len(sdad) > 96-22 {

@@ -66,7 +66,6 @@ func (l *Link) send(ctx context.Context, cmd apdu.Command, timed bool) (r apdu.R
 	if err != nil || l.commands == maxCommands {
 		return r, 0, false, fmt.Errorf("%w: %v", ErrTooMuch, cmd)
 	}
-	name := apdu.Name(raw)
 	l.commands++
 	l.sent += len(raw)
 	var answer []byte
@@ -76,15 +75,15 @@ func (l *Link) send(ctx context.Context, cmd apdu.Command, timed bool) (r apdu.R
 		answer, err = l.card.Transceive(ctx, raw)
 	}
 	if ctx.Err() != nil {
-		return r, 0, false, fmt.Errorf("tap: %s: %w", name, ctx.Err())
+		return r, 0, false, fmt.Errorf("tap: %s: %w", apdu.Name(raw), ctx.Err())
 	}
 	if err != nil {
-		return r, 0, false, fmt.Errorf("tap: %s: %w", name, err)
+		return r, 0, false, fmt.Errorf("tap: %s: %w", apdu.Name(raw), err)
 	}
 	l.received += len(answer)
 	r, err = apdu.ParseResponse(bytes.Clone(answer))
 	if err != nil {
-		return r, 0, false, fmt.Errorf("%w: %s", ErrUnreadable, name)
+		return r, 0, false, fmt.Errorf("%w: %s", ErrUnreadable, apdu.Name(raw))
 	}
 	return r, took, ok, nil
 }

@@ -28,7 +28,7 @@ type Objects struct {
 // NewObjects returns the objects of an activation. The tags are those the kernel writes, besides the
 // terminal's and the payment's that are known here; the card cannot, even while they have no value.
 func NewObjects(a *Activation, tags ...tlv.Tag) *Objects {
-	o := &Objects{a: a, own: make(map[tlv.Tag][]byte, 48), card: make(map[tlv.Tag][]byte, 48)} // as many as a tap has, or a few less
+	o := &Objects{a: a, own: make(map[tlv.Tag][]byte, 28), card: make(map[tlv.Tag][]byte, 28)} // about as many as a tap has
 	for _, tag := range tags {
 		o.own[tag] = nil
 	}
