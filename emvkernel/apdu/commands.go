@@ -12,10 +12,15 @@ const (
 	INSReadRecord           byte = 0xB2
 	INSGetResponse          byte = 0xC0
 	INSGetData              byte = 0xCA
+
+	// Of contactless kernels (EMV Contactless Book C-2).
+	INSComputeChecksum         byte = 0x2A
+	INSRecoverAC               byte = 0xD0
+	INSExchangeRelayResistance byte = 0xEA
 )
 
-// instructions are the names of all commands of EMV Book 1, 11 and Book 3, 6.5: those above and what only
-// issuer scripts send.
+// instructions are the names of all commands of EMV Book 1, 11, Book 3, 6.5 and Contactless Book C-2: those
+// above and what only issuer scripts send.
 var instructions = map[byte]string{
 	INSVerify:               "VERIFY",
 	INSExternalAuthenticate: "EXTERNAL AUTHENTICATE",
@@ -27,6 +32,10 @@ var instructions = map[byte]string{
 	INSReadRecord:           "READ RECORD",
 	INSGetResponse:          "GET RESPONSE",
 	INSGetData:              "GET DATA",
+
+	INSComputeChecksum:         "COMPUTE CRYPTOGRAPHIC CHECKSUM",
+	INSRecoverAC:               "RECOVER AC",
+	INSExchangeRelayResistance: "EXCHANGE RELAY RESISTANCE DATA",
 
 	0x16: "CARD BLOCK",
 	0x18: "APPLICATION UNBLOCK",

@@ -2,8 +2,11 @@ package apdu
 
 import "fmt"
 
-// Name names a command for people, with its parameters and never with its data: "READ RECORD 1 of file 2",
-// "GET DATA 9F17", "GENERATE AC, asks for an ARQC (online)". It takes any bytes.
+// PPSE is the name of the directory of contactless cards (EMV Contactless Book B, 3.3.1).
+const PPSE = "2PAY.SYS.DDF01"
+
+// Name names a command for people, with its parameters and never with a card's data: "READ RECORD 1 of file 2",
+// "GET DATA 9F17", "GENERATE AC, asks for an ARQC (online)", "SELECT PPSE". It takes any bytes.
 func Name(command []byte) string {
 	if len(command) < 4 {
 		return "malformed command"
@@ -16,7 +19,10 @@ func Name(command []byte) string {
 	switch ins {
 	case INSSelect:
 		if p2&0x03 == 0x02 {
-			name += " next"
+			return name + " next"
+		}
+		if cmd, err := ParseCommand(command); err == nil && string(cmd.Data) == PPSE {
+			return name + " PPSE"
 		}
 	case INSReadRecord:
 		return fmt.Sprintf("%s %d of file %d", name, p1, p2>>3)

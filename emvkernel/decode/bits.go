@@ -5,13 +5,14 @@ import "fmt"
 // A bit table has one row of eight for each byte, b8 first. Empty: reserved.
 type bitTable [][8]string
 
-// tvrBits: EMV Book 3, Annex C5. What EMV 4.4 has new says so; contactless kernels use the last byte otherwise.
+// tvrBits: EMV Book 3, Annex C5. What EMV 4.4 has new says so; contactless kernels use the last half byte
+// otherwise (Contactless Book C-2, Annex A).
 var tvrBits = bitTable{
 	{"offline data authentication was not performed", "SDA failed", "ICC data missing", "card appears on the terminal exception file", "DDA failed", "CDA failed", "SDA selected", "XDA selected (EMV 4.4)"},
 	{"ICC and terminal have different application versions", "expired application", "application not yet effective", "requested service not allowed for card product", "new card", "", "biometric performed and successful (EMV 4.4)", "biometric template format not supported (EMV 4.4)"},
 	{"cardholder verification was not successful", "unrecognised CVM", "PIN try limit exceeded", "PIN entry required and PIN pad not present or not working", "PIN entry required, PIN pad present, but PIN was not entered", "online PIN entered", "biometric capture device not working (EMV 4.4)", "biometric entry bypassed (EMV 4.4)"},
 	{"transaction exceeds floor limit", "lower consecutive offline limit exceeded", "upper consecutive offline limit exceeded", "transaction selected randomly for online processing", "merchant forced transaction online", "biometric try limit exceeded (EMV 4.4)", "selected biometric type not supported (EMV 4.4)", "XDA failed (EMV 4.4)"},
-	{"default TDOL used", "issuer authentication failed", "script processing failed before final GENERATE AC", "script processing failed after final GENERATE AC", "relay resistance threshold exceeded (contactless)", "CA ECC key missing (EMV 4.4; contactless: relay resistance time limits exceeded)", "ECC key recovery failed (EMV 4.4)", ""},
+	{"default TDOL used", "issuer authentication failed", "script processing failed before final GENERATE AC", "script processing failed after final GENERATE AC", "relay resistance threshold exceeded (contactless)", "CA ECC key missing (EMV 4.4; contactless: relay resistance time limits exceeded)", "ECC key recovery failed (EMV 4.4; contactless: relay resistance performed)", "relay resistance not performed (contactless)"},
 }
 
 // tsiBits: EMV Book 3, Annex C6.
@@ -56,7 +57,10 @@ func (t bitTable) decode(name string, b []byte) (Item, error) {
 }
 
 // set lists the bits that are set.
-func (t bitTable) set(b []byte) (set []Item) {
+func (t bitTable) set(b []byte) []Item { return t.setFrom(b, 1) }
+
+// setFrom is set where the first row is another byte than the first.
+func (t bitTable) setFrom(b []byte, first int) (set []Item) {
 	for i, row := range t {
 		for j, meaning := range row {
 			if b[i]>>(7-j)&1 == 0 {
@@ -65,7 +69,7 @@ func (t bitTable) set(b []byte) (set []Item) {
 			if meaning == "" {
 				meaning = "reserved"
 			}
-			set = append(set, Item{Name: fmt.Sprintf("byte %d bit %d", i+1, 8-j), Meaning: meaning})
+			set = append(set, Item{Name: fmt.Sprintf("byte %d bit %d", first+i, 8-j), Meaning: meaning})
 		}
 	}
 	return set

@@ -26,7 +26,7 @@ func TestAs(t *testing.T) {
 		kind, in string
 		want     []string
 	}{
-		{"tvr", "8000008001", []string{"byte 1 bit 8: offline data authentication was not performed", "byte 4 bit 8: transaction exceeds floor limit", "byte 5 bit 1: reserved", "!SDA failed"}},
+		{"tvr", "8000008001", []string{"byte 1 bit 8: offline data authentication was not performed", "byte 4 bit 8: transaction exceeds floor limit", "byte 5 bit 1: relay resistance not performed", "!SDA failed"}},
 		{"tvr", "0000000000", []string{"Terminal Verification Results: 0000000000", "!byte"}},
 		{"tsi", "E800", []string{"byte 1 bit 8: offline data", "byte 1 bit 7: cardholder", "byte 1 bit 6: card risk", "byte 1 bit 4: terminal risk", "!script"}},
 		{"aip", "3C00", []string{"DDA supported", "cardholder verification is supported", "terminal risk management", "EXTERNAL AUTHENTICATE", "!SDA supported", "!CDA supported"}},
@@ -75,20 +75,26 @@ func TestAs(t *testing.T) {
 		{"tlv", "7003840101 70025A08", []string{"malformed: not a list of data objects: tag 5A at offset 0"}},
 		{"tlv", "6F0A 840101 A505 500156 8701", []string{"A5 File Control Information (FCI) Proprietary Template", "malformed: not a list of data objects: tag 87 at offset 3"}},
 	} {
-		items, err := As(tt.kind, unhex(t, tt.in))
-		if err != nil {
-			t.Errorf("%s %s: %v", tt.kind, tt.in, err)
-			continue
-		}
-		var text string
-		for _, i := range items {
-			text += i.String()
-		}
-		for _, want := range tt.want {
-			no, forbidden := strings.CutPrefix(want, "!")
-			if strings.Contains(text, no) == forbidden {
-				t.Errorf("%s %s: want %q in\n%s", tt.kind, tt.in, want, text)
-			}
+		says(t, tt.kind, tt.in, tt.want)
+	}
+}
+
+// says checks what is said of a value; "!" before a phrase: must not be said.
+func says(t *testing.T, kind, in string, want []string) {
+	t.Helper()
+	items, err := As(kind, unhex(t, in))
+	if err != nil {
+		t.Errorf("%s %s: %v", kind, in, err)
+		return
+	}
+	var text string
+	for _, i := range items {
+		text += i.String()
+	}
+	for _, want := range want {
+		no, forbidden := strings.CutPrefix(want, "!")
+		if strings.Contains(text, no) == forbidden {
+			t.Errorf("%s %s: want %q in\n%s", kind, in, want, text)
 		}
 	}
 }
@@ -247,12 +253,14 @@ func FuzzDecode(f *testing.F) {
 	for _, s := range []string{
 		"3BE000008131FE45EB", "00B2011400", "9000", "77099F2701809F360200019000", "8E0A00000000000000001F00", "9F4A0182", "94040801010094",
 		"000000C80000000042031E001F06", "4242424242424242D31122011234567890", "72098600860400DA0000", "3F", "9F38039F3704",
+		"36004000", "23880000", "0840303032313800", "01AABBCCDD2880", "9F6A04", "1521000013656E00000000000000100000000012500840", "30F0F020B0F0FF00",
+		"00030069851C", "000100000100200300080000080020030000000000000007", "611A4F07A0000000031010500B5649534120435245444954870101 9F2A0103",
 	} {
 		f.Add(unhex(f, s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		before := slices.Clone(b)
-		for _, kind := range append(Kinds(), "57", "8E", "9F10", "6F", "9F4D") {
+		for _, kind := range append(Kinds(), "57", "8E", "9F10", "6F", "9F4D", "61", "9F66", "9F69", "9F6B", "9F51", "DF8131", "DF811B", "DF8118", "DF8132", "DF812D") {
 			if items, err := As(kind, b); err != nil && !errors.Is(err, ErrForm) {
 				t.Fatalf("%s: %v", kind, err)
 			} else if err == nil {
@@ -268,6 +276,7 @@ func FuzzDecode(f *testing.F) {
 		}
 		ResponseTo([]byte{0x80, 0xA8}, b)
 		ResponseTo([]byte{0x80, 0xAE}, b)
+		ResponseTo([]byte{0x80, 0xEA}, b)
 		AIDName(b)
 		if !slices.Equal(before, b) {
 			t.Fatal("input changed")

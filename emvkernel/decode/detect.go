@@ -35,6 +35,8 @@ var kinds = []struct {
 	{"capabilities", list(Capabilities)}, {"additional-capabilities", list(AdditionalCapabilities)},
 	{"track2", list(Track2)}, {"date", list(Date)}, {"time", list(Time)}, {"currency", list(Currency)}, {"country", list(Country)},
 	{"type", list(TransactionType)}, {"arc", list(ResponseCode)}, {"tags", list(tagList)},
+	{"ttq", list(TTQ)}, {"ctq", list(CTQ)}, {"form-factor", list(FormFactor)}, {"kernel-id", list(KernelID)},
+	{"interaction", list(Interaction)}, {"ui-request", list(UIRequest)}, {"outcome", list(OutcomeParameters)}, {"error-indication", list(ErrorIndication)},
 }
 
 // Kinds lists what As takes.

@@ -6,7 +6,7 @@
 // form and never repeat content. What is decoded, though, is shown in full, card numbers too: whoever shows
 // it to others masks it before (package transcript has a Redactor).
 //
-// The tables are those of EMV Book 3, Annex A (dictionary) and C (coding of data elements), and Book 4,
-// Annex A (terminal data); the source stands at each. A bit or value that is not in its table is called
-// reserved.
+// The tables are those of EMV Book 3, Annex A (dictionary) and C (coding of data elements), Book 4, Annex A
+// (terminal data), and of the contactless specifications, Books A, B, C-2 and C-3; the source stands at each. A
+// bit or value that is not in its table is called reserved.
 package decode

@@ -8,8 +8,8 @@ import (
 	"smartreader/emvkernel/tlv"
 )
 
-// Command decodes a command. The data of GENERATE AC and INTERNAL AUTHENTICATE has no form of its own: see
-// DOLData.
+// Command decodes a command. The data of GENERATE AC, INTERNAL AUTHENTICATE, COMPUTE CRYPTOGRAPHIC CHECKSUM and RECOVER
+// AC has no form of its own: see DOLData.
 func Command(b []byte) (Item, error) {
 	cmd, err := apdu.ParseCommand(b)
 	if err != nil {
@@ -55,7 +55,8 @@ func Response(b []byte) (Item, error) {
 }
 
 // ResponseTo decodes the answer to a command, and takes apart what is in template '80' without tags: AIP and
-// AFL of GET PROCESSING OPTIONS (EMV Book 3, 6.5.8.4), the cryptogram of GENERATE AC (6.5.5.4).
+// AFL of GET PROCESSING OPTIONS (EMV Book 3, 6.5.8.4), the cryptogram of GENERATE AC (6.5.5.4), the times of
+// EXCHANGE RELAY RESISTANCE DATA (Contactless Book C-2).
 func ResponseTo(command, response []byte) (Item, error) {
 	out, err := Response(response)
 	if err == nil && len(command) > 1 && command[1] == apdu.INSGetChallenge && len(response) > 2 {
@@ -78,6 +79,8 @@ func ResponseTo(command, response []byte) (Item, error) {
 		if len(v) > 11 {
 			*parts = append(*parts, Object(0x9F10, v[11:]))
 		}
+	case command[1] == apdu.INSExchangeRelayResistance && len(v) == 10:
+		*parts = relayParts(v)
 	}
 	return out, nil
 }

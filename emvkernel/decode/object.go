@@ -15,6 +15,13 @@ var byTag = map[tlv.Tag]func([]byte) (Item, error){
 	0x8C: DOL, 0x8D: DOL, 0x97: DOL, 0x9F38: DOL, 0x9F49: DOL, 0x9F4F: DOL, 0x94: AFL, 0x9F4A: tagList,
 	0x57: Track2, 0x5F2A: Currency, 0x9F42: Currency, 0x9F3B: currencyList, 0x9F3C: Currency, 0x5F28: Country, 0x9F1A: Country,
 	0x5F24: Date, 0x5F25: Date, 0x9A: Date, 0x9F21: Time, 0x5F30: serviceCode, 0x87: priority,
+
+	0x9F66: qualifiers, 0x9F6C: CTQ, 0x9F6E: FormFactor, 0x9F69: CardAuthentication, 0x9F2A: KernelID, 0x9F6B: Track2, 0x9F51: drdol,
+	0xDF4B: Interaction, 0xDF8116: UIRequest, 0xDF8129: OutcomeParameters, 0xDF8115: ErrorIndication, 0xDF8131: phoneMessages,
+	0xDF811B: KernelConfiguration, 0xDF8117: capability(0), 0xDF8118: capability(1), 0xDF8119: capability(1), 0xDF811F: capability(2),
+	0xDF8120: ActionCode, 0xDF8121: ActionCode, 0xDF8122: ActionCode, 0xDF811A: DOL, 0xDF8130: tenths, 0xDF812D: holdTime,
+	0xDF8132: relayTime, 0xDF8133: relayTime, 0xDF8134: relayTime, 0xDF8135: relayTime, 0xDF8136: relayTime,
+	0xDF8303: relayTime, 0xDF8304: relayTime, 0xDF8305: relayTime, 0xDF8306: relayTime,
 }
 
 // Object decodes one primitive data object. A value without the form of its tag says so in its meaning.
@@ -78,6 +85,9 @@ func elements(list []tlv.Element, depth int) (out []Item, err error) {
 		parts, err := e.Children()
 		if err == nil && depth < maxDepth {
 			item.Items, err = elements(parts, depth+1)
+		}
+		if e.Tag == 0x61 && err == nil {
+			item.Meaning = entry(parts)
 		}
 		if err != nil || depth == maxDepth {
 			item.Items, item.Value, item.Meaning = nil, hexOf(e.Value), malformed+notList(err)

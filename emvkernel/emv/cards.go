@@ -7,6 +7,7 @@ import (
 
 	"smartreader/emvkernel"
 	"smartreader/emvkernel/emvtest"
+	"smartreader/emvkernel/tap"
 )
 
 // The groups of "emv cards", in its order.
@@ -17,11 +18,53 @@ const (
 	groupRefused  = "They decline, or the terminal does, without the issuer"
 	groupEnds     = "Nothing comes of it: refused, blocked, called off, or the card broke a rule"
 	groupPulled   = "They are pulled out"
+
+	groupTapPays     = "By tap (emv run -contactless): they ask for their issuer, who approves"
+	groupTapDeclined = "By tap: they ask for their issuer, and the payment is declined"
+	groupTapAlone    = "By tap: they approve without their issuer"
+	groupTapRefused  = "By tap: they decline, or the terminal does, without the issuer"
+	groupTapInsert   = "By tap: they are to be inserted"
+	groupTapEnds     = "By tap: nothing comes of it, or another card is asked for"
+	groupTapLeaves   = "By tap: they leave the field whenever they are presented"
 )
 
-var cardGroups = []string{groupPays, groupDeclined, groupAlone, groupRefused, groupEnds, groupPulled}
+var cardGroups = []string{
+	groupPays, groupDeclined, groupAlone, groupRefused, groupEnds, groupPulled,
+	groupTapPays, groupTapDeclined, groupTapAlone, groupTapRefused, groupTapInsert, groupTapEnds, groupTapLeaves,
+}
 
-// groupOf goes by what the profile expects.
+// groupsOf goes by what the profile expects, of a card that is inserted and of one that is tapped.
+func groupsOf(p *emvtest.Profile) (groups []string) {
+	_, taps, tapped := p.TapExpectation()
+	if _, inserted := p.Expectation(); inserted || !tapped {
+		groups = append(groups, groupOf(p))
+	}
+	if tapped {
+		groups = append(groups, groupOfTap(taps))
+	}
+	return groups
+}
+
+func groupOfTap(r emvtest.TapResult) string {
+	switch r.Kind {
+	case tap.OnlineRequest:
+		if r.Forged || r.Code != "" {
+			return groupTapDeclined
+		}
+		return groupTapPays
+	case tap.Approved:
+		return groupTapAlone
+	case tap.Declined:
+		return groupTapRefused
+	case tap.TryAnotherInterface:
+		return groupTapInsert
+	case tap.NoOutcome:
+		return groupTapLeaves
+	}
+	return groupTapEnds
+}
+
+// groupOf is the group of a card that is inserted.
 func groupOf(p *emvtest.Profile) string {
 	e, _ := p.Expectation()
 	last := e.First.Outcome
@@ -59,8 +102,9 @@ func (a *app) cards(_ context.Context, c *command, args []string) error {
 			return setup(err)
 		}
 		width = max(width, len(name))
-		group := groupOf(p)
-		groups[group] = append(groups[group], p)
+		for _, group := range groupsOf(p) {
+			groups[group] = append(groups[group], p)
+		}
 	}
 	for i, group := range cardGroups {
 		if i > 0 {

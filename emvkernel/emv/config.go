@@ -27,9 +27,11 @@ type file struct {
 	Terminal *terminalFile `json:"terminal,omitempty"`
 	// Applications replace the ready-made ones.
 	Applications []applicationFile `json:"applications,omitempty"`
-	CAKeys       []keyFile         `json:"caKeys,omitempty"` // replace the test keys
-	Revoked      []revokedFile     `json:"revoked,omitempty"`
-	Payment      paymentFile       `json:"payment,omitempty"`
+	// Contactless replace the test terminal's.
+	Contactless []contactlessFile `json:"contactless,omitempty"`
+	CAKeys      []keyFile         `json:"caKeys,omitempty"` // replace the test keys
+	Revoked     []revokedFile     `json:"revoked,omitempty"`
+	Payment     paymentFile       `json:"payment,omitempty"`
 }
 
 // paymentFile are flags of a payment by their names.
@@ -158,15 +160,15 @@ func (c *currency) UnmarshalJSON(text []byte) error {
 	}
 	code, _, ok := decode.CurrencyCode(name)
 	if !ok {
-		return errors.New(`floorCurrency is no currency; write it like "EUR" or 978`)
+		return fmt.Errorf(`%s is no currency; write it like "EUR" or 978`, text)
 	}
 	*c = currency(code)
 	return nil
 }
 
-// readConfig returns the terminal's configuration: that of the test terminal with every ready-made
-// application, changed by a file, which may be "", and the payment of the file.
-func readConfig(path string) (*emvkernel.Config, paymentFile, error) {
+// terminal returns the terminal's configuration: that of the test terminal with every ready-made application,
+// changed by the file.
+func (f *file) terminal() (*emvkernel.Config, error) {
 	cfg := emvtest.TerminalConfig()
 	for _, a := range emvkernel.Schemes() {
 		known := func(b emvkernel.Application) bool { return bytes.Equal(a.AID, b.AID) }
@@ -174,23 +176,39 @@ func readConfig(path string) (*emvkernel.Config, paymentFile, error) {
 			cfg.Applications = append(cfg.Applications, a)
 		}
 	}
-	var f file
-	if path != "" {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return nil, nil, setup(err)
-		}
-		d := json.NewDecoder(bytes.NewReader(text))
-		d.DisallowUnknownFields()
-		d.UseNumber()
-		if err := d.Decode(&f); err != nil {
-			return nil, nil, setup(fmt.Errorf("%s: %w", path, inWords(err, text)))
-		}
-		if err := f.apply(&cfg); err != nil {
-			return nil, nil, setup(fmt.Errorf("%s: %w", path, err))
-		}
+	return &cfg, f.apply(&cfg)
+}
+
+// readConfig reads a -config file, which may be "", and returns the terminal's configuration with it.
+func readConfig(path string) (*emvkernel.Config, *file, error) {
+	f, err := readFile(path)
+	if err != nil {
+		return nil, nil, err
 	}
-	return &cfg, f.Payment, nil
+	cfg, err := f.terminal()
+	if err != nil {
+		return nil, nil, setup(fmt.Errorf("%s: %w", path, err))
+	}
+	return cfg, f, nil
+}
+
+// readFile reads a -config file; "" is an empty one.
+func readFile(path string) (*file, error) {
+	f := &file{}
+	if path == "" {
+		return f, nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, setup(err)
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	d.UseNumber()
+	if err := d.Decode(f); err != nil {
+		return nil, setup(fmt.Errorf("%s: %w", path, inWords(err, text)))
+	}
+	return f, nil
 }
 
 // inWords says what is wrong with JSON, and where.
@@ -335,7 +353,7 @@ func (f *applicationFile) application() (emvkernel.Application, error) {
 }
 
 const configHelp = `
-It is a file for "emv run -config": change what you like and leave out the rest. The certification authority
+It is a file for "emv run -config", with the applications of chip and tap: change what you like and leave out the rest. The certification authority
 keys are left out already; those of the test cards stay until a file has "caKeys" ("emv help run" shows one).
 
 Examples:
@@ -355,10 +373,18 @@ func (a *app) config(_ context.Context, c *command, args []string) error {
 	if err != nil {
 		return err
 	}
-	return a.printJSON(fileOf(cfg))
+	f := fileOf(cfg)
+	taps, err := contactless(cfg, nil)
+	if err != nil {
+		return err
+	}
+	for i := range taps.Combinations {
+		f.Contactless = append(f.Contactless, contactlessOf(&taps.Combinations[i]))
+	}
+	return a.printJSON(f)
 }
 
-// fileOf writes terminal and applications as a -config file has them.
+// fileOf writes terminal and applications of the chip as a -config file has them.
 func fileOf(cfg *emvkernel.Config) file {
 	t := cfg.Terminal
 	text := func(b []byte) *hexText { h := hexOf(b); return &h }

@@ -259,7 +259,7 @@ func TestTraceOfParts(t *testing.T) {
 			b, _ := unhex(a)
 			*card = append(*card, b)
 		}
-		s := &session{app: &app{stdout: &out}, options: &runOptions{}, source: &source{card: card}, redactor: transcript.NewRedactor()}
+		s := &session{tracer: tracer{app: &app{stdout: &out}, options: &runOptions{}, redactor: transcript.NewRedactor()}, source: &source{card: card}}
 		for _, c := range []string{tt.command, "00C0000008"} {
 			b, _ := unhex(c)
 			if _, err := s.Transceive(t.Context(), b); err != nil {
@@ -435,7 +435,7 @@ func TestConfig(t *testing.T) {
 		`{"applications": {}}`: "applications: a list in brackets is wanted, not object", `{"applications": [{"aid": 3, "version": "0096"}]}`: "applications.aid: text in quotation marks is wanted, not number",
 		`{"applications": [{"pinBypass": "yes"}]}`: "true or false is wanted, not string", "{\n\n\"test\": tru}": "line 3: ",
 		`{"terminal": {"type": "2222"}}`: "terminal: type has 2 bytes, want 1", `{"applications": [{"aid": "A0000000031010"}]}`: "applications[0]: version has 0 bytes, want 2",
-		`{"applications": [{"floorCurrency": "euros"}]}`: "floorCurrency is no currency", `{"caKeys": [{"rid": "A0"}]}`: "caKeys[0]: rid has 1 bytes, want 5", `{"revoked": [{"rid": "A000000003", "index": "E7", "serial": "01"}]}`: "revoked[0]: serial has 1 bytes, want 3",
+		`{"applications": [{"floorCurrency": "euros"}]}`: `"euros" is no currency`, `{"caKeys": [{"rid": "A0"}]}`: "caKeys[0]: rid has 1 bytes, want 5", `{"revoked": [{"rid": "A000000003", "index": "E7", "serial": "01"}]}`: "revoked[0]: serial has 1 bytes, want 3",
 	} {
 		write(s)
 		if _, _, err := readConfig(path); !errors.Is(err, errSetup) || !strings.Contains(err.Error(), want) {
@@ -452,6 +452,7 @@ func TestConfig(t *testing.T) {
 func FuzzConfig(f *testing.F) {
 	f.Add(sampleConfig)
 	f.Add(`{"caKeys": [{"rid": "A000000003", "index": "92", "modulus": "AB", "exponent": "03"}]}`)
+	f.Add(`{"contactless": [{"aid": "A0000000031010", "kernel": "c3", "ttq": "3600C080", "limits": [{"currency": "usd", "floor": 0}]}, {"aid": "A0000000041010", "kernel": "c2", "version": "0002"}, {"aid": "A00000002501", "kernel": "insert", "kernelId": 4}]}`)
 	f.Fuzz(func(t *testing.T, s string) {
 		var c file
 		if err := json.Unmarshal([]byte(s), &c); err != nil {
@@ -460,6 +461,9 @@ func FuzzConfig(f *testing.F) {
 		cfg := emvtest.TerminalConfig()
 		if err := c.apply(&cfg); err == nil {
 			cfg.Validate()
+		}
+		if taps, err := contactless(&cfg, c.Contactless); err == nil {
+			taps.Validate()
 		}
 	})
 }
@@ -500,7 +504,7 @@ func TestReader(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &session{app: &app{stdin: strings.NewReader(""), stdout: &out, stderr: &errs}, options: o, cfg: cfg, source: src, redactor: transcript.NewRedactor()}
+	s := &session{tracer: tracer{app: &app{stdin: strings.NewReader(""), stdout: &out, stderr: &errs}, options: o, redactor: transcript.NewRedactor()}, cfg: cfg, source: src}
 	if err := s.run(t.Context(), params); err != nil || !strings.Contains(out.String(), "approved: issuer and card approved") {
 		t.Errorf("%v\n%s%s", err, out.String(), errs.String())
 	}

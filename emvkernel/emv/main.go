@@ -1,6 +1,6 @@
-// Command emv looks at EMV contact cards: it says in words what values mean, runs a whole transaction with a
-// software card, a card behind a socket, a USB chip card reader or a recorded transcript, records it, and
-// serves software cards to others. See "emv help".
+// Command emv looks at EMV cards: it says in words what values mean, runs a whole transaction, of contact or by
+// tap, with a software card, a card behind a socket, a USB chip card reader or a recorded transcript, records it,
+// and serves software cards to others. See "emv help".
 //
 // It is a tool for test cards and test benches. It masks card data unless told otherwise, but a software PIN
 // pad in a program on a desk is no PIN pad: never enter the PIN of a real card.
@@ -56,7 +56,7 @@ func commands() []*command {
 		{"run", "[flags]", "run a transaction with a card", runHelp, (*app).run},
 		{"serve", "[flags]", "be a card for others, over TCP", serveHelp, (*app).serve},
 		{"config", "", "print the test terminal's configuration", configHelp, (*app).config},
-		{"cards", "", "list the software cards", "They are grouped by what a terminal makes of them. Each name can be given to emv run -card and emv serve -card. What a card is said to do, it does with the payment\nits profile was made for; emv run makes the one of its flags. So for a card that wants a PIN give -pin, for one\nthat minds the amount -amount: emv run -card cvm-over-x -amount 6000 -pin 1234\n", (*app).cards},
+		{"cards", "", "list the software cards", "They are grouped by what a terminal makes of them. Each name can be given to emv run -card and emv serve -card. What a card is said to do, it does with the payment\nits profile was made for; emv run makes the one of its flags. So for a card that wants a PIN give -pin, for one\nthat minds the amount -amount: emv run -card cvm-over-x -amount 6000 -pin 1234\n\nThose said to do something by tap stand in groups of their own; the others can be tapped as well, unless their\nprofile says \"contactless no\".\n", (*app).cards},
 	}
 }
 
@@ -155,6 +155,7 @@ See "emv help COMMAND". Examples:
   emv decode 9F2701809F36020001
   emv decode -as tvr 8000008000
   emv run -card visa
+  emv run -contactless -card tap-mastercard-phone-locked
   emv run -ccid -config terminal.json -amount 1250 -currency EUR -record payment.transcript
   emv run -transcript payment.transcript -json
 

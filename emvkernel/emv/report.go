@@ -135,22 +135,6 @@ func outcomeLine(o outcome) string {
 	return line + "\n"
 }
 
-// items decodes a list of data objects, masked unless -clear was given, and wipes it.
-func (s *session) items(list emvkernel.Secret) []decode.Item {
-	defer list.Wipe()
-	items, err := decode.TLV(list)
-	if err != nil || s.options.clear {
-		return items
-	}
-	shown := bytes.Clone(list)
-	s.redactor.Answer(nil, shown)
-	masked, err := decode.TLV(shown)
-	if err != nil {
-		return nil
-	}
-	return decode.Masked(items, masked)
-}
-
 func answerText(a emvkernel.Answer, verdict string) string {
 	text := map[emvkernel.AnswerKind]string{
 		emvkernel.Deferred: "not asked, the payment is stored", emvkernel.Cancel: "not asked, the payment is called off",

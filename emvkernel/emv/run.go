@@ -39,6 +39,18 @@ terminal and applications as such a file), as in
 What a file leaves out stays; lists replace. Live keys and "test": true exclude each other. "payment" has the
 flags of a payment by their names; a flag that is given counts more.
 
+With -contactless the card is tapped: Entry Point selects application and kernel, and the card is presented again
+as often as the outcome asks for it (-taps). The software card, the server of "emv serve -contactless", a transcript
+of a tap, and a USB reader of the smart card class with an antenna can be tapped. The applications are those of the
+file's "contactless", as in a reader's configuration:
+
+  {"contactless": [
+    {"aid": "A0000000031010", "brand": "visa", "kernel": "c3", "ttq": "3600C080",
+     "limits": [{"currency": "USD", "transaction": 50000, "floor": 0, "cvmRequired": 5000}]},
+    {"aid": "A0000000041010", "brand": "mastercard", "kernel": "c2", "tacOnline": "F45084800C",
+     "limits": [{"currency": "USD", "onDevice": 100000, "transaction": 5000}]},
+    {"aid": "A00000002501", "brand": "amex", "kernel": "insert", "kernelId": 4}]}
+
 -pin 9999 enters these digits until the card takes no more; -pin 9999,1234 enters one after the other, and the
 last until then.
 
@@ -57,12 +69,15 @@ Examples:
   emv run -card offline-pin-cvm -pin 1234
   emv run -card visa -amount 1300 -currency EUR -arc 05 -json
   emv run -ccid -config terminal.json -record payment.transcript
+  emv run -contactless -card tap-mastercard-phone-locked -cvm-limit 1000
+  emv run -contactless -ccid -reader 072f:2200 -record tap.transcript
   emv run -transcript payment.transcript
 `
 
 type runOptions struct {
 	card, tcp, transcript, reader string
 	ccid                          bool
+	slot                          uint
 	config                        string
 	amount, cashback              int64
 	currency, kind, date          string
@@ -76,6 +91,7 @@ type runOptions struct {
 	record                        string
 	clear, json                   bool
 	timeout                       time.Duration
+	tapOptions
 }
 
 func (o *runOptions) flags(set *flag.FlagSet) {
@@ -84,6 +100,7 @@ func (o *runOptions) flags(set *flag.FlagSet) {
 	set.StringVar(&o.transcript, "transcript", "", "recorded transaction")
 	set.BoolVar(&o.ccid, "ccid", false, "card in a USB chip card reader")
 	set.StringVar(&o.reader, "reader", "", "with -ccid: vendor and product as 08e6:3437, or the serial number")
+	set.UintVar(&o.slot, "slot", 0, "with -ccid: which slot of a reader that has several, as one with an antenna may")
 	set.StringVar(&o.config, "config", "", "terminal configuration, a JSON file")
 	set.Int64Var(&o.amount, "amount", 1250, "amount in minor units, cashback included")
 	set.Int64Var(&o.cashback, "cashback", 0, "cashback in minor units")
@@ -108,6 +125,7 @@ func (o *runOptions) flags(set *flag.FlagSet) {
 	set.BoolVar(&o.clear, "clear", false, "show and record card data")
 	set.BoolVar(&o.json, "json", false, "print JSON instead of a trace")
 	set.DurationVar(&o.timeout, "timeout", time.Minute, "how long the transaction may take, waiting for the card included")
+	o.tapOptions.flags(set)
 }
 
 // ofPayment are flags a transcript answers itself.
@@ -127,7 +145,7 @@ func (a *app) run(ctx context.Context, c *command, args []string) error {
 	if o.transcript != "" {
 		var both []string
 		set.Visit(func(f *flag.Flag) {
-			for _, name := range ofPayment {
+			for _, name := range append(ofTapConfig, ofPayment...) {
 				if f.Name == name {
 					both = append(both, "-"+name)
 				}
@@ -137,7 +155,7 @@ func (a *app) run(ctx context.Context, c *command, args []string) error {
 			return usage("a transcript has its own payment; leave out %s", strings.Join(both, ", "))
 		}
 	}
-	cfg, payment, err := readConfig(o.config)
+	cfg, f, err := readConfig(o.config)
 	if err != nil {
 		return err
 	}
@@ -147,6 +165,10 @@ func (a *app) run(ctx context.Context, c *command, args []string) error {
 			return err
 		}
 		defer played.Wipe()
+		if o.contactless && !played.Contactless {
+			return usage("-contactless: the transcript is of a card that was inserted; leave it out")
+		}
+		o.contactless = played.Contactless
 	}
 	if played != nil && o.config == "" {
 		if played.Config == transcript.TestConfig {
@@ -155,19 +177,24 @@ func (a *app) run(ctx context.Context, c *command, args []string) error {
 		played.Configure(cfg)
 	}
 	if o.transcript == "" {
-		if err := payment.apply(set); err != nil {
+		if err := f.Payment.apply(set); err != nil {
 			return setup(fmt.Errorf("%s: %w", o.config, err))
 		}
 	}
 	switch {
 	case o.reader != "" && !o.ccid:
 		return usage("-reader chooses among USB readers; it belongs to -ccid")
-	case o.onlinePIN && o.pin == "":
+	case o.slot > 0 && !o.ccid || o.slot > 255:
+		return usage("-slot is a slot of a USB reader, from 0; it belongs to -ccid")
+	case o.onlinePIN && o.pin == "" && !o.contactless:
 		return usage("-online-pin needs digits; give -pin too")
 	case o.record != "" && exists(o.record):
 		return usage("-record: %s exists and is not overwritten; choose another name", o.record)
 	case o.timeout <= 0:
 		return usage("-timeout is how long the transaction may take, as 30s")
+	}
+	if err := o.checkTap(set); err != nil {
+		return err
 	}
 	if err := cfg.Validate(); err != nil {
 		return setup(err)
@@ -176,17 +203,20 @@ func (a *app) run(ctx context.Context, c *command, args []string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := o.answer(nil, true); err != nil {
+	if _, err := o.answer(false, nil); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
+	if o.contactless {
+		return a.tap(ctx, o, cfg, f.Contactless, played, params)
+	}
 	src, err := o.open(ctx, played)
 	if err != nil {
 		return err
 	}
 	defer src.close()
-	s := &session{app: a, options: o, cfg: cfg, source: src, redactor: transcript.NewRedactor()}
+	s := &session{tracer: tracer{app: a, options: o, redactor: transcript.NewRedactor()}, cfg: cfg, source: src}
 	return s.run(ctx, params)
 }
 
@@ -241,8 +271,9 @@ func (o *runOptions) params() (p emvkernel.Params, err error) {
 	return p, nil
 }
 
-// answer is what Complete gets. With check it only says whether the flags fit together.
-func (o *runOptions) answer(s *session, check bool) (answer emvkernel.Answer, err error) {
+// answer is what the issuer says; test asks that of the test cards, soft says that the card is one of them. With a
+// nil test it only says whether the flags fit together.
+func (o *runOptions) answer(soft bool, test func() (emvkernel.Answer, error)) (answer emvkernel.Answer, err error) {
 	given := 0
 	for _, b := range []bool{o.issuer != "", o.arc != "", o.deferred, o.unable, o.cancel} {
 		if b {
@@ -275,37 +306,44 @@ func (o *runOptions) answer(s *session, check bool) (answer emvkernel.Answer, er
 		}
 		return answer, nil
 	}
-	if check || o.deferred || o.issuer == "" && s.source.soft == nil {
+	if test == nil || o.deferred || o.issuer == "" && !soft {
 		return emvkernel.Answer{}, nil
 	}
-	return s.askTestIssuer()
+	return test()
 }
 
 // askTestIssuer lets the issuer of the test cards answer.
-func (s *session) askTestIssuer() (emvkernel.Answer, error) {
+func (s *session) askTestIssuer() (a emvkernel.Answer, err error) {
+	a, s.issuer, err = testIssuer(s.source.soft, s.tx.ACData())
+	return a, err
+}
+
+// testIssuer lets the issuer of the test cards, and of one more that may be nil, look at the data of an authorization,
+// which it wipes. The verdict is for people.
+func testIssuer(soft *emvtest.Profile, data emvkernel.Secret) (answer emvkernel.Answer, verdict string, err error) {
+	defer data.Wipe()
 	var others []*emvtest.Profile
-	if s.source.soft != nil {
-		others = append(others, s.source.soft)
+	if soft != nil {
+		others = append(others, soft)
 	}
 	issuer := emvtest.NewIssuer(others...)
-	data := s.tx.ACData()
-	defer data.Wipe()
 	check, err := issuer.Check(data)
 	if err != nil {
-		return emvkernel.Answer{}, fmt.Errorf("the test issuer: %w", err)
+		return answer, "", fmt.Errorf("the test issuer: %w", err)
 	}
-	s.issuer = check.Verdict.String()
+	verdict = check.Verdict.String()
 	if check.Reason != "" {
-		s.issuer += ": " + check.Reason
+		verdict += ": " + check.Reason
 	}
+	answer = emvkernel.Answer{Kind: emvkernel.IssuerAnswered, ARC: check.Decision.ARC}
 	if check.Verdict == emvtest.UnknownCard {
-		return emvkernel.Answer{Kind: emvkernel.IssuerAnswered, ARC: check.Decision.ARC}, nil
+		return answer, verdict, nil
 	}
-	authentication, err := issuer.Respond(data, check.Decision.ARC)
+	answer.IssuerAuthenticationData, err = issuer.Respond(data, check.Decision.ARC)
 	if err != nil {
-		return emvkernel.Answer{}, fmt.Errorf("the test issuer: %w", err)
+		return emvkernel.Answer{}, verdict, fmt.Errorf("the test issuer: %w", err)
 	}
-	return emvkernel.Answer{Kind: emvkernel.IssuerAnswered, ARC: check.Decision.ARC, IssuerAuthenticationData: authentication}, nil
+	return answer, verdict, nil
 }
 
 func exists(path string) bool {

@@ -2,13 +2,11 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
-	"strings"
 
 	"smartreader/emvkernel"
 	"smartreader/emvkernel/apdu"
@@ -22,12 +20,10 @@ const testTerminal = "test terminal"
 
 // session is one run of a transaction.
 type session struct {
-	app      *app
-	options  *runOptions
-	cfg      *emvkernel.Config
-	source   *source
-	redactor *transcript.Redactor
-	tx       *emvkernel.Transaction
+	tracer
+	cfg    *emvkernel.Config
+	source *source
+	tx     *emvkernel.Transaction
 
 	tvr       emvkernel.TVR // as last reported
 	tsi       emvkernel.TSI
@@ -35,9 +31,6 @@ type session struct {
 	odaReason string // why offline data authentication failed
 	request   *request
 	issuer    string // what the test issuer found
-
-	asked   []byte // the last command but GET RESPONSE, which only fetches its answer (T=0)
-	partial bool   // a part of the answer came already
 }
 
 // step is one step of the transaction, as reported.
@@ -54,21 +47,6 @@ type step struct {
 type request struct {
 	Asks string   `json:"asks"`
 	Why  []string `json:"why,omitempty"`
-}
-
-func (s *session) say(format string, args ...any) {
-	if !s.options.json {
-		fmt.Fprintf(s.app.stdout, format, args...)
-	}
-}
-
-// tree prints items, deeper by two spaces.
-func (s *session) tree(items ...decode.Item) {
-	for _, i := range items {
-		for line := range strings.Lines(i.String()) {
-			s.say("    %s", line)
-		}
-	}
 }
 
 func (s *session) run(ctx context.Context, params emvkernel.Params) error {
@@ -102,7 +80,7 @@ func (s *session) run(ctx context.Context, params emvkernel.Params) error {
 	case asked && s.source.played != nil:
 		answer = s.source.played.Answer
 	case asked:
-		a, failed := s.options.answer(s, false)
+		a, failed := s.options.answer(s.source.soft != nil, s.askTestIssuer)
 		if failed != nil {
 			fmt.Fprintf(s.app.stderr, "emv: %v; the payment is deferred\n", failed)
 		}
@@ -254,7 +232,6 @@ func (s *session) odaText() string {
 
 // Transceive stands between recorder and card, and prints what passes.
 func (s *session) Transceive(ctx context.Context, command []byte) ([]byte, error) {
-	sent := bytes.Clone(command)
 	if command[1] == apdu.INSGenerateAC && s.request == nil {
 		s.request = s.analyze(command[2])
 		s.say("    the terminal %s\n", s.request.Asks)
@@ -262,50 +239,7 @@ func (s *session) Transceive(ctx context.Context, command []byte) ([]byte, error
 			s.say("      because %s\n", why)
 		}
 	}
-	if !s.options.clear || command[1] == apdu.INSVerify { // a PIN is never shown
-		s.redactor.Command(sent)
-	}
-	s.say("  > %s\n", apdu.Name(sent))
-	s.tree(decode.Masked(s.commandItems(command), s.commandItems(sent))...)
-	continued := command[1] == apdu.INSGetResponse && s.asked != nil
-	if !continued {
-		s.asked, s.partial = bytes.Clone(command), false
-	}
-	answer, err := s.source.card.Transceive(ctx, command)
-	if err != nil {
-		s.say("  ! %s\n", s.redactor.Text(err.Error()))
-		return answer, err
-	}
-	s.redactor.Learn(s.asked, answer)
-	shown := bytes.Clone(answer)
-	data := shown[:max(0, len(shown)-2)]
-	switch {
-	case s.options.clear:
-	case s.partial || len(data) > 0 && len(data) < len(shown) && shown[len(data)] == 0x61:
-		clear(data) // what is looked for may begin in one part and end in another; the transcript has it whole
-	default:
-		s.redactor.Answer(s.asked, data)
-	}
-	s.partial = len(data) > 0
-	item, failed := decode.ResponseTo(s.asked, shown)
-	if failed != nil {
-		s.say("  < malformed answer of %d bytes\n", len(shown))
-		return answer, err
-	}
-	s.say("  < %s %s\n", item.Value, item.Meaning)
-	whole, _ := decode.ResponseTo(s.asked, answer)
-	s.tree(decode.Masked(whole.Items, item.Items)...)
-	return answer, err
-}
-
-// commandItems says what is in a command: by the list the card gave for it, where there is one.
-func (s *session) commandItems(command []byte) []decode.Item {
-	if dol, data, ok := s.redactor.List(command); ok {
-		items, _ := decode.DOLData(dol, data)
-		return items
-	}
-	item, _ := decode.Command(command)
-	return item.Items
+	return s.pass(command, func() ([]byte, error) { return s.source.card.Transceive(ctx, command) })
 }
 
 // listener hears from the kernel's log why an authentication failed.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
 	"os"
 	"slices"
 	"strings"
@@ -54,14 +53,8 @@ func loadProfile(name string) (*emvtest.Profile, error) {
 
 // open finds the card the flags name.
 func (o *runOptions) open(ctx context.Context, played *transcript.Transcript) (*source, error) {
-	named := 0
-	for _, given := range []bool{o.card != "", o.tcp != "", o.transcript != "", o.ccid} {
-		if given {
-			named++
-		}
-	}
-	if named != 1 {
-		return nil, usage("say which card: one of -card NAME, -tcp HOST:PORT, -transcript FILE, -ccid")
+	if err := o.oneCard(); err != nil {
+		return nil, err
 	}
 	switch {
 	case o.card != "":
@@ -72,10 +65,7 @@ func (o *runOptions) open(ctx context.Context, played *transcript.Transcript) (*
 		c := emvtest.NewCard(p, nil)
 		return &source{card: c, atr: c.ATR(), close: func() {}, soft: p}, nil
 	case o.tcp != "":
-		if _, _, err := net.SplitHostPort(o.tcp); err != nil {
-			return nil, usage("-tcp %q is no address; write HOST:PORT, as 127.0.0.1:9000", o.tcp)
-		}
-		c, err := dial(ctx, o.tcp)
+		c, err := o.dialTCP(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -84,7 +74,7 @@ func (o *runOptions) open(ctx context.Context, played *transcript.Transcript) (*
 		p := transcript.NewPlayer(played)
 		return &source{card: p, atr: p.ATR(), close: func() {}, player: p, played: played}, nil
 	}
-	return openReader(ctx, ccid.Options{Match: o.reader})
+	return openReader(ctx, ccid.Options{Match: o.reader, Slot: byte(o.slot)})
 }
 
 // readTranscript reads a file; "-" is standard input.
@@ -110,13 +100,18 @@ func openReader(ctx context.Context, o ccid.Options) (*source, error) {
 	card, err := r.Activate(ctx)
 	if err != nil {
 		r.Close()
-		switch {
-		case errors.Is(err, hal.ErrNotFound), errors.Is(err, hal.ErrUnsupported), errors.Is(err, fs.ErrPermission):
-			return nil, setup(err)
-		case errors.Is(err, hal.ErrMute):
+		if errors.Is(err, hal.ErrMute) {
 			return nil, fmt.Errorf("%w: take the card out and put it in again, chip first", err)
 		}
-		return nil, fmt.Errorf("waiting for a card: %w", err)
+		return nil, readerError(err)
 	}
 	return &source{card: card, atr: card.ATR(), close: func() { card.Close(); r.Close() }}, nil
+}
+
+// readerError tells a reader that cannot be used from a wait that ended.
+func readerError(err error) error {
+	if errors.Is(err, hal.ErrNotFound) || errors.Is(err, hal.ErrUnsupported) || errors.Is(err, fs.ErrPermission) {
+		return setup(err)
+	}
+	return fmt.Errorf("waiting for a card: %w", err)
 }

@@ -28,7 +28,8 @@ one command in hexadecimal, answered with data and status word in hexadecimal. A
 says in words why there is no answer; the card then has to be reset. One connection at a time has the card;
 it begins without power, so RESET comes first. Others wait until it is closed, which it is after five minutes
 without a line; a ninth one is turned away. Lines have at most 4095 characters. The card keeps its counters
-until the server ends.
+until the server ends. With -contactless RESET takes the card out of the field and back, and what follows ATR is its
+answer to select.
 
 The listener is open to whoever can reach it: listen on a loopback address unless others shall use the card.
 
@@ -36,6 +37,7 @@ Examples:
 
   emv serve -card visa
   emv serve -card mycard.card -listen 127.0.0.1:9000
+  emv serve -card visa -contactless
   emv run -tcp 127.0.0.1:9000
 `
 
@@ -49,6 +51,7 @@ const (
 func (a *app) serve(ctx context.Context, c *command, args []string) error {
 	set := flag.NewFlagSet(c.name, flag.ContinueOnError)
 	name := set.String("card", "visa", "software card: a name of \"emv cards\", or a .card file")
+	byTap := set.Bool("contactless", false, "be the card as it is by tap")
 	listen := set.String("listen", "127.0.0.1:9000", "address to listen on; port 0 takes a free one")
 	if err := a.parse(c, set, args); err != nil {
 		return err
@@ -65,7 +68,11 @@ func (a *app) serve(ctx context.Context, c *command, args []string) error {
 		return setup(fmt.Errorf("%w; choose another address with -listen", err))
 	}
 	fmt.Fprintf(a.stdout, "card %s on %s\n", *name, l.Addr())
-	return serveCard(ctx, l, emvtest.NewCard(profile, nil))
+	card := emvtest.NewCard(profile, nil)
+	if *byTap {
+		return serveCard(ctx, l, card.Contactless())
+	}
+	return serveCard(ctx, l, card)
 }
 
 // chip is a card as the server needs it.
@@ -168,17 +175,24 @@ func dial(ctx context.Context, address string) (*remote, error) {
 	}
 	r := &remote{conn: conn, lines: bufio.NewScanner(conn)}
 	r.lines.Buffer(nil, maxLine)
-	line, err := r.ask(ctx, "RESET")
-	if err != nil {
+	if err := r.reset(ctx); err != nil {
 		conn.Close()
 		return nil, err
 	}
+	return r, nil
+}
+
+// reset takes the card's power and gives it back.
+func (r *remote) reset(ctx context.Context) error {
+	line, err := r.ask(ctx, "RESET")
+	if err != nil {
+		return err
+	}
 	text, found := strings.CutPrefix(line, "ATR ")
 	if r.atr, err = hex.DecodeString(strings.ReplaceAll(text, " ", "")); !found || err != nil {
-		conn.Close()
-		return nil, fmt.Errorf("%w: the answer to RESET is no line \"ATR 3B...\"", errCardServer)
+		return fmt.Errorf("%w: the answer to RESET is no line \"ATR 3B...\"", errCardServer)
 	}
-	return r, nil
+	return nil
 }
 
 // ask sends a line and returns the next.

@@ -34,12 +34,12 @@ func TestTag(t *testing.T) {
 }
 
 func TestSensitive(t *testing.T) {
-	for _, tag := range []Tag{0x5A, 0x57, 0x56, 0x5F20, 0x9F0B, 0x9F1F, 0x9F20, 0x9F6B, 0x99} {
+	for _, tag := range []Tag{0x5A, 0x57, 0x56, 0x5F20, 0x9F0B, 0x9F1F, 0x9F20, 0x9F6B, 0x99, 0x9F5E, 0xDF812A, 0xDF812B} {
 		if !tag.Sensitive() {
 			t.Errorf("%v (%s) is not sensitive", tag, tag.Name())
 		}
 	}
-	for _, tag := range []Tag{0x9F02, 0x5F24, 0x84, 0x95, 0x9F26, 0x1F01} {
+	for _, tag := range []Tag{0x9F02, 0x5F24, 0x84, 0x95, 0x9F26, 0x1F01, 0x9F66, 0x9F69, 0x9F6C, 0xDF8129, 0xFF8105} {
 		if tag.Sensitive() {
 			t.Errorf("%v (%s) is sensitive", tag, tag.Name())
 		}
@@ -58,6 +58,20 @@ func TestDictionary(t *testing.T) {
 	if Tag(0x9F02).Format() != Numeric || Tag(0x5A).Format() != CompressedNumeric || Tag(0x8A).Format() != Alphanumeric ||
 		Tag(0x5F20).Format() != AlphanumericSpecial || Tag(0x5F55).Format() != Alphabetic || Tag(0x95).Format() != Binary {
 		t.Error("formats are wrong")
+	}
+	for tag, want := range map[Tag]string{
+		0x9F2A: "Kernel Identifier", 0x9F66: "Terminal Transaction Qualifiers (TTQ)", 0x9F6C: "Card Transaction Qualifiers (CTQ)",
+		0xDF4B: "POS Cardholder Interaction Information", 0xDF8115: "Error Indication", 0xDF8116: "User Interface Request Data",
+		0xDF8129: "Outcome Parameter Set", 0xDF8131: "Phone Message Table", 0xDF8137: "Relay Resistance Transmission Time Mismatch Threshold",
+		0xFF8105: "Data Record",
+	} {
+		if tag.Name() != want {
+			t.Errorf("%v is %q", tag, tag.Name())
+		}
+	}
+	// Limits of Book C-2 are amounts, so they are cut and filled at their left.
+	if Tag(0xDF8123).Format() != Numeric || Tag(0xDF8126).Format() != Numeric || Tag(0x9F6A).Format() != Numeric {
+		t.Error("contactless amounts are not numbers")
 	}
 	if Tag(0xDF0102).Name() != "" || Tag(0xDF0102).Format() != Binary {
 		t.Error("an unknown tag has no name and is binary")

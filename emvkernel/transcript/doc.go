@@ -1,5 +1,5 @@
-// Package transcript records what passes between terminal and card in one EMV transaction, takes the
-// cardholder out of it, and plays it back as a card.
+// Package transcript records what passes between terminal and card in one EMV transaction, of contact or by
+// tap, takes the cardholder out of it, and plays it back as a card.
 //
 // # Format
 //
@@ -18,6 +18,14 @@
 //	                            timed-out or broken; for an offline one that was entered what the card said;
 //	                            no-challenge 6D00 instead: the card gave nothing to encipher the PIN with
 //
+// A payment by tap says "contactless yes", has no RESET, and besides commands and answers:
+//
+//	TAP timed                   a card was activated in the field; "timed": its answers were measured
+//	FIELD collision             none was: more than one, "unreadable", or "error" and why the antenna ended it
+//	UN 01020304                 an unpredictable number was drawn
+//	TOOK 5.3ms                  how long the answer above was on its way, as measured
+//	UI 1502000000...            what was to be shown ('DF8116')
+//
 // Hexadecimal may be in either case and have spaces. A PIN pad may send its commands past the Recorder; a
 // recorded PIN needs none.
 //
@@ -29,6 +37,6 @@
 //
 // # Replay
 //
-// Replay runs the kernel against a transcript. One in clear must be repeated to the byte. A redacted card
+// Replay runs the kernel against a transcript, ReplayTap Entry Point with its kernels. One in clear must be repeated to the byte. A redacted card
 // cannot prove that it is genuine any more, so there the comparison leaves out what follows from that.
 package transcript

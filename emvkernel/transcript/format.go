@@ -34,7 +34,9 @@ type setting struct {
 	set        func(*Transcript, string) error
 }
 
-var settings = []setting{
+var settings = slices.Concat(terminalSettings, tapSettings, paymentSettings)
+
+var terminalSettings = []setting{
 	{"redacted", "yes: card data was taken out, see Redact", func(t *Transcript) string { return yes(t.Redacted) },
 		flag(func(t *Transcript) *bool { return &t.Redacted })},
 	{"config", "what the terminal was configured with", func(t *Transcript) string { return oneLine(t.Config) },
@@ -50,6 +52,9 @@ var settings = []setting{
 		}},
 	option("offline-approval", func(t *Transcript) *bool { return &t.Terminal.OfflineApproval }),
 	option("pin-bypass", func(t *Transcript) *bool { return &t.Terminal.PINBypass }),
+}
+
+var paymentSettings = []setting{
 	amount("amount", "minor units, cashback included", func(t *Transcript) *int64 { return &t.Payment.Amount }, true),
 	amount("cashback", "minor units", func(t *Transcript) *int64 { return &t.Payment.Cashback }, false),
 	{"currency", "ISO 4217 numeric", func(t *Transcript) string { return fmt.Sprintf("%03d", t.Payment.Currency) },
@@ -127,6 +132,9 @@ var settings = []setting{
 		func(a *emvkernel.Answer, b []byte) error { a.IssuerAuthenticationData = b; return nil }),
 	ofAnswer("scripts", "templates '71' and '72'", func(a *emvkernel.Answer) []byte { return a.Scripts },
 		func(a *emvkernel.Answer, b []byte) error { a.Scripts = b; return nil }),
+	option("issuer-approved", func(t *Transcript) *bool { return &t.IssuerApproved }),
+	{"cvm", "of a tap's outcome", func(t *Transcript) string { return oneLine(t.CVM) },
+		func(t *Transcript, s string) error { t.CVM = s; return nil }},
 	{"outcome", "what it came to", func(t *Transcript) string { return oneLine(t.Outcome) },
 		func(t *Transcript, s string) error { t.Outcome = s; return nil }},
 	digits("tvr", "'95' at the end", 10, func(t *Transcript) *string { return &t.TVR }),
@@ -234,6 +242,7 @@ func unhex(s string) ([]byte, error) {
 // eventWords begin the lines of what happened.
 var eventWords = map[Kind]string{
 	Reset: "RESET", ATR: "ATR", Command: ">", Response: "<", Fault: "!", Choose: "CHOOSE", Confirm: "CONFIRM", PIN: "PIN",
+	Tap: "TAP", Field: "FIELD", Number: "UN", UI: "UI", Took: "TOOK",
 }
 
 // Write writes the transcript, each command with its name above it. What is in it, is written: Redact it
@@ -252,7 +261,9 @@ func Write(w io.Writer, t *Transcript) error {
 			fmt.Fprintf(out, "\nRESET\n")
 		case Command:
 			fmt.Fprintf(out, "\n# %s\n> %X\n", apdu.Name(e.Bytes), e.Bytes)
-		case ATR, Response:
+		case Tap:
+			fmt.Fprintf(out, "\n%s\n", strings.TrimSpace(eventWords[e.Kind]+" "+oneLine(e.Text)))
+		case ATR, Response, Number, UI:
 			fmt.Fprintf(out, "%s %X\n", eventWords[e.Kind], e.Bytes)
 		default:
 			fmt.Fprintf(out, "%s %s\n", eventWords[e.Kind], oneLine(e.Text))
@@ -334,7 +345,7 @@ func (t *Transcript) event(word, value string) error {
 		if value != "" {
 			return errors.New("RESET stands alone")
 		}
-	case ATR, Command, Response:
+	case ATR, Command, Response, Number, UI:
 		b, err := unhex(value)
 		if err != nil {
 			return err
@@ -345,6 +356,8 @@ func (t *Transcript) event(word, value string) error {
 			return errors.New("a command without bytes")
 		case len(b) > maxBytes:
 			return fmt.Errorf("more than %d bytes", maxBytes)
+		case e.Kind == Number && len(b) != 4, e.Kind == UI && len(b) != 22:
+			return fmt.Errorf("%s has %d bytes", word, map[Kind]int{Number: 4, UI: 22}[e.Kind])
 		}
 		if e.Kind == Response && !t.asked() {
 			return errors.New("an answer without a command before it")
@@ -354,13 +367,18 @@ func (t *Transcript) event(word, value string) error {
 			return errors.New("\"!\" says after a command, or a PIN pad's, why there is no answer")
 		}
 		e.Text = value
-	case Choose, Confirm, PIN:
+	case Took:
+		if n := len(t.Events); n == 0 || t.Events[n-1].Kind != Response {
+			return errors.New("TOOK stands after the answer it was measured of")
+		}
+		fallthrough
+	case Choose, Confirm, PIN, Tap, Field:
 		if !validText(e.Kind, value) {
 			return fmt.Errorf("what %s says is not in the format", word)
 		}
 		e.Text = value
 	default:
-		return fmt.Errorf("a line begins with one of %s, or is an event: RESET, ATR, >, <, !, CHOOSE, CONFIRM, PIN", words())
+		return fmt.Errorf("a line begins with one of %s, or is an event: RESET, ATR, >, <, !, CHOOSE, CONFIRM, PIN, TAP, FIELD, UN, UI, TOOK", words())
 	}
 	t.Events = append(t.Events, e)
 	return nil
@@ -379,6 +397,13 @@ func validText(kind Kind, s string) bool {
 		return s == "error" || err == nil && n >= 0 && strconv.Itoa(n) == s
 	case Confirm:
 		return s == "yes" || s == "no" || s == "error"
+	case Tap:
+		return s == "" || s == timedWord
+	case Field:
+		return s == collisionWord || s == unreadableWord || len(s) > len(errorWord) && strings.HasPrefix(s, errorWord)
+	case Took:
+		d, err := time.ParseDuration(s)
+		return err == nil && d >= 0 && d.String() == s
 	}
 	_, ok := parsePIN(s)
 	return ok

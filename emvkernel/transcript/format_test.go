@@ -255,6 +255,8 @@ func FuzzParse(f *testing.F) {
 	f.Add(sample)
 	f.Add("> 00A40400\n< 9000\nPIN offline broken\n")
 	f.Add("pin-pad yes\nRESET\n! pulled\n> 00B2\n! pulled\n! again\nPIN offline no-challenge 6985\n")
+	f.Add(tapSample)
+	f.Add("contactless yes\nTAP timed\n> 80EA\n< 9000\nTOOK 1m0s\nUN 01020304\nFIELD error x\nUI 15020000000000000000000000100000000012500840\n")
 	f.Add("answer deferred\nRESET\nATR\n> 0 0 A 4\n<\n")
 	f.Fuzz(func(t *testing.T, s string) {
 		tr, err := transcript.Parse(strings.NewReader(s))

@@ -48,8 +48,10 @@ type Player struct {
 	next    int // event
 	number  int // commands passed
 	dols    *Redactor
-	altered bool  // something was left out that needs the card's certificates
-	failed  error // the first Mismatch or Parted: the kernel goes on after some errors
+	altered bool               // something was left out that needs the card's certificates
+	failed  error              // the first Mismatch or Parted: the kernel goes on after some errors
+	refused bool               // failed was a command
+	stop    context.CancelFunc // of a tap: ends the payment where it was stopped; may be nil
 }
 
 // NewPlayer plays t, which must not change meanwhile.
@@ -83,7 +85,7 @@ func (p *Player) Transceive(ctx context.Context, command []byte) ([]byte, error)
 	}
 	answer, err := p.play(command)
 	if err != nil && !errors.Is(err, ErrRecorded) {
-		p.failed = err
+		p.failed, p.refused = err, true
 	}
 	return answer, err
 }
@@ -119,6 +121,7 @@ func (p *Player) answer(command, recorded []byte) ([]byte, error) {
 	case Response:
 		p.next++
 		p.dols.lists(recorded, e.Bytes)
+		p.altered = p.altered || p.t.Contactless && p.t.Redacted && certified(e.Bytes)
 		answer := bytes.Clone(e.Bytes)
 		if p.t.Redacted && command[1] == apdu.INSGenerateAC && command[2]&apdu.RequestCDA != recorded[2]&apdu.RequestCDA {
 			answer = unsigned(answer)
@@ -127,7 +130,7 @@ func (p *Player) answer(command, recorded []byte) ([]byte, error) {
 		return answer, nil
 	case Fault:
 		p.next++
-		return nil, faultOf(e)
+		return nil, p.fault(e)
 	}
 	return nil, fmt.Errorf("%w: the transcript has no answer to this command", ErrRecorded)
 }
@@ -166,8 +169,13 @@ func unsigned(answer []byte) []byte {
 }
 
 func (p *Player) skipReset() {
-	for p.next < len(p.t.Events) && (p.t.Events[p.next].Kind == Reset || p.t.Events[p.next].Kind == ATR) {
-		p.next++
+	for p.next < len(p.t.Events) {
+		switch p.t.Events[p.next].Kind {
+		case Reset, ATR, Took:
+			p.next++
+		default:
+			return
+		}
 	}
 }
 
@@ -222,6 +230,8 @@ func (p *Player) done() error {
 		switch e := p.t.Events[p.next]; e.Kind {
 		case Command:
 			return &Mismatch{p.number + 1, "the transcript goes on with " + apdu.Name(e.Bytes), true}
+		case Tap, Field, Number, UI:
+			return &Mismatch{p.number + 1, "the transcript goes on with " + eventWords[e.Kind] + " " + e.Text, true}
 		case Choose, Confirm, PIN:
 			if !p.t.Redacted {
 				return &Mismatch{p.number + 1, "the transcript goes on with " + eventWords[e.Kind] + " " + e.Text, true}

@@ -17,9 +17,11 @@ import (
 //
 // All its methods may be called from any goroutine.
 type Recorder struct {
-	card emvkernel.Transceiver
+	card emvkernel.Transceiver // of a tap: nil
+	taps bool
 
 	mu      sync.Mutex
+	end     Transcript // what EndTap noted; no events
 	payment Payment
 	events  []Event
 }
@@ -50,13 +52,17 @@ func (r *Recorder) note(e Event) {
 func (r *Recorder) Transceive(ctx context.Context, command []byte) ([]byte, error) {
 	sent := withoutPIN(command)
 	answer, err := r.card.Transceive(ctx, command)
+	r.noteExchange(sent, answer, err)
+	return answer, err
+}
+
+func (r *Recorder) noteExchange(sent, answer []byte, err error) {
 	r.note(Event{Kind: Command, Bytes: sent})
 	if err != nil {
 		r.note(Event{Kind: Fault, Text: faultText(err)})
 	} else {
 		r.note(Event{Kind: Response, Bytes: bytes.Clone(answer)})
 	}
-	return answer, err
 }
 
 // withoutPIN copies a command. A PIN, enciphered or not, is not kept even for the time of the transaction, nor
@@ -138,7 +144,8 @@ func (r *Recorder) Cardholder(h emvkernel.Cardholder) emvkernel.Cardholder {
 func (r *Recorder) Transcript() *Transcript {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	t := &Transcript{Payment: r.payment, Events: r.events}
+	t := r.end
+	t.Contactless, t.Payment, t.Events = r.taps, r.payment, r.events
 	return t.clone()
 }
 

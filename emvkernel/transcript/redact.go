@@ -53,7 +53,9 @@ func Redact(t *Transcript) *Transcript {
 			}
 		case ATR:
 			r.known(out.Events[i].Bytes)
-		case Fault:
+		case UI:
+			r.known(out.Events[i].Bytes)
+		case Fault, Field:
 			out.Events[i].Text = r.Text(e.Text)
 		}
 	}
@@ -62,6 +64,10 @@ func Redact(t *Transcript) *Transcript {
 		r.known(a.IssuerAuthenticationData)
 	}
 	out.Outcome, out.Config, out.Terminal.SerialNumber = r.Text(out.Outcome), r.Text(out.Config), r.Text(out.Terminal.SerialNumber)
+	if c := out.Terminal.Tap; c != nil {
+		c.Options = r.Text(c.Options)
+	}
+	out.CVM = r.Text(out.CVM)
 	out.Redacted = true
 	return out
 }
@@ -215,7 +221,7 @@ func (r *Redactor) Command(command []byte) {
 		clear(cmd.Data)
 		return
 	case apdu.INSSelect, apdu.INSExternalAuthenticate:
-	case apdu.INSGetProcessingOptions, apdu.INSGenerateAC, apdu.INSInternalAuthenticate:
+	case apdu.INSGetProcessingOptions, apdu.INSGenerateAC, apdu.INSInternalAuthenticate, apdu.INSComputeChecksum, apdu.INSRecoverAC:
 		dol, data, ok := r.dolOf(cmd)
 		if !ok {
 			r.unknown(cmd.Data)
@@ -252,6 +258,12 @@ func (r *Redactor) dolOf(cmd apdu.Command) (dol tlv.DOL, data []byte, ok bool) {
 		if dol, ok = r.dols[0x9F49]; !ok {
 			dol = tlv.DOL{{Tag: 0x9F37, Length: 4}}
 		}
+	case apdu.INSComputeChecksum:
+		if dol, ok = r.dols[0x9F69]; !ok {
+			dol = tlv.DOL{{Tag: 0x9F6A, Length: 4}}
+		}
+	case apdu.INSRecoverAC:
+		dol = r.dols[0x9F51]
 	}
 	return dol, data, dol.Size() == len(data)
 }
@@ -276,7 +288,7 @@ func (r *Redactor) lists(command, answer []byte) {
 	}
 	each(answer[:max(0, len(answer)-2)], func(tag tlv.Tag, value []byte) {
 		switch tag {
-		case 0x9F38, 0x8C, 0x8D, 0x9F49:
+		case 0x9F38, 0x8C, 0x8D, 0x9F49, 0x9F69, 0x9F51:
 			if dol, err := tlv.ParseDOL(value); err == nil {
 				r.dols[tag] = dol
 			}
@@ -336,15 +348,24 @@ func (r *Redactor) object(tag tlv.Tag, value []byte) {
 		r.Command(value)
 	case 0x50, 0x9F12, 0x5F50:
 		maskTextRuns(value)
-	case 0x9F05, 0x9F0A, 0x9F7C, 0x9F6E:
-		r.unknown(value) // free form
 	default:
 		if tag.Sensitive() {
 			clear(value)
-		} else if tag.Name() == "" {
+		} else if freeForm(tag) {
 			r.unknown(value)
 		}
 	}
+}
+
+// freeForm: data objects whose value is issuer's, a third party's or an application's own, those of data storage
+// among them, or a copy of what another one holds.
+func freeForm(tag tlv.Tag) bool {
+	switch tag {
+	case 0x9F05, 0x9F0A, 0x9F7C, 0x9F6E, 0x9F29, 0x9F54, 0x9F5C, 0x9F60, 0x9F7D, 0xDF60, 0xDF61, 0xDF62, 0xDF63,
+		0xDF8107, 0xDF8109, 0xDF810A, 0xDF8111, 0xDF8113:
+		return true
+	}
+	return tag >= 0x9F70 && tag <= 0x9F79 || tag.Name() == ""
 }
 
 // maskUntil takes out the number in the first n nibbles. One that was not learnt, such as what a list that
@@ -400,7 +421,7 @@ func (r *Redactor) List(command []byte) (dol tlv.DOL, data []byte, ok bool) {
 		return nil, nil, false
 	}
 	switch cmd.INS {
-	case apdu.INSGetProcessingOptions, apdu.INSGenerateAC, apdu.INSInternalAuthenticate:
+	case apdu.INSGetProcessingOptions, apdu.INSGenerateAC, apdu.INSInternalAuthenticate, apdu.INSComputeChecksum, apdu.INSRecoverAC:
 		dol, data, ok = r.dolOf(cmd)
 		return dol, data, ok && len(dol) > 0
 	}

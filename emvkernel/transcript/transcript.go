@@ -13,17 +13,23 @@ import (
 // Transcript is one recorded transaction. In clear it holds cardholder data; it prints as a mask.
 type Transcript struct {
 	Redacted bool
+	// Contactless: the payment was made by tap, with Entry Point; what is said of it stands at Tap, Field, Number,
+	// UI and Took.
+	Contactless bool
 	// Config names what the terminal was configured with, for people: a file, "live", or TestConfig.
 	Config   string
 	Terminal Terminal
 	Payment  Payment
 	// Answer is what Complete was given; nil when it was not called.
 	Answer *emvkernel.Answer
+	// IssuerApproved completes Answer where it was given to entry.Transaction's Resume.
+	IssuerApproved bool
 	// What it came to, empty or zero in a transcript that was not ended: the last outcome, as "approved:
 	// issuer and card approved", or "error" when there was none, and the results of the terminal.
 	Outcome string
 	TVR     string // ten hexadecimal digits
 	TSI     string // four
+	CVM     string // of a tap's outcome, as tap.CVM has it
 	Events  []Event
 }
 
@@ -46,6 +52,11 @@ const (
 	Choose                   // Text: the index of the chosen application, or "error"
 	Confirm                  // Text: "yes", "no" or "error"
 	PIN                      // Text: as in the format
+	Tap                      // a card was activated in the field. Text: "timed" when its answers are measured
+	Field                    // there was no card, or the antenna failed. Text: as in the format
+	Number                   // Bytes: the unpredictable number of a kernel activation
+	UI                       // Bytes: a user interface request, as tap.UIRequest.Bytes
+	Took                     // Text: how long the answer before took on the air, measured
 )
 
 // Event is one line.
@@ -67,6 +78,7 @@ type Terminal struct {
 	FloorCurrency   uint16 // ISO 4217 numeric
 	OfflineApproval bool
 	PINBypass       bool
+	Tap             *TapTerminal // of a payment by tap
 }
 
 // Configured notes what the terminal of the transaction was configured with. aid is the application in use
@@ -169,6 +181,10 @@ func (t *Transcript) clone() *Transcript {
 		a := *t.Answer
 		a.Scripts, a.IssuerAuthenticationData = bytes.Clone(a.Scripts), bytes.Clone(a.IssuerAuthenticationData)
 		c.Answer = &a
+	}
+	if s := t.Terminal.Tap; s != nil {
+		combination := *s // what it points to is not changed
+		c.Terminal.Tap = &combination
 	}
 	return &c
 }
