@@ -399,6 +399,7 @@ func (m *Machine) transact(ctx context.Context, s *session) cardRead {
 		holder = chooser{m.opt.Choose, s, time.Now().Add(choiceTime)}
 	}
 	var link emvkernel.Transceiver = s.card
+	m.saveRecording(s) // of a tap that came to nothing
 	if m.opt.Record != nil {
 		s.recording = &recording{Recorder: transcript.NewRecorder(s.card, s.card.ATR())}
 		link, params, holder = s.recording, s.recording.Params(params), s.recording.Cardholder(holder)

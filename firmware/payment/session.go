@@ -67,8 +67,8 @@ func (m *Machine) closeCard(s *session) {
 		_ = s.card.Close() // the card may be gone already; there is nothing to do about it
 		s.card = nil
 	}
+	m.saveRecording(s)
 	if s.read != nil {
-		m.saveRecording(s)
 		s.read.Wipe()
 	}
 	if s.transaction != nil {

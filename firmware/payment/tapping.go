@@ -41,22 +41,25 @@ func (m *Machine) tap(ctx, wait context.Context, s *session) tapEnd {
 		params.PINPad = &pad{PINPad: m.opt.PINPad, session: s, timeout: m.opt.PINTimeout}
 	}
 	field := &antenna{m: m, s: s, wait: wait}
-	t, err := entry.New(s.settings.Tap, params, entry.Environment{
-		Field: field, UI: func(r tap.UIRequest) { m.showRequest(s, r) }, Log: m.opt.Log,
-		UN: func() (un [4]byte, err error) {
-			_, err = io.ReadFull(m.opt.Random, un[:])
-			return un, err
-		},
-	})
-	if err != nil {
-		return tapEnd{read: &cardRead{failure: readerFailure(err)}}
-	}
 	if s.offline {
 		if failure := s.settings.Policy.tapRefusal(); failure != nil {
 			return m.refuseTaps(s, field, failure)
 		}
 	}
+	env := entry.Environment{
+		Field: field, UI: func(r tap.UIRequest) { m.showRequest(s, r) }, Log: m.opt.Log,
+		UN: func() (un [4]byte, err error) {
+			_, err = io.ReadFull(m.opt.Random, un[:])
+			return un, err
+		},
+	}
+	params, env = m.recordTap(s, params, env)
+	t, err := entry.New(s.settings.Tap, params, env)
+	if err != nil {
+		return tapEnd{read: &cardRead{failure: readerFailure(err)}}
+	}
 	outcome, err := t.Run(ctx)
+	s.recording.endTap(outcome, err)
 	if err != nil {
 		outcome.Reading.Wipe()
 		if field.inserted != nil {

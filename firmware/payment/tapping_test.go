@@ -1,6 +1,7 @@
 package payment_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 
 	"smartreader/emvkernel/emvtest"
 	"smartreader/emvkernel/tlv"
+	"smartreader/emvkernel/transcript"
 	"smartreader/firmware/payment"
 	"smartreader/hal"
 	"smartreader/hal/sim"
@@ -705,4 +707,44 @@ func TestTapWithOnlinePIN(t *testing.T) {
 			t.Errorf("verified by %s; asked %d times", stored.Receipt.CardholderVerificationMethod, len(pad.Prompts()))
 		}
 	})
+}
+
+// A tap is recorded with what came of it; a payment whose card was inserted leaves no recording of a tap.
+func TestTapsAreRecorded(t *testing.T) {
+	var kept []string
+	b := newTapBench(t, func(_ *bench, o *payment.Options) {
+		o.Record = func(_ store.Payment, t *transcript.Transcript) {
+			var text bytes.Buffer
+			if err := transcript.Save(&text, t, true); err != nil {
+				kept = append(kept, err.Error())
+			}
+			kept = append(kept, text.String())
+			t.Wipe()
+		}
+	})
+	pay := func(present func()) {
+		p := b.create(1200, payment.PreferOnline)
+		present()
+		_, err := b.process(p)
+		b.must(err)
+	}
+	pay(func() { b.tap("visa") })
+	b.takeTapped()
+	pay(func() { b.insert("visa") })
+	b.take()
+	pay(func() {
+		b.tap("amex")
+		b.whenShown(payment.FaceInsertCard, func() { b.insert("amex") })
+	})
+	b.take()
+	var contactless []bool
+	for _, text := range kept {
+		contactless = append(contactless, strings.Contains(text, "contactless yes"))
+	}
+	if want := []bool{true, false, true, false}; !slices.Equal(contactless, want) {
+		t.Fatalf("recorded by tap: %v, want %v\n%s", contactless, want, strings.Join(kept, "\n"))
+	}
+	if !strings.Contains(kept[0], "online request") || !strings.Contains(kept[2], "try another interface") {
+		t.Errorf("recordings without outcome:\n%s\n%s", kept[0], kept[2])
+	}
 }
