@@ -54,7 +54,6 @@ type session struct {
 
 	// By tap.
 	tap       bool
-	ppse      bool
 	relays    int    // exchanges against relays
 	relay     []byte // what was exchanged against relays, in the order CDA signs it
 	dynamic   []byte // the record that is made anew with each signature

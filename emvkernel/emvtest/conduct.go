@@ -46,15 +46,11 @@ const (
 
 // Steps of a tap, in their order.
 var tapSteps = []string{
-	stepSelectPPSE, stepSelect, "gpo", "relay", stepReadRecord, "get-data", "put-data", "recover-ac", "generate-ac",
+	stepSelectPPSE, stepSelect, "gpo", "relay", stepReadRecord, "get-data", "put-data", "recover-ac", "generate-ac", "compute-checksum",
 }
 
-// Instructions that only taps have (EMV Contactless Book C-2, 5.3 to 5.5).
-const (
-	insExchangeRelayResistanceData = 0xEA
-	insRecoverAC                   = 0xD0
-	insPutData                     = 0xDA
-)
+// insPutData is PUT DATA, which no terminal sends by contact but in scripts.
+const insPutData = 0xDA
 
 var stepOfCommand = map[byte]string{
 	apdu.INSSelect:               stepSelect,
@@ -67,9 +63,10 @@ var stepOfCommand = map[byte]string{
 	apdu.INSGetChallenge:         "get-challenge",
 	apdu.INSVerify:               "verify",
 
-	insExchangeRelayResistanceData: "relay",
-	insRecoverAC:                   "recover-ac",
-	insPutData:                     "put-data",
+	apdu.INSExchangeRelayResistance: "relay",
+	apdu.INSRecoverAC:               "recover-ac",
+	insPutData:                      "put-data",
+	apdu.INSComputeChecksum:         "compute-checksum",
 }
 
 // contactSteps in the order of a transaction.
@@ -79,7 +76,7 @@ var contactSteps = []string{
 }
 
 // steps are all that profiles can name.
-var steps = append(slices.Clone(contactSteps), stepSelectPPSE, "relay", "put-data", "recover-ac")
+var steps = append(slices.Clone(contactSteps), stepSelectPPSE, "relay", "put-data", "recover-ac", "compute-checksum")
 
 // step names what a command is for; "" for one that profiles cannot name.
 func (c *Card) step(cmd apdu.Command) string {

@@ -44,7 +44,13 @@ func (p Payment) Contactless() *entry.Config {
 	if p.Denies {
 		mastercard.TACDenial = [5]byte{0xFF, 0xFF, 0xFF, 0x7F, 0xFC} // all but the floor limit and how far relays were looked for
 	}
+	if p.NoCDA {
+		mastercard.SecurityCapability = 0
+	}
 	ttq := c3.DefaultTTQ()
+	if t := p.Terminal % 10; t == 3 || t == 6 {
+		ttq[0] |= ttqOfflineOnly
+	}
 	if p.Update {
 		ttq[2] |= ttqUpdate
 	}

@@ -49,8 +49,8 @@
 // unless their profile says "contactless no"; cards of other payment systems are in the directory and no
 // more, so that a reader without a kernel for them has them inserted; Interac's cannot be tapped at all. A
 // TapCard answers the commands of kernels 2 and 3: SELECT, GET PROCESSING OPTIONS (Visa's with cryptogram
-// and fDDA signature), READ RECORD, EXCHANGE RELAY RESISTANCE DATA, GENERATE AC with CDA, RECOVER AC, GET DATA
-// and PUT DATA. It is a card of Stripe's physical kind in that amounts ending with .02 and .03 want a PIN of
+// and fDDA signature), READ RECORD, EXCHANGE RELAY RESISTANCE DATA, GENERATE AC with CDA, RECOVER AC, COMPUTE
+// CRYPTOGRAPHIC CHECKSUM of magnetic stripe mode, EXTERNAL AUTHENTICATE of issuer update, GET DATA and PUT DATA. It is a card of Stripe's physical kind in that amounts ending with .02 and .03 want a PIN of
 // who taps.
 //
 // What is to come of a tap a profile says with expect-tap ([Profile.TapExpectation]), and the tests of this

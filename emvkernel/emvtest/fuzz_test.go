@@ -90,14 +90,14 @@ func FuzzAnyTap(f *testing.F) {
 		add(apdu.Select(ppseName, false))
 		add(apdu.Select(a.aid, false))
 		add(apdu.GetProcessingOptions(none(a.pdol.Size())))
-		add(apdu.Command{CLA: 0x80, INS: insExchangeRelayResistanceData, Data: none(4)})
+		add(apdu.Command{CLA: 0x80, INS: apdu.INSExchangeRelayResistance, Data: none(4)})
 		for sfi := range byte(7) {
 			add(apdu.ReadRecord(sfi, 1))
 			add(apdu.ReadRecord(sfi, 2))
 		}
 		add(apdu.GetData(0x9F36))
 		add(apdu.Command{CLA: 0x80, INS: insPutData, P1: 0x9F, P2: 0x75, Data: none(3), Le: apdu.NoLe})
-		add(apdu.Command{CLA: 0x80, INS: insRecoverAC, Data: none(4)})
+		add(apdu.Command{CLA: 0x80, INS: apdu.INSRecoverAC, Data: none(4)})
 		add(apdu.GenerateAC(apdu.RequestARQC|apdu.RequestCDA, none(a.cdol1.Size())))
 		add(apdu.GenerateAC(apdu.RequestTC, none(a.cdol1.Size())))
 		return out

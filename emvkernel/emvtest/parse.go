@@ -39,7 +39,7 @@ const (
 //
 // A STEP is a command: select-pse read-directory select gpo read-record internal-authenticate get-data
 // get-challenge verify generate-ac external-authenticate script second-generate-ac; by tap also select-ppse
-// relay put-data recover-ac. Then what a test of a terminal is to do with the card and what must come of it,
+// relay put-data recover-ac compute-checksum. Then what a test of a terminal is to do with the card and what must come of it,
 // see [Expectation] and [TapResult]:
 //
 //	payment WORDS              what differs from 12.50 US dollars at the terminal of TerminalConfig:
@@ -137,7 +137,7 @@ const (
 //	tap-relay LOW HIGH SENT|none   Mastercard: answers EXCHANGE RELAY RESISTANCE DATA with these times, in
 //	                           units of 100 microseconds
 //	tap-recovery yes|no        Mastercard: RECOVER AC
-//	tap-mode emv|magstripe     magstripe: has no cryptogram to give
+//	tap-mode emv|magstripe     magstripe: has no cryptogram to give, but (Mastercard) a code for track data
 //	tap-update yes|no          Visa: takes its issuer's answer when it is tapped once more
 //	tap-token DIGITS|none      '9F19', who requested the wallet's token: eleven digits
 //	tap-issuer same|decline CODE   what the issuer answers to a tap without a PIN

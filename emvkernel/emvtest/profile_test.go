@@ -41,15 +41,20 @@ func TestEveryProfileLoads(t *testing.T) {
 			}
 			keys[a.iccSpec().name] = name
 		}
-		d := newDesk(t, p, nil)
-		// Only of those that get so far.
-		if e, _ := p.Expectation(); p.t0 || e.First.TVR == nil {
-			continue
+		faces := map[string][]*personalised{"by contact": nil, "by tap": nil}
+		if _, contact := p.Expectation(); contact {
+			faces["by contact"] = NewCard(p, nil).applications
 		}
-		d.begin()
-		for id, record := range d.app().records {
-			if len(record) > 255 {
-				t.Errorf("%s: record %v has %d bytes", name, id, len(record))
+		if _, _, taps := p.TapExpectation(); taps {
+			faces["by tap"] = (&Card{profile: p}).byTap()
+		}
+		for face, applications := range faces {
+			for _, app := range applications {
+				for id, record := range app.records {
+					if len(record) > 255 {
+						t.Errorf("%s: record %v %s has %d bytes", name, id, face, len(record))
+					}
+				}
 			}
 		}
 	}
@@ -119,6 +124,8 @@ func TestProfileErrorsNameLineAndRemedy(t *testing.T) {
 		{visa + "tap-fdda 02\n", `:3: tap-fdda "02" is not valid; write 00 or 01`},
 		{visa + "fault relay-times\n", `:1: fault relay-times has no effect on this card; it needs "tap-relay"`},
 		{visa + "tap-fdda 00\nfault fdda-amount\n", `:1: fault fdda-amount has no effect on this card`},
+		{wideApplications(8), `the answer to SELECT 2PAY.SYS.DDF01 would have`},
+		{visa + "tap-sdad-place gpo\nreplace 9F10 " + strings.Repeat("00", 32) + "\n", `the answer to GET PROCESSING OPTIONS by tap would have`},
 		{visa + "contactless no\nomit 9F6C\n", `:1: omit 9F6C: this card does not have the data object`},
 		{"directory one\n" + strings.Repeat(visa, 1) + wideApplications(5), `directory one: the record would have`},
 		{visa + "pse no\n", `:3: pse is a setting of the card; write it above the first application`},

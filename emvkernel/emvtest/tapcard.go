@@ -96,40 +96,37 @@ func (t *TapCard) TransceiveTimed(ctx context.Context, command []byte) (response
 func (t *TapCard) String() string   { return "tap of " + t.card.profile.Name }
 func (t *TapCard) GoString() string { return t.String() }
 
+// tapCommands is commands, by tap.
+var tapCommands = map[byte]struct {
+	class byte
+	run   func(*Card, apdu.Command) apdu.Response
+}{
+	apdu.INSSelect:                  {0x00, (*Card).selectByTap},
+	apdu.INSGetProcessingOptions:    {0x80, (*Card).optionsByTap},
+	apdu.INSReadRecord:              {0x00, (*Card).readRecord},
+	apdu.INSGetData:                 {0x80, (*Card).getData},
+	insPutData:                      {0x80, (*Card).putData},
+	apdu.INSExchangeRelayResistance: {0x80, (*Card).exchangeRelayData},
+	apdu.INSGenerateAC:              {0x80, (*Card).generateByTap},
+	apdu.INSRecoverAC:               {0x80, (*Card).recoverAC},
+	apdu.INSComputeChecksum:         {0x80, (*Card).computeChecksum},
+	apdu.INSExternalAuthenticate:    {0x00, (*Card).updateByTap},
+}
+
 func (c *Card) runTap(cmd apdu.Command) apdu.Response {
+	entry, ok := tapCommands[cmd.INS]
 	if instead, ok := c.profile.conduct(c.step(cmd), wayStatus); ok {
 		return status(instead.status)
 	}
-	if isScript(cmd) && c.session.app != nil && c.session.app.scripts {
+	switch {
+	case isScript(cmd) && c.session.app != nil && c.session.app.scripts:
 		return c.scriptByTap()
-	}
-	run, class := (func(*Card, apdu.Command) apdu.Response)(nil), byte(0x80)
-	switch cmd.INS {
-	case apdu.INSSelect:
-		run, class = (*Card).selectByTap, 0x00
-	case apdu.INSReadRecord:
-		run, class = (*Card).readRecord, 0x00
-	case apdu.INSGetProcessingOptions:
-		run = (*Card).optionsByTap
-	case apdu.INSGenerateAC:
-		run = (*Card).generateByTap
-	case apdu.INSGetData:
-		run = (*Card).getData
-	case insExchangeRelayResistanceData:
-		run = (*Card).exchangeRelayData
-	case insRecoverAC:
-		run = (*Card).recoverAC
-	case insPutData:
-		run = (*Card).putData
-	case apdu.INSExternalAuthenticate:
-		run, class = (*Card).updateByTap, 0x00
-	default:
+	case !ok:
 		return status(apdu.INSNotSupported)
-	}
-	if cmd.CLA != class {
+	case cmd.CLA != entry.class:
 		return status(apdu.CLANotSupported)
 	}
-	return run(c, cmd)
+	return entry.run(c, cmd)
 }
 
 var ppseName = []byte("2PAY.SYS.DDF01")
@@ -149,14 +146,14 @@ func (c *Card) selectByTap(cmd apdu.Command) apdu.Response {
 		if !c.profile.taps() {
 			return status(apdu.FileNotFound)
 		}
-		c.session = session{tap: true, ppse: true}
+		c.session = session{tap: true}
 		return success(c.profile.ppseInformation())
 	}
-	for i, app := range c.byTap() {
+	for _, app := range c.byTap() {
 		if app.tap.kind == tapNo || !bytes.HasPrefix(app.aid, cmd.Data) {
 			continue
 		}
-		c.session = session{tap: true, position: i, app: app}
+		c.session = session{tap: true, app: app}
 		r := success(app.fileControlInformation())
 		if app.blocked {
 			r.SW = apdu.FileInvalidated
@@ -278,7 +275,7 @@ func (c *Card) recoverableAnswer(app *personalised, number, answer []byte) {
 	c.remember(app, memory)
 }
 
-// recoverAC answers RECOVER AC (EMV Contactless Book C-2, 5.5): the last answer to GENERATE AC again, for the
+// recoverAC answers RECOVER AC (EMV Contactless Book C-2): the last answer to GENERATE AC again, for the
 // unpredictable number it was given for. It works once.
 func (c *Card) recoverAC(cmd apdu.Command) apdu.Response {
 	app := c.session.app
@@ -301,7 +298,7 @@ func (c *Card) recoverAC(cmd apdu.Command) apdu.Response {
 	return success(kept[4:])
 }
 
-// putData answers PUT DATA (EMV Contactless Book C-2, 5.4): the card takes the five unprotected data objects a
+// putData answers PUT DATA (EMV Contactless Book C-2): the card takes the five unprotected data objects a
 // terminal may keep in it, and forgets them.
 func (c *Card) putData(cmd apdu.Command) apdu.Response {
 	tag := tlv.Tag(cmd.P1)<<8 | tlv.Tag(cmd.P2)

@@ -149,7 +149,7 @@ func personaliseTap(a *application) *personalised {
 		p.signed = append(a.signedRecord(), a.tapSignedObjects()...)
 		// The first file is for terminals that read magnetic stripes by tap; others need not read it (EMV
 		// Contactless Book C-2, "Active AFL").
-		p.addRecord(sfiTrack, 1, a.object(nil, 0x9F6C, 0x00, 0x01))
+		p.addRecord(sfiTrack, 1, a.stripeRecord())
 		p.addRecord(sfiData, 1, p.signed)
 		p.addRecord(sfiData, 2, a.trackRecord())
 		p.addRecord(sfiData, 3, a.tapRiskRecord())
@@ -291,7 +291,7 @@ func (a *application) tapGives(tag tlv.Tag) bool {
 			answers = append(answers, 0x9F69)
 		}
 	case tapMastercard:
-		contents = append(contents, t.signedRecord(), t.tapSignedObjects(), t.tapRiskRecord())
+		contents = append(contents, t.stripeRecord(), t.signedRecord(), t.tapSignedObjects(), t.tapRiskRecord())
 		if a.tap.cdcvm != "no" {
 			answers = []tlv.Tag{tagInteraction}
 		}
@@ -320,6 +320,7 @@ func (a *application) checkTap() error {
 	t := a.byTap()
 	for what, content := range map[string][]byte{
 		"SELECT by tap": t.fileControlInformation(), "the record with CDOL1 by tap": t.tapRiskRecord(),
+		"the record with the stripe":    t.stripeRecord(),
 		"the signed record by tap":      append(t.signedRecord(), t.tapSignedObjects()...),
 		"GET PROCESSING OPTIONS by tap": t.longestAnswer(),
 	} {
@@ -336,12 +337,11 @@ func (a *application) longestAnswer() []byte {
 		return nil
 	}
 	p := newPersonalised(a)
-	p.afl = make([]byte, 20)
 	var signature []byte
 	if a.signs() && a.tap.sdadPlace == "gpo" {
 		signature = make([]byte, a.brand.icc.bits/8+1)
 	}
-	return p.visaAnswer(acAnswer{iad: make([]byte, iadBytes)}, [2]byte{}, signature)
+	return p.visaAnswer(acAnswer{iad: make([]byte, iadBytes)}, [2]byte{}, make([]byte, 20), signature)
 }
 
 // check of the directory: all of it is in one answer.

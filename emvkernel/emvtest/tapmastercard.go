@@ -46,7 +46,7 @@ func claimedMethod(results []byte) byte {
 	return results[0] &^ orNextRule
 }
 
-// exchangeRelayData answers EXCHANGE RELAY RESISTANCE DATA (EMV Contactless Book C-2, 5.3): up to three times,
+// exchangeRelayData answers EXCHANGE RELAY RESISTANCE DATA (EMV Contactless Book C-2): up to three times,
 // before GENERATE AC.
 func (c *Card) exchangeRelayData(cmd apdu.Command) apdu.Response {
 	app := c.session.app

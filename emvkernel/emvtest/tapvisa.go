@@ -3,27 +3,31 @@ package emvtest
 import (
 	"bytes"
 	"encoding/hex"
-	"slices"
 
 	"smartreader/emvkernel/apdu"
 	"smartreader/emvkernel/tlv"
 )
 
-// Bits of Visa's qualifiers (EMV Contactless Book C-3, as several public references have them): the terminal's
-// '9F66' (TTQ) and the card's '9F6C' (CTQ), each byte after byte.
+// Bits of Visa's qualifiers (EMV Contactless Book C-3, as several public references have them).
 const (
-	ttqOnlinePIN    = 0x04 // byte 1
-	ttqSignature    = 0x02
-	ttqSignsOnline  = 0x01 // offline data authentication for online authorisations
-	ttqOnlineWanted = 0x80 // byte 2
+	// The terminal's, '9F66' (TTQ): byte 1,
+	ttqOfflineOnly = 0x08
+	ttqOnlinePIN   = 0x04
+	ttqSignature   = 0x02
+	ttqSignsOnline = 0x01 // offline data authentication for online authorisations
+	// byte 2,
+	ttqOnlineWanted = 0x80
 	ttqCVMRequired  = 0x40
-	ttqOnDevice     = 0x40 // byte 3
-	ctqOnlinePIN    = 0x80 // byte 1
-	ctqSignature    = 0x40
-	ctqOnDevice     = 0x80 // byte 2
-	ctqUpdate       = 0x40
-	ttqUpdate       = 0x80 // byte 3
-	ttqOfflineOnly  = 0x08 // byte 1
+	// byte 3.
+	ttqUpdate   = 0x80
+	ttqOnDevice = 0x40
+
+	// The card's, '9F6C' (CTQ): byte 1,
+	ctqOnlinePIN = 0x80
+	ctqSignature = 0x40
+	// byte 2.
+	ctqOnDevice = 0x80
+	ctqUpdate   = 0x40
 )
 
 // visaOptions answers GET PROCESSING OPTIONS of qVSDC: cryptogram, account and signature in one go.
@@ -64,20 +68,11 @@ func (c *Card) visaOptions(cmd apdu.Command) apdu.Response {
 		memory.Update = hex.EncodeToString(answer.cryptogram[:])
 	}
 	c.remember(app, memory)
-	var signature []byte
-	signs := app.signs() && (kind == typeTC || kind == typeARQC && ttq[0]&ttqSignsOnline != 0)
-	if signs {
-		signature = c.visaSignature(app, ctq)
-	} else {
-		s.dynamic = nil
+	var files, signature []byte // without a signature there is nothing to read
+	if app.signs() && (kind == typeTC || kind == typeARQC && ttq[0]&ttqSignsOnline != 0) {
+		files, signature = app.afl, c.visaSignature(app, ctq)
 	}
-	locator := bytes.Clone(app.afl)
-	if !signs {
-		locator = nil
-	}
-	with := *app
-	with.afl = locator
-	out := with.visaAnswer(answer, ctq, signature)
+	out := app.visaAnswer(answer, ctq, files, signature)
 	return c.extra(success(app.cut(faultMalformedOptions, out, 1)))
 }
 
@@ -120,7 +115,7 @@ func (c *Card) scriptByTap() apdu.Response {
 	return status(apdu.OK)
 }
 
-// visaRefusal is a status word instead of a payment (EMV Contactless Book C-3, 2.4.1): see phone, or the other
+// visaRefusal is a status word instead of a payment (EMV Contactless Book C-3): see phone, or the other
 // interface.
 func (p *personalised) visaRefusal(s *session, cmd apdu.Command) (apdu.SW, bool) {
 	if s.locked {
@@ -191,6 +186,9 @@ func (c *Card) visaSignature(app *personalised, ctq [2]byte) (inAnswer []byte) {
 	if related != nil {
 		record = app.object(record, 0x9F69, related...)
 	}
+	if app.has(faultPadding) {
+		record = append(record, 0x00, 0x00, 0x00)
+	}
 	if app.tap.sdadPlace == "record" {
 		record = app.object(record, 0x9F4B, signature...)
 		signature = nil
@@ -199,11 +197,12 @@ func (c *Card) visaSignature(app *personalised, ctq [2]byte) (inAnswer []byte) {
 	return signature
 }
 
-// visaAnswer is the answer to GET PROCESSING OPTIONS; signature is nil when it is in a record or not made.
-func (p *personalised) visaAnswer(answer acAnswer, ctq [2]byte, signature []byte) []byte {
+// visaAnswer is the answer to GET PROCESSING OPTIONS; signature is nil when it is in a record or not made,
+// files where there is none.
+func (p *personalised) visaAnswer(answer acAnswer, ctq [2]byte, files, signature []byte) []byte {
 	out := p.object(nil, 0x82, p.aip[:]...)
-	if len(p.afl) > 0 {
-		out = p.object(out, 0x94, p.afl...)
+	if len(files) > 0 {
+		out = p.object(out, 0x94, files...)
 	}
 	out = p.object(out, 0x57, p.track2()...)
 	if signature == nil {
@@ -219,7 +218,7 @@ func (p *personalised) visaAnswer(answer acAnswer, ctq [2]byte, signature []byte
 	if signature != nil {
 		out = p.object(out, 0x9F4B, signature...)
 	}
-	return tlv.Append(nil, 0x77, slices.Clip(out)...)
+	return tlv.Append(nil, 0x77, out...)
 }
 
 // visaStripe is a card that has only the magnetic stripe's data to give.
