@@ -175,7 +175,7 @@ var dictionary = map[Tag]entry{
 	// public lists, else [unverified].
 	0x9F29: {name: "Extended Selection"},
 	0x9F2A: {name: "Kernel Identifier"},
-	0x9F50: {name: "Offline Accumulator Balance", format: Numeric},
+	0x9F50: {name: "Offline Accumulator Balance"},
 	0x9F51: {name: "DRDOL"}, // contact cards: an application's currency
 	0x9F52: {name: "Application Default Action (ADA) / Card Verification Results"},
 	0x9F53: {name: "Transaction Category Code", format: Alphanumeric},
