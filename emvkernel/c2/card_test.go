@@ -284,7 +284,11 @@ func (c *card) execute(cmd apdu.Command) []byte {
 	ok := func(b []byte) []byte { return append(bytes.Clone(b), 0x90, 0x00) }
 	switch cmd.INS {
 	case apdu.INSGetProcessingOptions:
-		c.pdolData = bytes.Clone(cmd.Data[2:])
+		e, rest, err := tlv.ParseOne(cmd.Data)
+		if err != nil || e.Tag != 0x83 || len(rest) != 0 {
+			c.t.Errorf("GET PROCESSING OPTIONS with %X", cmd.Data)
+		}
+		c.pdolData = bytes.Clone(e.Value)
 		if cmd.Le != 0 {
 			c.t.Error("GET PROCESSING OPTIONS without Le")
 		}

@@ -112,7 +112,7 @@ func (t *transaction) cryptogram(ctx context.Context) error {
 	}
 	resp, err := t.send(ctx, apdu.GenerateAC(p1, t.cdol1Data))
 	if err != nil {
-		if end, ok := errors.AsType[*ending](err); ok && end.l1 != 0 {
+		if end, ok := errors.AsType[*ending](err); ok && end.again {
 			t.tear()
 		}
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -147,5 +148,25 @@ func TestGetDataOfOthers(t *testing.T) {
 	b.kernel.DataExchange = &c2.DataExchange{Read: []tlv.Tag{0x9F75}}
 	if out := b.tap(c); out.Start != tap.StartB {
 		t.Error(out.Kind)
+	}
+}
+
+// As much as may be asked for, and at the ends of what may be written.
+func TestDataExchangeBounds(t *testing.T) {
+	b, c := newBench(t), newCard(t)
+	var after []tlv.Element
+	for i := range 16 {
+		after = append(after, tlv.Element{Tag: 0x9F75 + tlv.Tag(i%5), Value: make([]byte, 192)})
+	}
+	b.kernel.DataExchange = &c2.DataExchange{
+		Read:   slices.Repeat([]tlv.Tag{0x9F42}, 16),
+		Decide: func(context.Context, []tlv.Element) (c2.Writes, error) { return c2.Writes{After: after}, nil },
+	}
+	expect(t, b.tap(c), tap.OnlineRequest)
+	if c.sent(0xDA) != 16 || c.command(0xDA).CLA != 0x80 || len(c.stored) != 5 || len(c.stored[0x9F79]) != 192 {
+		t.Errorf("%d PUT DATA, stored %d", c.sent(0xDA), len(c.stored))
+	}
+	if len(b.shown) != 1 || b.shown[0].Status != tap.CardReadSuccessfully {
+		t.Error("the card may leave when the last is written")
 	}
 }

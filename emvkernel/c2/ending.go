@@ -29,6 +29,7 @@ const (
 // ending carries an outcome without a decision up through the steps.
 type ending struct {
 	kind       tap.OutcomeKind
+	again      bool // the card is to be presented again
 	l1, l2, l3 byte
 	sw         apdu.SW
 	reason     string
@@ -72,9 +73,9 @@ func transport(ctx context.Context, err error) error {
 	case errors.Is(err, tap.ErrTooMuch):
 		return invalid(l2CardDataError, "the card asks for more than a tap has")
 	case errors.Is(err, tap.ErrUnreadable):
-		return &ending{kind: tap.TryAgain, l1: l1ProtocolError, reason: "unreadable answer"}
+		return &ending{kind: tap.EndApplication, again: true, l1: l1ProtocolError, reason: "unreadable answer"}
 	default:
-		return &ending{kind: tap.TryAgain, l1: l1TransmissionError, reason: "no answer"}
+		return &ending{kind: tap.EndApplication, again: true, l1: l1TransmissionError, reason: "no answer"}
 	}
 }
 
@@ -82,15 +83,12 @@ func transport(ctx context.Context, err error) error {
 func (t *transaction) end(e *ending) tap.Outcome {
 	out := tap.Outcome{Kind: e.kind, Reason: e.reason, FieldOff: t.fieldOff()}
 	message := tap.NoMessage
-	switch e.kind {
-	case tap.TryAgain:
-		// The book says "end application" with Start B; to Entry Point both are the same, and nothing is
-		// decided yet [unverified].
+	switch {
+	case e.again: // the book's "end application" with Start B; nothing is decided yet
 		message = tap.PresentCardAgain
 		out.Start = tap.StartB
-		out.Restart = t.ui(tap.PresentCardAgain, tap.ReadyToRead)
-		out.Kind = tap.EndApplication
-	case tap.SelectNext:
+		out.Restart = t.ui(message, tap.ReadyToRead)
+	case e.kind == tap.SelectNext:
 		out.Start = tap.StartC
 	default:
 		message = tap.InsertSwipeOrTryAnother

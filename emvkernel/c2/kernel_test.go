@@ -1,6 +1,7 @@
 package c2_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"smartreader/emvkernel/apdu"
 	"smartreader/emvkernel/c2"
 	"smartreader/emvkernel/tap"
+	"smartreader/emvkernel/tlv"
 )
 
 func expect(t *testing.T, out tap.Outcome, kind tap.OutcomeKind) {
@@ -42,8 +44,21 @@ func TestOnlineRequest(t *testing.T) {
 	if got := value(t, r, 0x95); got != "0000008001" || r.TVR().String() != strings.ToUpper(got) {
 		t.Errorf("TVR %s: want floor limit exceeded and relay resistance not performed", got)
 	}
+	if r.TSI().String() != "E000" || value(t, r, 0x9F4C) != "0102030405060708" || value(t, r, 0x9F36) != "0001" || !strings.HasPrefix(value(t, r, 0x9F10), "0110a000") {
+		t.Errorf("TSI %v", r.TSI())
+	}
+	if got := value(t, r, 0x82); got != "1980" {
+		t.Errorf("AIP %s", got)
+	}
 	if got := value(t, r, 0x9F39); got != "07" {
 		t.Errorf("entry mode %s", got)
+	}
+	list, err := tlv.Parse(r.Data())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e, _ := tlv.Find(list, 0x94); hex.EncodeToString(e.Value) != "1001010118010200" {
+		t.Errorf("AFL %X", e.Value)
 	}
 	card := r.Card()
 	if string(card.PAN) != "5413330089010434" || card.Last4 != "0434" || card.Brand != "mastercard" || card.Languages != "deen" {
@@ -200,7 +215,11 @@ func TestApproved(t *testing.T) {
 			b, c := offline()
 			b.t, c.t = t, t
 			test.do(b, c)
-			expect(t, b.tap(c), test.want)
+			out := b.tap(c)
+			expect(t, out, test.want)
+			if test.want == tap.TryAnotherInterface && !strings.HasPrefix(out.Reason, "terminal declined") {
+				t.Error(out.Reason)
+			}
 			want := byte(0x50)
 			switch test.want {
 			case tap.OnlineRequest:
@@ -235,6 +254,9 @@ func TestDeclined(t *testing.T) {
 			test.do(b, c)
 			out := b.tap(c)
 			expect(t, out, test.want)
+			if hold := out.UI.Hold; (hold == 1300*time.Millisecond) != (out.Kind != tap.EndApplication) || !strings.HasPrefix(out.Reason, "card declined") {
+				t.Errorf("hold %v, reason %q", hold, out.Reason)
+			}
 			if out.UI.Message != test.shows || out.Start != tap.NoStart {
 				t.Errorf("%v, start %v", out.UI, out.Start)
 			}
@@ -282,7 +304,8 @@ func TestLostAnswer(t *testing.T) {
 			if out.Start != tap.StartB || out.UI != nil || out.Restart == nil || out.Restart.Message != tap.PresentCardAgain || out.Restart.Status != tap.ReadyToRead {
 				t.Errorf("%s %02X: %+v", name, ins, out)
 			}
-			if got := errorIndication(t, out); got[0] == 0 || got[5] != byte(tap.PresentCardAgain) {
+			layer1 := map[string]byte{"lost": 0x02, "unreadable": 0x03}
+			if got := errorIndication(t, out); got[0] != layer1[name] || got[5] != byte(tap.PresentCardAgain) {
 				t.Errorf("%s %02X: error indication %X", name, ins, got)
 			}
 		}
@@ -329,6 +352,7 @@ func TestEndings(t *testing.T) {
 		{"AFL empty", func(c *card) { c.afl = "" }, tap.EndApplication, 0x04},
 		{"AFL with an impossible file", func(c *card) { c.afl = "00010100" }, tap.EndApplication, 0x04},
 		{"no such record", func(c *card) { c.afl = "10010201" }, tap.EndApplication, 0x03},
+		{"no EMV mode, but relay resistance", func(c *card) { c.aip[1] = 0x01 }, tap.EndApplication, 0x07},
 		{"no EMV mode", func(c *card) { c.aip[1] = 0 }, tap.EndApplication, 0x07},
 		{"no account number", func(c *card) { c.static.drop(0x5A) }, tap.EndApplication, 0x01},
 		{"no expiry date", func(c *card) { c.static.drop(0x5F24) }, tap.EndApplication, 0x01},
@@ -341,6 +365,8 @@ func TestEndings(t *testing.T) {
 		{"account number twice", func(c *card) { c.static = append(c.static, c.static[0]) }, tap.EndApplication, 0x04},
 		{"account number malformed", func(c *card) { c.static.drop(0x57); c.static.set(0x5A, "541333008901043A") }, tap.EndApplication, 0x06},
 		{"sequence number malformed", func(c *card) { c.static.set(0x5F34, "1A") }, tap.EndApplication, 0x06},
+		{"sequence number 9A", func(c *card) { c.static.set(0x5F34, "9A") }, tap.EndApplication, 0x06},
+		{"sequence number A9", func(c *card) { c.static.set(0x5F34, "A9") }, tap.EndApplication, 0x06},
 		{"sequence number malformed too", func(c *card) { c.static.set(0x5F34, "A1") }, tap.EndApplication, 0x06},
 		{"sequence number too long", func(c *card) { c.static.set(0x5F34, "0101") }, tap.EndApplication, 0x06},
 		{"expiry date malformed", func(c *card) { c.static.set(0x5F24, "351331") }, tap.EndApplication, 0x06},
@@ -372,11 +398,16 @@ func TestEndings(t *testing.T) {
 			if got := errorIndication(t, out); got[1] != test.l2 {
 				t.Errorf("error indication %X, want %02X (%s)", got, test.l2, out.Reason)
 			}
-			if out.Kind == tap.EndApplication && (out.UI == nil || out.UI.Message != tap.InsertSwipeOrTryAnother || out.Start != tap.NoStart) {
+			if out.Kind == tap.EndApplication && (out.UI == nil || out.UI.Message != tap.InsertSwipeOrTryAnother || out.UI.Hold != 1300*time.Millisecond || out.Start != tap.NoStart) {
 				t.Errorf("UI %v start %v", out.UI, out.Start)
 			}
 			if out.Reading != nil {
 				t.Error("a reading of it")
+			}
+			for _, of := range []string{"account", "track", "expiry", "sequence", "endless"} {
+				if strings.Contains(test.name, of) && c.sent(apdu.INSGenerateAC) != 0 {
+					t.Error("asked for a cryptogram all the same")
+				}
 			}
 			if strings.Contains(out.Reason, "5413") {
 				t.Error("card data in the reason")
@@ -403,6 +434,8 @@ func TestFCI(t *testing.T) {
 		{"", apdu.OK, 0x04},
 		{"6F00", apdu.OK, 0x01},
 		{"6F098407A0000000041010", apdu.OK, 0x01},
+		{"6F0C8407A0000000041010500141", apdu.OK, 0x01},
+		{"6F0DA50B8407A0000000041010A500", apdu.OK, 0x01},
 		{"6F0B8407A0000000041011A500", apdu.OK, 0x01},
 		{"6F0B8407A0000000041010A50000", apdu.OK, 0x04},
 		{"6F0C8407A0000000041010A50150", apdu.OK, 0x04},
@@ -428,7 +461,7 @@ func TestFieldOff(t *testing.T) {
 	for _, test := range []struct {
 		info string
 		want time.Duration
-	}{{"000400", 1300 * time.Millisecond}, {"000000", 0}, {"0004", 0}} {
+	}{{"000400", 1300 * time.Millisecond}, {"000000", 0}, {"000300", 0}, {"0004", 0}} {
 		b, c := newBench(t), newCard(t)
 		c.discretionary.set(0x9F5D, test.info)
 		if out := b.tap(c); out.FieldOff != test.want {
@@ -454,6 +487,53 @@ func TestRecordOfStripeMode(t *testing.T) {
 	}
 }
 
+// But where it is the only one, it is.
+func TestOnlyRecordOfStripeMode(t *testing.T) {
+	b, c := newBench(t), newCard(t)
+	c.afl = "08010100"
+	c.stripe = c.static
+	expect(t, b.tap(c), tap.OnlineRequest)
+	if n := c.sent(apdu.INSReadRecord); n != 1 {
+		t.Errorf("%d records read, want 1", n)
+	}
+}
+
+func TestSequenceNumber(t *testing.T) {
+	for sequence, want := range map[string]string{"99": "99", "00": "00", "": ""} {
+		b, c := newBench(t), newCard(t)
+		c.static.drop(0x5F34)
+		if sequence != "" {
+			c.static.set(0x5F34, sequence)
+		}
+		out := b.tap(c)
+		expect(t, out, tap.OnlineRequest)
+		if got := out.Reading.Card().PANSequence; got != want {
+			t.Errorf("%q: %q", sequence, got)
+		}
+	}
+	// Nor is the track mandatory.
+	b, c := newBench(t), newCard(t)
+	c.static.drop(0x57)
+	expect(t, b.tap(c), tap.OnlineRequest)
+}
+
+// Lists as long as a command can carry.
+func TestLongLists(t *testing.T) {
+	b, c := newBench(t), newCard(t)
+	c.fci.set(0x9F38, "9F3CFC")
+	c.static.set(0x8C, "9F3704 9F7CFB")
+	expect(t, b.tap(c), tap.OnlineRequest)
+	if len(c.pdolData) != 252 || len(c.command(apdu.INSGenerateAC).Data) != 255 {
+		t.Error(len(c.pdolData), len(c.command(apdu.INSGenerateAC).Data))
+	}
+	c = newCard(t)
+	c.fci.set(0x9F38, "9F3CFD")
+	expect(t, b.tap(c), tap.EndApplication)
+	c = newCard(t)
+	c.static.set(0x8C, "9F3704 9F7CFC")
+	expect(t, b.tap(c), tap.EndApplication)
+}
+
 func TestCheck(t *testing.T) {
 	for name, do := range map[string]func(*c2.Kernel, *tap.Combination){
 		"AID":              func(_ *c2.Kernel, c *tap.Combination) { c.AID = aid[:4] },
@@ -463,6 +543,7 @@ func TestCheck(t *testing.T) {
 		"offline PIN":      func(k *c2.Kernel, _ *tap.Combination) { k.CVMCapabilityRequired = 0x80 },
 		"hold":             func(k *c2.Kernel, _ *tap.Combination) { k.MessageHold = -1 },
 		"relay":            func(k *c2.Kernel, _ *tap.Combination) { k.RelayResistance = &c2.Relay{Mismatch: 101} },
+		"relay mismatch":   func(k *c2.Kernel, _ *tap.Combination) { k.RelayResistance = &c2.Relay{Mismatch: -1} },
 		"relay time":       func(k *c2.Kernel, _ *tap.Combination) { k.RelayResistance = &c2.Relay{MaxGrace: -1} },
 		"stripe":           func(k *c2.Kernel, _ *tap.Combination) { k.MagneticStripe, k.Stripe = true, c2.StripeSettings{} },
 		"exchange":         func(k *c2.Kernel, _ *tap.Combination) { k.DataExchange, k.ExchangeTimeout = &c2.DataExchange{}, 0 },
@@ -476,7 +557,74 @@ func TestCheck(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	for _, n := range []int{5, 16} {
+		k := c2.Default()
+		k.Limits = []tap.Limits{{Currency: 999, Floor: amount(0)}, {}}
+		if err := k.Check(&tap.Combination{AID: append(bytes.Clone(aid), make([]byte, 9)...)[:n]}, terminal()); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, mismatch := range []int{0, 100} {
+		k := c2.Default()
+		k.RelayResistance = &c2.Relay{Mismatch: mismatch}
+		if err := k.Check(&tap.Combination{AID: aid}, terminal()); err != nil {
+			t.Error(err)
+		}
+	}
 	if k := c2.Default(); k.ID() != tap.KernelMastercard {
 		t.Error(k.ID())
+	}
+}
+
+func TestLanguages(t *testing.T) {
+	for given, want := range map[string]string{
+		"deen": "deen", "DEEN": "deen", "deenfrit": "deenfrit", "deenfrites": "", "dee": "", "de1n": "", "": "",
+	} {
+		b, c := newBench(t), newCard(t)
+		c.fci.set(0x5F2D, hex.EncodeToString([]byte(given)))
+		if out := b.tap(c); out.UI.Languages != want {
+			t.Errorf("%q: %q, want %q", given, out.UI.Languages, want)
+		}
+	}
+}
+
+// What operators see of a tap, besides the error indication.
+func TestDiscretionaryData(t *testing.T) {
+	b, c := newBench(t), newCard(t)
+	c.static.set(0x9F6E, "084000003031")
+	list, err := tlv.Parse(b.tap(c).Discretionary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range list {
+		got = append(got, e.Tag.String()+" "+hex.EncodeToString(e.Value))
+	}
+	if want := "9F42 0840, DF8115 0000000000ff, 9F6E 084000003031"; strings.Join(got, ", ") != want {
+		t.Errorf("%s, want %s", strings.Join(got, ", "), want)
+	}
+}
+
+// What a card may ask of the kernel's configuration, before the transaction has changed any of it.
+func TestConfigurationGiven(t *testing.T) {
+	const pdol = "9F0902 9F1D08 9F7E01 9F5301 9F3303 DF811701 DF811801 DF811901 DF811B01 DF811F01 DF812005 DF812105 DF812205"
+	b, c := newBench(t), newCard(t)
+	c.fci.set(0x9F38, pdol)
+	b.tap(c)
+	if got, want := hex.EncodeToString(c.pdolData), "0002"+"0000000000000000"+"01"+"00"+"200008"+"20"+"60"+"08"+"b0"+"08"+
+		"f45084800c"+"0000000000"+"f45084800c"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	b, c = newBench(t), newCard(t)
+	k := &b.kernel
+	k.Version, k.RiskManagement, k.MobileSupport, k.CategoryCode = [2]byte{0x12, 0x34}, [8]byte{1, 2, 3, 4, 5, 6, 7, 8}, 0, 'F'
+	k.CardDataInput, k.CVMCapabilityRequired, k.CVMCapabilityNotRequired, k.SecurityCapability = 0xE0, 0x20, 0x28, 0xC8
+	k.TACDefault, k.TACDenial, k.TACOnline = [5]byte{1}, [5]byte{2}, [5]byte{3}
+	k.MagneticStripe, k.OnDeviceCVM, k.NoRelay = true, false, true
+	c.fci.set(0x9F38, pdol)
+	b.tap(c)
+	if got, want := hex.EncodeToString(c.pdolData), "1234"+"0102030405060708"+"00"+"46"+"e000c8"+"e0"+"20"+"28"+"00"+"c8"+
+		"0100000000"+"0200000000"+"0300000000"; got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }

@@ -1,6 +1,7 @@
 package c2_test
 
 import (
+	"bytes"
 	"testing"
 	"time"
 
@@ -57,6 +58,17 @@ func TestSeePhone(t *testing.T) {
 	}
 }
 
+// The table as terminal configurations publish it: mask, value, message, status.
+func TestDefaultPhoneMessages(t *testing.T) {
+	var table []byte
+	for _, m := range c2.DefaultPhoneMessages() {
+		table = append(append(append(table, m.Mask[:]...), m.Value[:]...), byte(m.Message), byte(m.Status))
+	}
+	if want := unhex("0000010000012000 0008000008002000 0004000004002000 0001000001002000 0002000002002000 0000000000000700"); !bytes.Equal(table, want) {
+		t.Errorf("%X, want %X", table, want)
+	}
+}
+
 func TestPhoneMessageTable(t *testing.T) {
 	b, c := newBench(t), newCard(t)
 	c.phone = "000100"
@@ -88,12 +100,15 @@ func TestSecondTap(t *testing.T) {
 	if out.CVM != tap.ConfirmationCodeVerified || value(t, out.Reading, 0x9F37) != "cafebabe" || value(t, out.Reading, 0x9F02) != "000000006000" {
 		t.Error(out.CVM)
 	}
+	if !bytes.Contains(out.Reading.Data(), unhex("DF4B03001000")) {
+		t.Error("what the device said is lost")
+	}
 }
 
 func TestDevice(t *testing.T) {
 	for third, want := range map[string]string{
 		"": "", "084000003030": "card", "084000003031": "phone", "084000003033": "watch", "084000003032": "fob",
-		"084000003035": "wristband", "084000003939": "device", "084080003031": "", "0840": "",
+		"084000003035": "wristband", "084000003939": "device", "084080003031": "", "084001003031": "phone", "0840": "",
 	} {
 		b, c := newBench(t), newCard(t)
 		if third != "" {

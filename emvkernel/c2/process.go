@@ -130,4 +130,5 @@ func (t *transaction) wipe() {
 	clear(t.pdolData)
 	clear(t.cdol1Data)
 	clear(t.answer.raw)
+	clear(t.answer.elements)
 }

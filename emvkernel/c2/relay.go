@@ -52,6 +52,7 @@ type relayData struct {
 	terminal, device [4]byte
 	min, max, answer uint16 // units
 	measured         uint16
+	repeated         byte // how often the card was asked again
 }
 
 // signed is the data in the order of the ICC dynamic data (Book C-2, "ICC Dynamic Data").
@@ -126,7 +127,8 @@ func (t *transaction) relay(ctx context.Context) error {
 			t.tvr.Set(emvkernel.RelayThresholdExceeded)
 		}
 		t.tvr.Set(emvkernel.RelayResistance)
-		t.keepRelay(&r, try)
+		r.repeated = byte(try - 1)
+		t.keepRelay(&r)
 		return nil
 	}
 }
@@ -141,7 +143,8 @@ func (l *Relay) implausible(r *relayData) bool {
 	return time.Duration(int(r.measured)-int(r.min))*relayUnit > l.Accuracy
 }
 
-func (t *transaction) keepRelay(r *relayData, tries int) {
+// keepRelay makes the data of an exchange those of the transaction.
+func (t *transaction) keepRelay(r *relayData) {
 	t.relayed = r
 	number := func(n uint16) []byte { return binary.BigEndian.AppendUint16(nil, n) }
 	t.o.Set(0xDF8301, r.terminal[:]...)
@@ -150,7 +153,7 @@ func (t *transaction) keepRelay(r *relayData, tries int) {
 	t.o.Set(0xDF8304, number(r.max)...)
 	t.o.Set(0xDF8305, number(r.answer)...)
 	t.o.Set(0xDF8306, number(r.measured)...)
-	t.o.Set(0xDF8307, byte(tries-1))
+	t.o.Set(0xDF8307, r.repeated)
 }
 
 // draw makes a new unpredictable number the transaction's.

@@ -2,6 +2,7 @@ package c2_test
 
 import (
 	"encoding/hex"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"smartreader/emvkernel/apdu"
 	"smartreader/emvkernel/c2"
 	"smartreader/emvkernel/tap"
+	"smartreader/emvkernel/tlv"
 )
 
 // EMV fact 36: up to three tries, TVR byte 5, published thresholds. The card says: 0 to 10 ms, its answer takes 2.4 ms.
@@ -60,6 +62,13 @@ func TestRelayResistance(t *testing.T) {
 				t.Errorf("%d tries, want %d", n, test.tries)
 			}
 			if out.Reading == nil {
+				want := byte(0x06) // not what the card says of itself
+				if test.name == "malformed" {
+					want = 0x04
+				}
+				if got := errorIndication(t, out); got[1] != want {
+					t.Errorf("error indication %X", got)
+				}
 				return
 			}
 			if got := value(t, out.Reading, 0x95); got[8:] != test.tvr {
@@ -153,7 +162,45 @@ func TestRelayRefused(t *testing.T) {
 	if got := value(t, b.run(c, timed{card: c}).Reading, 0x95); got[8:] != "06" {
 		t.Error(got)
 	}
-	if c.command(0xEA).Le != 0 || c.sent(apdu.INSGenerateAC) != 1 {
+	if c.command(0xEA).CLA != 0x80 || c.command(0xEA).Le != 0 || c.sent(apdu.INSGenerateAC) != 1 {
 		t.Error("commands")
+	}
+}
+
+func TestRelayMalformed(t *testing.T) {
+	for _, answer := range []string{"", "80", "800A0A0B0C0D00000064001800", "770A0A0B0C0D000000640018", "80090A0B0C0D0000006400", "800B0A0B0C0D00000064001800"} {
+		b, c := newBench(t), newCard(t)
+		c.aip[1] |= 0x01
+		c.edit = answers(0xEA, answer+"9000")
+		out := b.run(c, timed{card: c})
+		expect(t, out, tap.EndApplication)
+		if got := errorIndication(t, out); got[1] != 0x04 {
+			t.Errorf("%s: %X", answer, got)
+		}
+	}
+}
+
+// What was measured is in the data the issuer may be shown.
+func TestRelayDataKept(t *testing.T) {
+	b, c := newBench(t), newCard(t)
+	b.draw = func() ([4]byte, error) { return [4]byte{1, 2, 3, 4}, nil }
+	c.aip[1] |= 0x01
+	c.took = []time.Duration{16 * time.Millisecond, 5 * time.Millisecond}
+	list, err := tlv.Parse(b.run(c, timed{card: c}).Reading.Data())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for tag, want := range map[tlv.Tag]string{
+		0xDF8301: "01020304", 0xDF8302: "0a0b0c0d", 0xDF8303: "0000", 0xDF8304: "0064", 0xDF8305: "0018", 0xDF8306: "0032", 0xDF8307: "01",
+	} {
+		if e, _ := tlv.Find(list, tag); hex.EncodeToString(e.Value) != want {
+			t.Errorf("%v: %X, want %s", tag, e.Value, want)
+		}
+	}
+	b.draw = func() ([4]byte, error) { return [4]byte{}, errors.New("no randomness") }
+	a := b.activation(c)
+	a.Card = tap.NewLink(timed{card: c})
+	if _, err := b.kernel.Activate(t.Context(), a); err == nil {
+		t.Error("a number out of nothing")
 	}
 }

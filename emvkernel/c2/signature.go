@@ -42,7 +42,6 @@ func (t *transaction) verify(ctx context.Context) error {
 	t.tsi.Set(emvkernel.ODAPerformed)
 	proof, err := t.combinedData()
 	if err != nil {
-		t.tvr.Set(emvkernel.CDAFailed)
 		t.a.Log.DebugContext(ctx, "combined signature failed", "reason", err.Error())
 		return invalid(l2CAMFailed, "card authentication failed: "+err.Error())
 	}

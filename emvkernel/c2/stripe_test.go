@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"strings"
 	"testing"
+	"time"
 
 	"smartreader/emvkernel/apdu"
 	"smartreader/emvkernel/tap"
@@ -63,7 +64,10 @@ func TestStripe(t *testing.T) {
 	if e, _ := tlv.Find(list, 0x56); string(e.Value) != "B5413330089010434^ /^3512101"+"00000000"+"7751"+"731"+"57"+"2" {
 		t.Errorf("track 1 %s", e.Value)
 	}
-	if got := c.command(0x2A); got.P1 != 0x8E || got.P2 != 0x80 || hex.EncodeToString(got.Data) != "00000057" {
+	if len(b.shown) != 1 || b.shown[0].Status != tap.CardReadSuccessfully || out.UI.Message != tap.Authorising || out.UI.Hold != 0 {
+		t.Errorf("shown %v", b.shown)
+	}
+	if got := c.command(0x2A); got.CLA != 0x80 || got.P1 != 0x8E || got.P2 != 0x80 || hex.EncodeToString(got.Data) != "00000057" {
 		t.Errorf("command %v %X", got, got.Data)
 	}
 	if value(t, r, 0x9F39) != "91" || value(t, r, 0x9F36) != "1e47" || out.CVM != tap.NoCVM || out.Receipt {
@@ -95,6 +99,7 @@ func TestStripeCardholder(t *testing.T) {
 		{"signature under the limit", 5000, func(b *bench, _ *card) { b.kernel.Stripe.CVMNotRequired = 0x10 }, tap.OnlineRequest, tap.ObtainSignature, true, "2f"},
 		{"phone under the limit", 5000, func(_ *bench, c *card) { c.aip[0] = 0x02 }, tap.OnlineRequest, tap.NoCVM, false, "2f"},
 		{"phone verified", 5001, func(_ *bench, c *card) { c.aip[0] = 0x02; c.cvc3 += "DF4B03 001000" }, tap.OnlineRequest, tap.ConfirmationCodeVerified, true, "7f"},
+		{"phone wants a code", 5001, func(_ *bench, c *card) { c.aip[0] = 0x02; c.cvc3 += "DF4B03 000100" }, tap.EndApplication, 0, false, ""},
 		{"phone not verified", 5001, func(_ *bench, c *card) { c.aip[0] = 0x02 }, tap.EndApplication, 0, false, ""},
 		{"phone over its limit", 50001, func(_ *bench, c *card) { c.aip[0] = 0x02 }, tap.SelectNext, 0, false, ""},
 		{"card over its limit", 20001, nil, tap.SelectNext, 0, false, ""},
@@ -159,7 +164,7 @@ func TestStripeEnds(t *testing.T) {
 			if got := errorIndication(t, out); got[1] != test.l2 {
 				t.Errorf("%X (%s)", got, out.Reason)
 			}
-			if out.Kind == tap.Declined && (out.UI.Message != tap.NotAuthorised || !out.Reading.MagneticStripe()) {
+			if out.Kind == tap.Declined && (out.UI.Message != tap.NotAuthorised || out.UI.Hold != 1300*time.Millisecond || !out.Reading.MagneticStripe()) {
 				t.Error("decline")
 			}
 		})
@@ -176,6 +181,44 @@ func TestStripeUDOL(t *testing.T) {
 	c.cvc3 += "DF4B03 001000"
 	expect(t, b.tap(c), tap.OnlineRequest)
 	if got := hex.EncodeToString(c.command(0x2A).Data); got != "00000057"+"000000006000"+"03"+"0001" {
+		t.Error(got)
+	}
+}
+
+// The device is asked to verify its holder over the CVM limit, no other card, and not under it.
+func TestStripeMobileSupport(t *testing.T) {
+	for _, test := range []struct {
+		amount int64
+		phone  byte
+		want   string
+	}{{6000, 0x02, "02"}, {5000, 0x02, "00"}, {6000, 0x00, "00"}} {
+		b, c := stripeCard(t)
+		b.kernel.MobileSupport = 0
+		b.params.Amount = test.amount
+		c.aip[0] = test.phone
+		c.stripe.set(0x9F69, "9F6A04 9F7E01 9F7CFA")
+		b.tap(c)
+		if got := c.command(0x2A).Data; len(got) != 255 || hex.EncodeToString(got[4:5]) != test.want {
+			t.Errorf("%+v: %X", test, got[:5])
+		}
+	}
+}
+
+// Places up to the first digit of the discretionary data.
+func TestStripePlaces(t *testing.T) {
+	b, c := stripeCard(t)
+	c.stripe.drop(0x56)
+	c.stripe.set(0x9F65, "000E")
+	c.stripe.set(0x9F66, "1FF0")
+	out := b.tap(c)
+	expect(t, out, tap.OnlineRequest)
+	if got := value(t, out.Reading, 0x57); got != "5413330089010434d3512101"+"7751"+"04857"+"020"+"5"+"f" {
+		t.Error(got)
+	}
+	// Verified by the device: five more, modulo ten.
+	c.aip[0] = 0x02
+	c.cvc3 += "DF4B03001000"
+	if got := value(t, b.tap(c).Reading, 0x57); !strings.HasSuffix(got, "0200f") {
 		t.Error(got)
 	}
 }

@@ -84,8 +84,9 @@ func (r *torn) wipe() {
 	}
 }
 
-// tornTags are the values a recovered cryptogram was computed over, where they can differ from this tap's.
-var tornTags = []tlv.Tag{0x9F37, 0x95, 0x9F33, 0x9F34, 0x9A, 0x9F21, 0x9F41, 0x9F39}
+// tornTags are the values a recovered cryptogram was computed over, where they can differ from this tap's; the
+// TVR is apart.
+var tornTags = []tlv.Tag{0x9F37, 0x9F33, 0x9F34, 0x9A, 0x9F21, 0x9F41, 0x9F39}
 
 // account is the card by number and sequence number, unreadable without the key.
 func (l *TornLog) account(get func(tlv.Tag) []byte) [sha256.Size]byte {
@@ -121,11 +122,10 @@ func (l *TornLog) drop(which func(*torn) bool) {
 	l.records = kept
 }
 
-// add keeps a record, in the place of an older one of the same card, or of the oldest.
+// add keeps a record, if need be in the place of the oldest. There is none of the same card: it was taken.
 func (l *TornLog) add(r *torn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.drop(func(old *torn) bool { return old.account == r.account })
 	if len(l.records) == l.most {
 		l.records[0].wipe()
 		l.records = append(l.records[:0], l.records[1:]...)
@@ -210,7 +210,7 @@ func (t *transaction) recover(ctx context.Context) (done bool, err error) {
 	const name = "RECOVER AC"
 	resp, err := t.send(ctx, apdu.Command{CLA: 0x80, INS: 0xD0, Data: r.drdol})
 	if err != nil {
-		if end, ok := errors.AsType[*ending](err); ok && end.l1 != 0 {
+		if end, ok := errors.AsType[*ending](err); ok && end.again {
 			t.k.Torn.add(r) // torn again
 			kept = true
 		}
@@ -224,6 +224,9 @@ func (t *transaction) recover(ctx context.Context) (done bool, err error) {
 	for tag, v := range r.values {
 		t.o.Set(tag, bytes.Clone(v)...)
 	}
-	t.tvr, t.request, t.combined, t.relayed, t.cvm, t.receipt = r.tvr, r.request, r.combined, r.relayed, r.cvm, r.receipt
+	t.tvr, t.request, t.combined, t.cvm, t.receipt = r.tvr, r.request, r.combined, r.cvm, r.receipt
+	if t.relayed = r.relayed; r.relayed != nil {
+		t.keepRelay(r.relayed)
+	}
 	return true, t.accept(name, resp.Data)
 }

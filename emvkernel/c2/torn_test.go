@@ -2,6 +2,9 @@ package c2_test
 
 import (
 	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -10,6 +13,7 @@ import (
 	"smartreader/emvkernel/apdu"
 	"smartreader/emvkernel/c2"
 	"smartreader/emvkernel/tap"
+	"smartreader/emvkernel/tlv"
 )
 
 func tornBench(t *testing.T) (*bench, *card) {
@@ -29,12 +33,14 @@ func (b *bench) later(d time.Duration) {
 	b.again = true
 	b.params.UnpredictableNumber = [4]byte{0xCA, 0xFE, 0xBA, 0xBE}
 	b.params.Time = b.params.Time.Add(d)
+	b.params.Counter++
 }
 
 // EMV fact 34: a card that left during GENERATE AC is asked for the answer it gave, with the data of that
 // time.
 func TestTornRecovered(t *testing.T) {
 	b, c := tornBench(t)
+	b.params.Time = time.Date(2026, 3, 14, 23, 59, 55, 0, time.UTC)
 	out := b.tap(c)
 	expect(t, out, tap.EndApplication)
 	if out.Start != tap.StartB || b.kernel.Torn.Len() != 1 {
@@ -52,8 +58,8 @@ func TestTornRecovered(t *testing.T) {
 	if got := value(t, out.Reading, 0x9F37); got != "deadbeef" || !out.Reading.Authenticated() {
 		t.Errorf("unpredictable number %s", got)
 	}
-	if got := value(t, out.Reading, 0x9F21); got != "120000" {
-		t.Errorf("time %s", got)
+	if got := value(t, out.Reading, 0x9F21) + value(t, out.Reading, 0x9A) + value(t, out.Reading, 0x9F41); got != "235955"+"260314"+"00000007" {
+		t.Errorf("time, date and counter %s", got)
 	}
 }
 
@@ -78,6 +84,12 @@ func TestTornNotRecovered(t *testing.T) {
 			*c = *newCard(b.t)
 			c.static.set(0x9F51, "9F3704")
 			c.static.set(0x5F34, "02")
+		}, 0, 1, 1, tap.OnlineRequest},
+		{"another account", func(b *bench, c *card) {
+			*c = *newCard(b.t)
+			c.static.set(0x9F51, "9F3704")
+			c.static.set(0x5A, "5413330089010442")
+			c.static.drop(0x57)
 		}, 0, 1, 1, tap.OnlineRequest},
 		{"no list any more", func(_ *bench, c *card) { c.static.drop(0x9F51); c.keys, c.own = nil, nil }, 0, 2, 1, tap.OnlineRequest},
 		{"torn again", func(_ *bench, c *card) { c.lose[0xD0] = 1 }, 1, 1, 1, tap.EndApplication},
@@ -178,5 +190,57 @@ func TestTornWithRelayData(t *testing.T) {
 	expect(t, out, tap.OnlineRequest)
 	if bytes.Equal(entropy, c.entropy) || c.sent(0xD0) != 1 || c.sent(0xEA) != 2 {
 		t.Error("relay resistance was to be asked for again")
+	}
+	list, err := tlv.Parse(out.Reading.Data())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e, _ := tlv.Find(list, 0xDF8306); hex.EncodeToString(e.Value) != "0032" { // 5 ms, of the first tap
+		t.Errorf("measured %X", e.Value)
+	}
+}
+
+// Torn twice, the record is as good as before; torn with a list as long as a command can carry.
+func TestTornTwice(t *testing.T) {
+	b, c := tornBench(t)
+	c.static.set(0x9F51, "9F3704 9505 9F7CF6")
+	b.tap(c)
+	c.lose[0xD0] = 1
+	b.later(time.Second)
+	expect(t, b.tap(c), tap.EndApplication)
+	b.later(time.Second)
+	out := b.tap(c)
+	expect(t, out, tap.OnlineRequest)
+	if got := c.command(0xD0).Data; len(got) != 255 || !bytes.HasPrefix(got, unhex("DEADBEEF 0000008001")) {
+		t.Errorf("DRDOL data %X", got)
+	}
+	if !out.Reading.Authenticated() || c.sent(0xD0) != 2 || c.sent(apdu.INSGenerateAC) != 1 {
+		t.Error("not recovered")
+	}
+	for _, n := range []int{1, 255} {
+		if _, err := c2.NewTornLog(n, time.Second); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// The kernel's time ends while the card is asked: nothing is known of it, and nothing is recovered.
+func TestTornAtTheEnd(t *testing.T) {
+	b, c := tornBench(t)
+	b.tap(c)
+	ctx, cancel := context.WithCancel(t.Context())
+	c.edit = func(ins byte, r []byte) []byte {
+		if ins == 0xD0 {
+			cancel()
+		}
+		return r
+	}
+	a := b.activation(c)
+	a.Card = tap.NewLink(c)
+	if _, err := b.kernel.Activate(ctx, a); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if c.sent(apdu.INSGenerateAC) != 1 {
+		t.Error("asked for another cryptogram")
 	}
 }
