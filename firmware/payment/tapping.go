@@ -189,6 +189,9 @@ func (m *Machine) forgetTap(s *session) {
 // says of the outcome is not shown: only the payment's own outcome is.
 func (m *Machine) showRequest(s *session, r tap.UIRequest) {
 	kind, ok := requested[r.Message]
+	if r.Status == tap.CardReadSuccessfully { // kernels differ in what they want read with it
+		kind, ok = FaceCardRead, true
+	}
 	if !ok {
 		return
 	}
