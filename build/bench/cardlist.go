@@ -11,6 +11,7 @@ import (
 
 	"smartreader/emvkernel"
 	"smartreader/emvkernel/emvtest"
+	"smartreader/emvkernel/tap"
 )
 
 // cardInfo is one line of GET /control/cards.
@@ -29,13 +30,15 @@ const (
 	groupDeclined = "The issuer declines: offline they are stored, and declined when forwarded"
 	groupGood     = "They pay, each in a way of its own"
 	groupRefused  = "They work, and are declined"
+	groupTap      = "Made to be tapped: the issuer is asked, some by the second try or with a PIN"
+	groupTapOdd   = "Made to be tapped: refused, sent to the slot, or odd"
 	groupOther    = "For other payments and terminals than these: cash, cashback, other countries"
 	groupOdd      = "Something is odd or broken"
 )
 
 var (
 	shortGroups = []string{groupPay, groupVerify, groupDeclined}
-	cardGroups  = append(shortGroups[:len(shortGroups):len(shortGroups)], groupGood, groupRefused, groupOther, groupOdd)
+	cardGroups  = append(shortGroups[:len(shortGroups):len(shortGroups)], groupGood, groupRefused, groupTap, groupTapOdd, groupOther, groupOdd)
 )
 
 func cardGroup(name string, simulated bool, p *emvtest.Profile) string {
@@ -48,6 +51,12 @@ func cardGroup(name string, simulated bool, p *emvtest.Profile) string {
 		return groupPay
 	}
 	e, known := p.Expectation()
+	if _, tapped, ok := p.TapExpectation(); ok && !known {
+		if tapped.Kind == tap.OnlineRequest && !tapped.Forged {
+			return groupTap
+		}
+		return groupTapOdd
+	}
 	end := e.First
 	if e.Online != nil {
 		end = *e.Online
@@ -131,7 +140,7 @@ func (c Client) listCards(ctx context.Context, groups []string, stdout io.Writer
 		}
 	}
 	if rest > 0 {
-		fmt.Fprintf(w, "%d more to test readers with: card list all\n", rest)
+		fmt.Fprintf(w, "Those above can be tapped, too. Phones, and %d more to test readers with: card list all\n", rest)
 	}
 	return w.Flush()
 }

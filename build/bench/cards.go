@@ -29,6 +29,8 @@ type Cards struct {
 
 	mu     sync.Mutex
 	states map[string]*emvtest.State
+	tapped *emvtest.Card // the card that was tapped last; nil: it was used otherwise since
+	name   string        // its profile
 }
 
 // OpenCards reads the cards' memory; a missing file means new cards.
@@ -70,6 +72,9 @@ func (c *Cards) Card(name string) (*emvtest.Card, error) {
 func (c *Cards) memory(name string) (*emvtest.State, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.name == name { // from now on another one remembers
+		c.tapped, c.name = nil, ""
+	}
 	state := &emvtest.State{}
 	kept, ok := c.states[name]
 	if !ok {
@@ -98,6 +103,29 @@ func (c *Cards) Insert(name string, into Slot) error {
 		err = fmt.Errorf("%w; take it out first: card remove", err)
 	}
 	return err
+}
+
+// Tap returns the face that a card shows to a contactless reader, by any name that
+// FindCard knows, and the name of its profile. A card that is tapped again is the
+// same as before: one that was torn off the field in the middle knows of it.
+func (c *Cards) Tap(name string) (profile string, face *emvtest.TapCard, err error) {
+	profile, ok := FindCard(name)
+	if !ok {
+		return "", nil, noSuchCard(name)
+	}
+	c.mu.Lock()
+	card := c.tapped
+	same := c.name == profile
+	c.mu.Unlock()
+	if !same {
+		if card, err = c.Card(profile); err != nil {
+			return "", nil, err
+		}
+		c.mu.Lock()
+		c.tapped, c.name = card, profile
+		c.mu.Unlock()
+	}
+	return profile, card.Contactless(), nil
 }
 
 func noSuchCard(name string) error {

@@ -55,6 +55,10 @@ func (c Client) Command(args []string, stdout io.Writer) (run func(context.Conte
 		return c.Remove, nil
 	case len(args) == 3 && args[0] == "card" && args[1] == "insert":
 		return func(ctx context.Context) error { return c.Insert(ctx, args[2]) }, nil
+	case (len(args) == 3 || len(args) == 4) && args[0] == "card" && args[1] == "tap":
+		return func(ctx context.Context) error { return c.Tap(ctx, args[2:]...) }, nil
+	case command == "card take":
+		return c.Take, nil
 	case len(args) == 3 && args[0] == "card" && args[1] == "reset":
 		return func(ctx context.Context) error { return c.ResetCard(ctx, args[2]) }, nil
 	case command == "net cut", command == "net restore":
@@ -83,7 +87,7 @@ func (c Client) Command(args []string, stdout io.Writer) (run func(context.Conte
 
 // commandForms are the ways to go on after a command's first word.
 var commandForms = map[string]string{
-	"card":   "card list [all], card insert NAME, card remove, card reset NAME",
+	"card":   "card list [all], card insert NAME, card remove, card tap NAME [NAME], card take, card reset NAME",
 	"fault":  "fault NAME [VALUES]; there is " + strings.Join(slices.Sorted(maps.Keys(faultForms)), ", "),
 	"net":    "net cut, net restore",
 	"pin":    pinForm,

@@ -28,6 +28,8 @@ type Control struct {
 	Cards     *Cards // nil without a reader
 	Slot      Slot   // nil without a reader
 
+	Antenna Antenna // nil without a contactless reader
+
 	// Screen returns a PNG of what the reader shows; nil without a screen.
 	Screen func(context.Context) ([]byte, error)
 
@@ -46,7 +48,8 @@ type Control struct {
 // Status is the answer of GET /control/status.
 type Status struct {
 	Endpoints Endpoints       `json:"endpoints"`
-	Card      string          `json:"card"` // in the slot; empty: none
+	Card      string          `json:"card"`             // in the slot; empty: none
+	Tapped    []string        `json:"tapped,omitempty"` // in the hand that taps
 	Platform  *sandbox.Status `json:"platform,omitempty"`
 }
 
@@ -78,7 +81,11 @@ func (c Control) Handler() http.Handler {
 				fail(w, http.StatusBadRequest, `the body must be {"card": NAME}`)
 				return
 			}
-			if err := c.Cards.Insert(body.Card, c.Slot); err != nil {
+			err := c.tapped(body.Card)
+			if err == nil {
+				err = c.Cards.Insert(body.Card, c.Slot)
+			}
+			if err != nil {
 				fail(w, http.StatusConflict, err.Error())
 				return
 			}
@@ -91,9 +98,16 @@ func (c Control) Handler() http.Handler {
 			if err := ReadBody(r, &body); err != nil {
 				return err
 			}
+			if err := c.tapped(body.Card); err != nil {
+				return err
+			}
 			return c.Cards.ResetPIN(body.Card, c.Slot)
 		})
 		do("DELETE /control/card", func(*http.Request) error { return c.Slot.Remove() })
+	}
+	if c.Antenna != nil {
+		do("POST /control/tap", c.tap)
+		do("DELETE /control/tap", func(*http.Request) error { return c.Antenna.Take() })
 	}
 	if c.Screen != nil {
 		mux.HandleFunc("GET /control/screen.png", func(w http.ResponseWriter, r *http.Request) {
@@ -146,6 +160,9 @@ func (c Control) status() Status {
 	s := Status{Endpoints: c.Endpoints()}
 	if c.Slot != nil {
 		s.Card = c.Slot.Inserted()
+	}
+	if c.Antenna != nil {
+		s.Tapped = c.Antenna.Tapped()
 	}
 	if c.Platform != nil {
 		p := c.Platform.Status()

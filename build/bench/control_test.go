@@ -87,6 +87,149 @@ func TestControlAPI(t *testing.T) {
 	}
 }
 
+// hand notes what is tapped.
+type hand struct{ cards []string }
+
+func (h *hand) Tap(cards ...string) error {
+	h.cards = h.cards[:0]
+	for _, name := range cards {
+		profile, ok := bench.FindCard(name)
+		if !ok {
+			return errors.New("no such card")
+		}
+		h.cards = append(h.cards, profile)
+	}
+	return nil
+}
+
+func (h *hand) Take() error {
+	if len(h.cards) == 0 {
+		return errors.New("no card is tapped")
+	}
+	h.cards = nil
+	return nil
+}
+
+func (h *hand) Tapped() []string { return h.cards }
+
+// A card is in one place at a time: in the slot, or in the hand that taps.
+func TestTapByControl(t *testing.T) {
+	board, err := sim.Open(sim.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer board.HAL.Close()
+	cards, err := bench.OpenCards(filepath.Join(t.TempDir(), "cards.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &hand{}
+	server := httptest.NewServer(bench.Control{
+		Endpoints: func() bench.Endpoints { return bench.Endpoints{} }, Cards: cards, Slot: board.Tray, Antenna: h,
+	}.Handler())
+	defer server.Close()
+	client := bench.Client{Base: server.URL + "/control/", Start: "start it"}
+	for _, step := range []struct {
+		command, want string // of an error; empty: none
+		inHand        []string
+	}{
+		{"card take", "no card", nil},
+		{"card tap 4242424242424242", "", []string{"visa"}},
+		{"card tap visa_debit mastercard", "", []string{"visa-debit", "mastercard"}},
+		{"card tap visa 4242424242424242", "only one", []string{"visa-debit", "mastercard"}},
+		{"card tap library-card", "no such card", nil},
+		{"card tap visa", "", []string{"visa"}},
+		{"card insert visa", "card take", []string{"visa"}},
+		{"card reset 4242424242424242", "card take", []string{"visa"}},
+		{"card insert amex", "", []string{"visa"}},
+		{"card tap amex", "card remove", []string{"visa"}},
+		{"card tap visa amex", "card remove", []string{"visa"}},
+		{"card take", "", nil},
+		{"card remove", "", nil},
+		{"card insert visa", "", nil},
+	} {
+		err := client.Run(t.Context(), strings.Fields(step.command), io.Discard)
+		if (err == nil) != (step.want == "") || err != nil && !strings.Contains(err.Error(), step.want) {
+			t.Errorf("%s: got %v, want %q", step.command, err, step.want)
+		}
+		var status bench.Status
+		if err := client.Do(t.Context(), http.MethodGet, "status", nil, &status); err != nil || !slices.Equal(status.Tapped, step.inHand) {
+			t.Errorf("%s: %q in the hand, %v", step.command, status.Tapped, err)
+		}
+	}
+	for _, body := range []string{`{}`, `{"with": "visa"}`, `{"card": "visa", "and": "amex"}`, `[]`} {
+		response, err := http.Post(server.URL+"/control/tap", "application/json", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if response.StatusCode != http.StatusBadRequest {
+			t.Errorf("%s: %s", body, response.Status)
+		}
+	}
+}
+
+// A card that is tapped twice is one card: it remembers the first tap. One that was
+// used otherwise meanwhile goes on from there.
+func TestTappedCardIsTheSame(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "cards.json")
+	cards, err := bench.OpenCards(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := cards.Tap("library-card"); err == nil || !strings.Contains(err.Error(), "card list") {
+		t.Errorf("an unknown card: %v", err)
+	}
+	const aid = "A0000000031010"
+	pay := func(chip emvkernel.Transceiver) {
+		t.Helper()
+		config := emvtest.TerminalConfig()
+		transaction, err := emvkernel.NewTransaction(&config, emvkernel.Params{
+			Amount: 100, Currency: 840, Exponent: 2, Time: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC),
+		}, chip, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := transaction.Collect(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, first, err := cards.Tap("visa")
+	if err != nil {
+		t.Fatal(err)
+	}
+	inserted, err := cards.Card("visa")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pay(inserted)
+	_, again, err := cards.Tap("4242424242424242")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := again.State().Applications[aid].ATC; got != 1 || first.State().Applications[aid].ATC != 0 {
+		t.Errorf("after an insertion the tapped card counts %d", got)
+	}
+}
+
+// One that is torn off the field in the middle of a payment, once, is torn once.
+func TestTornCardIsTornOnce(t *testing.T) {
+	cards, err := bench.OpenCards(filepath.Join(t.TempDir(), "cards.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, want := range []error{emvtest.ErrTorn, nil} {
+		_, chip, err := cards.Tap("tap-visa-torn-select-ppse")
+		if err != nil {
+			t.Fatal(err)
+		}
+		chip.Reset()
+		if _, err := chip.Exchange(t.Context(), []byte("\x00\xA4\x04\x00\x0E2PAY.SYS.DDF01\x00")); !errors.Is(err, want) {
+			t.Errorf("tap %d: %v, want %v", n+1, err, want)
+		}
+	}
+}
+
 // The whole list has every card once, below the heading it belongs to; the short one those of Stripe's
 // simulators, and it counts the rest.
 func TestCardList(t *testing.T) {
@@ -97,7 +240,7 @@ func TestCardList(t *testing.T) {
 		t.Fatal(err)
 	}
 	cards := strings.Count(out.String(), "\n  ")
-	if want := fmt.Sprintf("%d more to test readers with: card list all", len(emvtest.Profiles())-cards); cards != len(emvtest.PaymentMethods()) || !strings.Contains(out.String(), want) {
+	if want := fmt.Sprintf("and %d more to test readers with: card list all", len(emvtest.Profiles())-cards); cards != len(emvtest.PaymentMethods()) || !strings.Contains(out.String(), want) {
 		t.Errorf("short: %d cards of %d:\n%s", cards, len(emvtest.PaymentMethods()), &out)
 	}
 	out.Reset()
@@ -121,6 +264,7 @@ func TestCardList(t *testing.T) {
 		t.Errorf("%d cards of %d:\n%s", len(under), len(emvtest.Profiles()), &out)
 	}
 	for name, want := range map[string]string{"visa": "They pay", "offline-pin-cvm": "They want", "declined-lost-card": "The issuer declines", "sda": "They pay, each", "broken-dda": "Something is odd",
+		"tap-visa-phone": "Made to be tapped: the issuer", "tap-visa-declines": "Made to be tapped: refused", "tap-amex": "Made to be tapped: refused",
 		"offline-approves": "They pay, each", "velocity-within": "They pay, each", "pin-bypassed": "They work, and", "usage-not-allowed": "They work, and",
 		"domestic-only": "For other payments", "cvm-cash": "For other payments", "pulled-at-script-after": "Something is odd"} {
 		if !strings.HasPrefix(under[name], want) {

@@ -57,7 +57,7 @@ func (e Endpoints) Announce(w io.Writer, first, start string) error {
 		}
 		p("Try, in another terminal:")
 		p("  %s", connect)
-		p("  %s card insert visa     # then pay; see: card list", start)
+		p("  %s card insert visa     # or: card tap visa; then pay; see: card list", start)
 		p("  go run ./lan/pos pay 12.50 usd")
 		if e.Public != "" {
 			p("  %s net cut              # and pay again", start)

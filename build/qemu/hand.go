@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -33,9 +32,9 @@ func (r *rig) obey(ctx context.Context, line string) error {
 	case strings.HasPrefix(wish, "remove"):
 		return r.Remove(ctx)
 	case strings.HasPrefix(wish, "hold two"):
-		return errors.Join(r.tap(handCard), r.add("mastercard"))
+		return r.hold(handCard, "mastercard")
 	case strings.HasPrefix(wish, "hold"):
-		return r.tap(handCard)
+		return r.hold(handCard)
 	case strings.HasPrefix(wish, "take"):
 		r.field.Take()
 		return nil

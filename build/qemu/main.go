@@ -25,8 +25,8 @@ const usage = `Usage:
   qemu card insert NAME            put a card in (it stays until removed)
   qemu card remove                 take the card out
   qemu card reset NAME             give it all of its PIN tries back (while it is out)
-  qemu card tap NAME               hold a card to the contactless reader (it stays until taken)
-  qemu card take                   take it away
+  qemu card tap NAME [NAME]        tap a card or phone, or two cards at once: when the reader asks, until it is read
+  qemu card take                   take them away before that
   qemu key NAME                    press a key: 0 to 9, enter, cancel, clear
   qemu ccid unplug | plug          the USB chip card reader
   qemu pn532 unplug | plug         the serial adapter with the contactless reader

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"smartreader/build/bench"
-	"smartreader/hal/pn532/pn532test"
 )
 
 // plug is the far end of a device while it is plugged in.
@@ -82,24 +81,6 @@ func (r *rig) plug(ctx context.Context, device string, on bool) error {
 		return fmt.Errorf("there is no plug %q; there are ccid and pn532", device)
 	}
 	return nil
-}
-
-// tap holds a card to the contactless reader, in place of any other.
-func (r *rig) tap(name string) error {
-	r.field.Take()
-	return r.add(name)
-}
-
-// add holds a card to the contactless reader, beside those that are there.
-func (r *rig) add(name string) error {
-	if r.slot.Inserted() == name {
-		return fmt.Errorf("the card %q is in the slot; there is only one", name)
-	}
-	card, err := r.cards.Card(name)
-	if err != nil {
-		return err
-	}
-	return r.field.Tap(pn532test.TypeA(card))
 }
 
 // press presses a key of the keypad.

@@ -75,19 +75,19 @@ func desk(t *testing.T) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &rig{cards: cards, slot: vscard.NewSlot(), field: pn532test.New()}
+	field := pn532test.New()
+	return &rig{cards: cards, slot: vscard.NewSlot(), field: field, tapper: tapper{field: field, cards: cards}}
 }
 
 // Every command of the usage text arrives where it should.
 func TestCommandsOfAMachine(t *testing.T) {
 	r := desk(t)
-	api := bench.Control{Endpoints: r.endpoints, Cards: r.cards, Slot: r.slot, More: r.hands()}
+	api := bench.Control{Endpoints: r.endpoints, Cards: r.cards, Slot: r.slot, Antenna: &r.tapper, More: r.hands()}
 	server := httptest.NewServer(api.Handler())
 	defer server.Close()
 	client := bench.Client{Base: server.URL + "/control/", Start: startCommand}
 	for command, want := range map[string]string{
 		"card tap visa":    "",
-		"card take":        "",
 		"card tap library": "card list",
 		"power off":        "", // it is off already
 		"power cut":        "",
@@ -105,6 +105,9 @@ func TestCommandsOfAMachine(t *testing.T) {
 		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
 			t.Errorf("%s: got %v, want %q", command, err, want)
 		}
+	}
+	if err := remote(t.Context(), client, []string{"card", "take"}, io.Discard); err != nil || r.tapper.Tapped() != nil {
+		t.Errorf("card take: %v, %q in the hand", err, r.tapper.Tapped())
 	}
 	if err := client.Do(t.Context(), http.MethodPost, "power", map[string]string{"do": "up"}, nil); err == nil {
 		t.Error("there is a new thing to do to the power")

@@ -14,10 +14,6 @@ import (
 func remote(ctx context.Context, c bench.Client, args []string, stdout io.Writer) error {
 	post := func(path string, body any) error { return c.Do(ctx, http.MethodPost, path, body, nil) }
 	switch command := strings.Join(args, " "); {
-	case len(args) == 3 && args[0] == "card" && args[1] == "tap":
-		return post("tap", map[string]string{"card": args[2]})
-	case command == "card take":
-		return c.Do(ctx, http.MethodDelete, "tap", nil, nil)
 	case len(args) == 2 && args[0] == "key":
 		return post("key", map[string]string{"key": args[1]})
 	case command == "ccid unplug", command == "ccid plug", command == "pn532 unplug", command == "pn532 plug":
@@ -39,19 +35,6 @@ var keys = map[string]string{
 // hands are what can be done to a machine, for the control API.
 func (r *rig) hands() map[string]func(*http.Request) error {
 	return map[string]func(*http.Request) error{
-		"POST /control/tap": func(q *http.Request) error {
-			var body struct {
-				Card string `json:"card"`
-			}
-			if err := bench.ReadBody(q, &body); err != nil {
-				return err
-			}
-			if body.Card == "" {
-				return bench.Usagef(`the body must be {"card": NAME}`)
-			}
-			return r.tap(body.Card)
-		},
-		"DELETE /control/tap": func(*http.Request) error { r.field.Take(); return nil },
 		"POST /control/key": func(q *http.Request) error {
 			var body struct {
 				Key string `json:"key"`

@@ -42,6 +42,7 @@ type rig struct {
 	cards    *bench.Cards
 	slot     *vscard.Slot
 	field    *pn532test.Emulator
+	tapper   tapper
 	console  *os.File
 	echo     io.Writer // the console as it comes; nil: not shown
 	image    loaded
@@ -69,6 +70,7 @@ func newRig(ctx context.Context, o options, parts *bench.Parts, log *slog.Logger
 	if r.cards, err = bench.OpenCards(filepath.Join(o.dir, "cards.json")); err != nil {
 		return nil, err
 	}
+	r.tapper = tapper{field: r.field, cards: r.cards}
 	if r.pos, err = freeAddress(o.listen); err != nil {
 		return nil, err
 	}
@@ -106,6 +108,7 @@ func (r *rig) consoleFile() string { return filepath.Join(r.o.dir, "console.log"
 
 // close is for after the parts have ended.
 func (r *rig) close() error {
+	r.tapper.end()
 	err := r.platform.Close()
 	if r.console != nil {
 		err = errors.Join(err, r.console.Close())
@@ -332,6 +335,9 @@ func greet(ctx context.Context, limit time.Duration, o client.Options) (id strin
 
 // Insert implements story.Bench.
 func (r *rig) Insert(_ context.Context, card string) error { return r.cards.Insert(card, r.slot) }
+
+// Tap implements story.Bench.
+func (r *rig) Tap(_ context.Context, cards ...string) error { return r.tapper.Tap(cards...) }
 
 // handTime is how long a hand needs to take a card after it was told to. QEMU
 // forgets what it was about to answer when a card comes out, and the reader has

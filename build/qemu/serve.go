@@ -28,7 +28,7 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
 		r.at.Control = "http://" + listener.Addr().String() + "/control/"
 		api := bench.Control{
 			Endpoints: func() bench.Endpoints { return r.endpoints() },
-			Cards:     r.cards, Slot: r.slot, Screen: r.screen, Platform: r.platform, More: r.hands(),
+			Cards:     r.cards, Slot: r.slot, Antenna: &r.tapper, Screen: r.screen, Platform: r.platform, More: r.hands(),
 		}
 		if err := r.build(ctx, "", ""); err != nil {
 			return errors.Join(err, listener.Close())

@@ -52,6 +52,7 @@ func (s *Sandbox) build(st *state, rd reader, set Settings) ([]byte, error) {
 		SigningKeys:        [][]byte{signingKey},
 		Terminal:           terminalData(s.opts.Terminal.Terminal, set),
 		Applications:       applications(s.opts.Terminal.Applications, l, set),
+		Contactless:        contactless(s.opts.Terminal.Applications, l, set),
 		CAKeys:             s.caKeys(),
 		Revoked:            s.revoked(),
 		SealKeys:           []platform.SealKey{{ID: s.keys.seal.ID(), Key: s.keys.seal.Public().Bytes()}},

@@ -16,14 +16,17 @@ import (
 // presentedCard is what a charge keeps of a card: nothing that could be used
 // to pay again.
 type presentedCard struct {
-	Brand       string  `json:"brand"`
-	Last4       string  `json:"last4"`
-	Fingerprint string  `json:"fingerprint"`
-	ExpMonth    int     `json:"expMonth"`
-	ExpYear     int     `json:"expYear"`
-	Funding     string  `json:"funding,omitempty"` // empty in state of old: unknown
-	ReadMethod  string  `json:"readMethod"`
-	Receipt     receipt `json:"receipt"`
+	Brand       string `json:"brand"`
+	Last4       string `json:"last4"`
+	Fingerprint string `json:"fingerprint"`
+	ExpMonth    int    `json:"expMonth"`
+	ExpYear     int    `json:"expYear"`
+	Funding     string `json:"funding,omitempty"` // empty in state of old: unknown
+	ReadMethod  string `json:"readMethod"`
+	Wallet      string `json:"wallet,omitempty"` // as in the public API; empty: a card
+	// Unauthenticated is a tap that was stored although its card proved nothing.
+	Unauthenticated bool    `json:"unauthenticated,omitempty"`
+	Receipt         receipt `json:"receipt"`
 }
 
 // receipt is the EMV part of a receipt, in the public API's words.
@@ -43,6 +46,7 @@ type receipt struct {
 type cardData struct {
 	raw    []byte
 	values map[tlv.Tag][]byte
+	pin    bool // an online PIN came along
 }
 
 func parseCardData(plaintext []byte) (cardData, error) {
@@ -76,11 +80,14 @@ func (d cardData) present(h seal.Header, checked emvtest.CheckResult, cardKey []
 		Fingerprint: fingerprint(cardKey, checked),
 		Funding:     fundingOf(d.number()),
 		ReadMethod:  h.ReadMethod,
+		Wallet:      d.wallet(h),
+
+		Unauthenticated: h.CardUnauthenticated,
 		Receipt: receipt{
 			AccountType:                  "unknown",
 			ApplicationCryptogram:        d.hex(0x9F26),
 			ApplicationPreferredName:     printable(d.values[0x9F12]),
-			CardholderVerificationMethod: verificationMethod(d.values[0x9F34]),
+			CardholderVerificationMethod: onReceipt(d.verification(h)),
 			DedicatedFileName:            d.hex(0x84),
 			TerminalVerificationResults:  d.hex(0x95),
 			TransactionStatusInformation: d.hex(0x9B),
@@ -93,13 +100,22 @@ func (d cardData) present(h seal.Header, checked emvtest.CheckResult, cardKey []
 		c.Brand = "unknown"
 	}
 	var yy, mm int
-	if _, err := fmt.Sscanf(d.hex(0x5F24), "%2d%2d", &yy, &mm); err == nil {
+	if _, err := fmt.Sscanf(d.expiry(), "%2d%2d", &yy, &mm); err == nil {
 		c.ExpMonth, c.ExpYear = mm, 2000+yy
 		if yy >= 50 { // EMV Book 4, "Date Management": 50 to 99 are of the last century
 			c.ExpYear = 1900 + yy
 		}
 	}
 	return c
+}
+
+// expiry is the card's, as YYMM and more: a tap may give it with the track only.
+func (d cardData) expiry() string {
+	if date := d.hex(0x5F24); date != "" {
+		return date
+	}
+	_, date, _ := strings.Cut(d.hex(0x57), "D")
+	return date
 }
 
 // number is the card's number, from where the card gave it; empty when it gave
@@ -136,6 +152,57 @@ func printable(b []byte) string {
 		}
 		return r
 	}, string(b)))
+}
+
+// onDevice is a cardholder whom the tapped device verified. The public API has no
+// word for it: on a receipt it is an approval.
+const onDevice = "on_device"
+
+func onReceipt(cvm string) string {
+	if cvm == onDevice {
+		return "approval"
+	}
+	return cvm
+}
+
+// tapped reports whether a card was tapped, by its chip or as a magnetic stripe.
+func tapped(h seal.Header) bool { return strings.HasPrefix(h.ReadMethod, "contactless_") }
+
+// verification is how the cardholder was verified. At a tap an offline PIN is one
+// entered on the consumer's device, and Visa's cards say what they want instead of
+// how it went ('9F6C'; Book C-3, Annex A).
+func (d cardData) verification(h seal.Header) string {
+	cvm := verificationMethod(d.values[0x9F34])
+	if !tapped(h) {
+		return cvm
+	}
+	ctq := d.qualifiers()
+	switch {
+	case d.pin, cvm == "online_pin":
+		return "online_pin"
+	case cvm == "offline_pin", ctq[1]&0x80 != 0:
+		return onDevice
+	case cvm == "signature", cvm == "" && ctq[0]&0x40 != 0:
+		return "signature"
+	}
+	return "approval"
+}
+
+// saysPIN reports whether the terminal says that an online PIN was entered: in the
+// TVR, which the cryptogram covers, or at a tap by what Visa's card and the terminal
+// agree on ('9F6C', '9F66').
+func (d cardData) saysPIN(h seal.Header) bool {
+	tvr, ttq := d.values[0x95], d.values[0x9F66]
+	if len(tvr) == 5 && tvr[2]&0x04 != 0 {
+		return true
+	}
+	return tapped(h) && d.qualifiers()[0]&0x80 != 0 && len(ttq) == 4 && ttq[0]&0x04 != 0
+}
+
+// qualifiers are Visa's card transaction qualifiers, zeros without any.
+func (d cardData) qualifiers() (ctq [2]byte) {
+	copy(ctq[:], d.values[0x9F6C])
+	return ctq
 }
 
 // verificationMethod names the CVM that the first byte of 9F34 says was used

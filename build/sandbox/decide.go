@@ -65,6 +65,7 @@ func (s *Sandbox) judge(t *tx, p *opened) (v platform.Verdict, chargeID string, 
 	if err != nil {
 		return failed(platform.CodeCryptogramInvalid, "%v", err), "", nil
 	}
+	card.pin = p.pin != nil
 	checked, err := s.issuer.Check(card.raw)
 	if err != nil {
 		return failed(platform.CodeCryptogramInvalid, "%v", err), "", nil
@@ -88,25 +89,37 @@ func (s *Sandbox) judge(t *tx, p *opened) (v platform.Verdict, chargeID string, 
 		return failed(platform.CodeTooOld, "the payment was stored longer ago than the %v the platform allows", time.Duration(maxAge)*time.Millisecond), "", nil
 	}
 	used := usedCryptogram{Card: fingerprint(t.account.CardKey, checked), ATC: h.ATC, NaturalKey: p.naturalKey}
-	if _, ok := t.cryptograms.get(used.key()); ok {
+	before, again := t.cryptograms.get(used.key())
+	if again && !t.wantsPIN(p, before) {
 		return failed(platform.CodeCryptogramReplay, "this card's counter %s was used before", h.ATC), "", nil
 	}
 	switch checked.Verdict {
 	case emvtest.CryptogramMismatch, emvtest.NotOnline:
 		return failed(platform.CodeCryptogramInvalid, "%s: %s", checked.Verdict, checked.Reason), "", nil
 	}
-	if checked, err = s.checkPIN(t, p, card, checked); err != nil {
+	if checked, err = s.checkPIN(t, p, card, checked, again); err != nil {
 		return failed(platform.CodePINInvalid, "%v", err), "", nil
 	}
 	t.put(used)
 	return s.charge(t, p, card, checked, o)
 }
 
+// wantsPIN reports whether a tap comes again with the PIN that its issuer wanted:
+// the same cryptogram, for the same payment, right after that decline.
+func (t *tx) wantsPIN(p *opened, before usedCryptogram) bool {
+	if p.pin == nil || p.offline || !tapped(p.header) {
+		return false
+	}
+	a, _ := t.authorizations.get(before.NaturalKey)
+	c, ok := t.charges.get(a.ChargeID)
+	key, err := platform.ParseNaturalKey(before.NaturalKey)
+	return ok && err == nil && c.DeclineCode == eitherPIN && c.Key == p.header.Key && key.Cryptogram == p.key.Cryptogram
+}
+
 // checkPIN holds the issuer's decision against the online PIN, when the terminal
-// says that there was one.
-func (s *Sandbox) checkPIN(t *tx, p *opened, card cardData, checked emvtest.CheckResult) (emvtest.CheckResult, error) {
-	tvr := card.values[0x95] // which the cryptogram covers
-	entered := len(tvr) == 5 && tvr[2]&0x04 != 0
+// says that there was one, or the issuer has wanted it since.
+func (s *Sandbox) checkPIN(t *tx, p *opened, card cardData, checked emvtest.CheckResult, wanted bool) (emvtest.CheckResult, error) {
+	entered := wanted || card.saysPIN(p.header)
 	switch {
 	case !entered && p.pin == nil:
 		return checked, nil
@@ -122,7 +135,13 @@ func (s *Sandbox) checkPIN(t *tx, p *opened, card cardData, checked emvtest.Chec
 		return checked, fmt.Errorf("the PIN block cannot be read: %w", err)
 	}
 	defer clear(digits)
-	if checked.Verdict == emvtest.Genuine && checked.Decision.Approved && !s.issuer.RightPIN(card.number(), digits) {
+	if checked.Verdict != emvtest.Genuine {
+		return checked, nil
+	}
+	if wanted { // what was declined for want of a PIN has one
+		checked.Decision = s.issuer.Decide(card.number(), checked.Amount, checked.Currency)
+	}
+	if checked.Decision.Approved && !s.issuer.RightPIN(card.number(), digits) {
 		checked.Decision = declined("incorrect_pin", "55")
 	}
 	return checked, nil

@@ -30,11 +30,17 @@
 // decline; see issuer.go. Stored payments are decided when they are forwarded,
 // by the same rules.
 //
+// A tap that was declined with online_or_offline_pin_required may come again with
+// an online PIN: the same cryptogram under the next sequence, once, for the same
+// payment. What wallet was tapped is shown as far as the card's data objects say so.
+//
 // # Configuration
 //
 // offline[enabled] is set as in the public API, on the account's default
 // terminal configuration or on one that a Location has. What the public API has
-// no field for is in Settings, likewise for the account and for a Location.
+// no field for is in Settings, likewise for the account and for a Location. Cards
+// are tapped unless a setting says no: Visa's and Mastercard's with their kernels,
+// the others are asked to be inserted.
 //
 // # Webhooks
 //
@@ -69,7 +75,7 @@
 // no changes of a webhook endpoint but its deletion, no customers, payment
 // methods or setup intents by API, no interac_present (an Interac charge is
 // card_present), no server-driven reader actions, no certificate renewal, no live mode, no expiry of authorizations,
-// no rate limits but the fault, no PIN verification. A refund is not canceled,
+// no rate limits but the fault, no counting of PIN tries. A refund is not canceled,
 // is never pending, and has no balance transaction. Lists have limit and
 // starting_after only. There is one account. A journal entry sent with a
 // submission or a rescue is checked by itself (signature, payment, envelope,

@@ -184,15 +184,7 @@ func (p *shop) payWith(profile string, amount int64, pad emvkernel.PINPad) *paym
 // collect runs the card up to its first cryptogram, which must come to want.
 func (p *shop) collect(profile string, params emvkernel.Params, config *emvkernel.Config, want emvkernel.OutcomeKind) (*payment, *emvkernel.Transaction) {
 	p.t.Helper()
-	card := p.cards[profile]
-	if card == nil {
-		loaded, err := emvtest.Load(profile)
-		if err != nil {
-			p.t.Fatal(err)
-		}
-		card = emvtest.NewCard(loaded, new(emvtest.State))
-		p.cards[profile] = card
-	}
+	card := p.card(profile)
 	card.Reset()
 	params.Currency, params.Exponent, params.Time = 840, 2, time.Now()
 	rand.Read(params.UnpredictableNumber[:])
@@ -206,6 +198,19 @@ func (p *shop) collect(profile string, params emvkernel.Params, config *emvkerne
 	}
 	p.sequence++
 	return p.submissionOf(transaction.ACData(), params.Amount), transaction
+}
+
+// card is a test card, the same one every time.
+func (p *shop) card(profile string) *emvtest.Card {
+	p.t.Helper()
+	if p.cards[profile] == nil {
+		loaded, err := emvtest.Load(profile)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		p.cards[profile] = emvtest.NewCard(loaded, new(emvtest.State))
+	}
+	return p.cards[profile]
 }
 
 // submissionOf makes a payment of card data.

@@ -13,8 +13,8 @@ import (
 // withdrawal_count_limit_exceeded, however the card was read. What it approves
 // is held here against the endings about the PIN:
 //
-//	.02  offline_pin_required            approved only if inserted, with an offline PIN: every tap is
-//	                                     declined, and a card inserted without PIN as well
+//	.02  offline_pin_required            approved only if inserted, with an offline PIN: a card that is
+//	                                     tapped is declined, and one inserted without PIN as well
 //	.03  online_or_offline_pin_required  approved with a PIN, offline or online, however the card was read
 //	.55  incorrect_pin                   declined always
 //	.75  pin_try_exceeded                declined always
@@ -22,21 +22,22 @@ import (
 // All other endings approve. The endings are cents: a currency whose minor
 // unit is not a hundredth has none, and approves [unverified: how the public
 // platform treats them]. Which CVM was used is what the reader says; the card's
-// cryptogram does not cover it.
+// cryptogram does not cover it. A cardholder whom the tapped device verified is as
+// good as one with a PIN, for both.
 func decision(h seal.Header, card cardData, checked emvtest.CheckResult) emvtest.Decision {
 	digits, ok := currency.GetDigits(upperASCII(h.Currency))
 	if !checked.Decision.Approved || checked.Verdict == emvtest.CardApproved || !ok || digits != 2 {
 		return checked.Decision
 	}
-	cvm := verificationMethod(card.values[0x9F34])
+	cvm := card.verification(h)
 	switch h.Amount % 100 {
 	case 2:
-		if h.ReadMethod != "contact_emv" || cvm != "offline_pin" {
+		if cvm != "offline_pin" && cvm != onDevice {
 			return declined("offline_pin_required", "1A")
 		}
 	case 3:
-		if cvm != "offline_pin" && cvm != "online_pin" {
-			return declined("online_or_offline_pin_required", "70")
+		if cvm != "offline_pin" && cvm != "online_pin" && cvm != onDevice {
+			return declined(eitherPIN, "70")
 		}
 	case 55:
 		return declined("incorrect_pin", "55")
@@ -45,6 +46,10 @@ func decision(h seal.Header, card cardData, checked emvtest.CheckResult) emvtest
 	}
 	return checked.Decision
 }
+
+// eitherPIN is the decline code of an issuer who wants a PIN, of whatever kind. A
+// tap that got it may come again with an online PIN.
+const eitherPIN = "online_or_offline_pin_required"
 
 // declined has the response code (8A) that networks use for it; 1A and 70 are
 // those of one network for "authenticate" and "PIN needed" [unverified].

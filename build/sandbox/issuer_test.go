@@ -33,7 +33,7 @@ func TestAmountEndings(t *testing.T) {
 		declines func(way string) bool
 	}{
 		0: {"", none}, 4: {"", none}, 12: {"", none}, 50: {"", none}, 99: {"", none},
-		2: {"offline_pin_required", func(w string) bool { return w != "insert, PIN" && w != "insert, sealed PIN" }},
+		2: {"offline_pin_required", func(w string) bool { return w != "insert, PIN" && w != "insert, sealed PIN" && w != "tap, phone" }},
 		3: {"online_or_offline_pin_required", func(w string) bool {
 			return w == "insert, signature" || w == "insert, nothing" || w == "tap, nothing"
 		}},

@@ -128,7 +128,15 @@ func renderCharge(st *state, c charge) any {
 func renderCard(c charge) any {
 	var offline any
 	if c.Offline {
-		offline = map[string]any{"stored_at": seconds(c.StoredAtMs), "type": "deferred"}
+		details := map[string]any{"stored_at": seconds(c.StoredAtMs), "type": "deferred"}
+		if c.Card.Unauthenticated { // not in the public API
+			details["card_unauthenticated"] = true
+		}
+		offline = details
+	}
+	var wallet any
+	if c.Card.Wallet != "" {
+		wallet = map[string]any{"type": c.Card.Wallet}
 	}
 	var captureBefore any // of money that is held
 	if c.live() && c.Captured == 0 {
@@ -160,7 +168,7 @@ func renderCard(c charge) any {
 		"read_method":                         nullable(c.Card.ReadMethod),
 		"reader":                              c.ReaderID,
 		"receipt":                             c.Card.Receipt,
-		"wallet":                              nil,
+		"wallet":                              wallet,
 	}
 }
 

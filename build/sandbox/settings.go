@@ -24,10 +24,12 @@ type Settings struct {
 	AnyNetwork      *bool                   `json:"anyNetwork,omitempty"`
 	Inspection      *string                 `json:"inspection,omitempty"`
 	ContactlessSCA  *bool                   `json:"contactlessSca,omitempty"`
-	WithoutIssuer   *string                 `json:"withoutIssuer,omitempty"`
-	DeferAfterMs    *int64                  `json:"deferAfterMs,omitempty"`
-	ForwardInFlight *int                    `json:"forwardInFlight,omitempty"`
-	ReceiptDays     *int                    `json:"receiptDays,omitempty"`
+	// ContactlessUnauthenticated lets taps be stored without card authentication.
+	ContactlessUnauthenticated *bool   `json:"contactlessUnauthenticated,omitempty"`
+	WithoutIssuer              *string `json:"withoutIssuer,omitempty"`
+	DeferAfterMs               *int64  `json:"deferAfterMs,omitempty"`
+	ForwardInFlight            *int    `json:"forwardInFlight,omitempty"`
+	ReceiptDays                *int    `json:"receiptDays,omitempty"`
 
 	// FloorLimit, in minor units of the Location's currency, and OfflineApproval
 	// go into every application: below the limit a card may then approve by itself.
@@ -36,6 +38,11 @@ type Settings struct {
 	PINBypass       *bool  `json:"pinBypass,omitempty"`
 	// PINFormat of online PINs: platform.PINFormat4 unless set.
 	PINFormat *string `json:"pinFormat,omitempty"`
+
+	// Contactless lets cards be tapped, unless it is false; with ContactlessLimits
+	// instead of the sandbox's own.
+	Contactless       *bool                        `json:"contactless,omitempty"`
+	ContactlessLimits []platform.ContactlessLimits `json:"contactlessLimits,omitzero"`
 
 	Link *platform.LinkSettings `json:"link,omitempty"`
 
@@ -73,6 +80,11 @@ func (s Settings) over(base Settings) Settings {
 	s.AnyNetwork = cmp.Or(s.AnyNetwork, base.AnyNetwork)
 	s.Inspection = cmp.Or(s.Inspection, base.Inspection)
 	s.ContactlessSCA = cmp.Or(s.ContactlessSCA, base.ContactlessSCA)
+	s.ContactlessUnauthenticated = cmp.Or(s.ContactlessUnauthenticated, base.ContactlessUnauthenticated)
+	s.Contactless = cmp.Or(s.Contactless, base.Contactless)
+	if s.ContactlessLimits == nil {
+		s.ContactlessLimits = base.ContactlessLimits
+	}
 	s.WithoutIssuer = cmp.Or(s.WithoutIssuer, base.WithoutIssuer)
 	s.FloorLimit = cmp.Or(s.FloorLimit, base.FloorLimit)
 	s.OfflineApproval = cmp.Or(s.OfflineApproval, base.OfflineApproval)
@@ -102,7 +114,8 @@ func (s Settings) offline(l location, enabled bool) platform.Offline {
 		Enabled: enabled, Limits: s.Limits, Equivalents: s.Equivalents,
 		ConfigMaxAgeMs: configMaxAgeMs, SessionMaxAgeMs: known(s.SessionMaxAgeMs),
 		RequirePaired: known(s.RequirePaired), AnyNetwork: known(s.AnyNetwork),
-		Inspection: known(s.Inspection), ContactlessSCA: known(s.ContactlessSCA), WithoutIssuer: known(s.WithoutIssuer),
+		Inspection: known(s.Inspection), ContactlessSCA: known(s.ContactlessSCA),
+		ContactlessUnauthenticated: known(s.ContactlessUnauthenticated), WithoutIssuer: known(s.WithoutIssuer),
 		DeferAfterMs: known(s.DeferAfterMs), ForwardInFlight: known(s.ForwardInFlight), ReceiptDays: known(s.ReceiptDays),
 	}
 	if s.ConfigMaxAgeMs != nil {

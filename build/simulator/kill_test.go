@@ -48,6 +48,8 @@ func TestKillAtEveryPoint(t *testing.T) {
 			{"collect, then confirm", nil, payment{behavior: wire.PreferOnline, twoCalls: true}.play},
 			{"card approves", []string{"payment."}, payment{behavior: wire.PreferOnline, cardApproves: true}.play},
 			{"card approves in an outage", []string{"payment."}, payment{behavior: wire.ForceOffline, cardDecides: true, outage: true}.play},
+			{"tap", []string{"payment."}, payment{behavior: wire.PreferOnline, tapped: true}.play},
+			{"tap in an outage", []string{"payment.", "forward."}, payment{behavior: wire.ForceOffline, tapped: true, outage: true}.play},
 			{"drain", []string{"forward.", "store.committed"}, drain},
 			{"void", []string{"store.", "reader.", "forward."}, void},
 			{"rescue", []string{"store.", "reader.", "forward."}, rescue},
@@ -70,7 +72,7 @@ func TestKillAtEveryPoint(t *testing.T) {
 			}
 		}
 	})
-	for _, point := range append(killpoint.Names(), "card approves", "card approves in an outage", "drain", "void", "rescue") {
+	for _, point := range append(killpoint.Names(), "card approves", "card approves in an outage", "tap", "tap in an outage", "drain", "void", "rescue") {
 		if !hit[point] {
 			t.Errorf("no kill at %s", point)
 		}
@@ -105,6 +107,7 @@ type payment struct {
 	loseAnswer bool
 	outage     bool
 	twoCalls   bool // collect and confirm, instead of process
+	tapped     bool // the card, instead of inserted
 
 	cardApproves bool // by itself, below the floor limit
 	cardDecides  bool // when its issuer, which it asked for, cannot be asked
@@ -117,6 +120,9 @@ func (s payment) play(k *killShop) {
 	}
 	if s.cardApproves {
 		k.args = append(k.args, "-auto", "offline-approves")
+	}
+	if s.tapped {
+		k.args = append(k.args, "-auto", "")
 	}
 	k.reconnect()
 	if s.loseAnswer {
@@ -132,6 +138,9 @@ func (s payment) play(k *killShop) {
 		k.collect(ref)
 	}
 	paid := ask(k, func(ctx context.Context, c *client.Conn, id string) (wire.PaymentIntent, error) {
+		if s.tapped { // a reader that is just dying answers nothing, and the next one is told again
+			_ = bench.Client{Base: k.at.Control}.Tap(ctx, "visa")
+		}
 		if !s.twoCalls {
 			return c.ProcessPaymentIntent(ctx, wire.ProcessPaymentIntentParams{RequestID: id, PaymentIntent: ref})
 		}
@@ -153,6 +162,9 @@ func (s payment) play(k *killShop) {
 	k.charged(1, amount)
 	if s.cardApproves || s.cardDecides {
 		k.byCard(created.LocalID)
+	}
+	if p := k.retrieve(created.LocalID); s.tapped && p.PaymentMethod.CardPresent.ReadMethod != wire.ReadContactlessEMV {
+		k.t.Errorf("%s: the tapped card was read by %s", k.point, p.PaymentMethod.CardPresent.ReadMethod)
 	}
 }
 
@@ -469,7 +481,7 @@ func (k *killShop) reconnect() {
 			}
 			var at bench.Endpoints
 			k.must(json.Unmarshal(line, &at))
-			k.at.POS, k.at.ReaderID = at.POS, at.ReaderID
+			k.at.POS, k.at.ReaderID, k.at.Control = at.POS, at.ReaderID, at.Control
 		}
 		_, err := k.pos.Connect(k.ctx, k.at)
 		if err == nil {

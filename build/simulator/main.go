@@ -22,6 +22,8 @@ const usage = `Usage:
   simulator card list [all]             the cards there are, their numbers, and what each is for
   simulator card insert NAME            put a card in (it stays until removed); a test card number does, too
   simulator card remove                 take the card out
+  simulator card tap NAME [NAME]        tap a card or phone, or two cards at once: when the reader asks, until it is read
+  simulator card take                   take them away before that
   simulator card reset NAME             give it all of its PIN tries back (while it is out)
   simulator pin wrong|bypass|cancel|timeout|DIGITS
                                         what the cardholder does at the next PIN entry

@@ -21,18 +21,19 @@ func startReader(ctx context.Context, o options, board *sim.Board, ca []byte, at
 		return nil, err
 	}
 	simulated := simulation.New(simulation.Options{
-		Tray: board.Tray, Cards: cards, Seed: o.seed, UpdateVersion: reader.Version + "+simulated-update",
+		Tray: board.Tray, Field: board.Field, Cards: cards, Seed: o.seed, UpdateVersion: reader.Version + "+simulated-update",
 	})
 	if _, err := simulated.Configure(ctx, wire.SimulatorConfiguration{SimulatedCard: &wire.SimulatedCard{TestPaymentMethod: o.autoCard}}); err != nil {
 		return nil, bench.Usagef("-auto: %w", err)
 	}
-	control.Cards, control.Slot, control.Simulator, control.PINPad = cards, board.Tray, simulated, board.PINPad
+	control.Cards, control.Slot, control.Antenna = cards, board.Tray, simulated.Antenna()
+	control.Simulator, control.PINPad = simulated, board.PINPad
 	control.Screen = func(context.Context) ([]byte, error) { return encode(board.Screen.Frame()) }
 	if err := loadPINKeys(ctx, board.HAL); err != nil {
 		return nil, err
 	}
 	hardware := *board.HAL
-	hardware.Contact = simulated.Slot()
+	hardware.Contact, hardware.Contactless = simulated.Slot(), simulated.Antenna()
 	listener, err := bench.Listen(o.listen, "-listen")
 	if err != nil {
 		return nil, err

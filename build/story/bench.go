@@ -20,8 +20,7 @@ type Bench interface {
 	// Kill cuts the reader's power.
 	Kill()
 
-	Insert(ctx context.Context, card string) error
-	Remove(ctx context.Context) error
+	Hand
 	// Unreachable cuts the internet of reader and shop, or restores it.
 	Unreachable(ctx context.Context, on bool) error
 	// LoseNextAnswer has the platform decide the next payment and lose the answer.

@@ -13,7 +13,8 @@ import (
 // How long things may take. They are bounds for emulated readers on busy
 // computers; nothing takes long where it need not.
 const (
-	noticed = 3 * time.Minute // an outage, or its end with all that was stored sent
+	noticed = 3 * time.Minute // an outage
+	drained = 6 * time.Minute // its end, with all that was stored sent: one whose answer was lost waits five at most (store/forward)
 	moved   = 30 * time.Second
 )
 
@@ -25,8 +26,8 @@ type outage struct {
 	pos    *POS
 }
 
-// Outage plays: online payment, outage, payments offline with a kill in
-// between, one refused, a lost answer, recovery. Each step is reported as it
+// Outage plays: payments online, outage, payments offline with a kill in
+// between, by chip and by tap, one refused, a lost answer, recovery. Each step is reported as it
 // happens. The error names the first that did not hold: everything after it
 // would be meaningless, so the story ends there. The reader is left running.
 func Outage(ctx context.Context, b Bench, report func(Step)) error {
@@ -66,8 +67,23 @@ func (o *outage) online(at bench.Endpoints) error {
 		return err
 	}
 	paid, err := o.pos.Pay(o.ctx, o.bench, 1250, "visa")
-	return o.check("pay 12.50", err == nil && paid.ID != nil && paid.OfflineDetails == nil && paid.Status == wire.StatusSucceeded,
-		"%s", said(err, "approved by the issuer"))
+	if err := o.check("pay 12.50", err == nil && approved(paid), "%s", said(err, "approved by the issuer")); err != nil {
+		return err
+	}
+	paid, err = o.pos.Tap(o.ctx, o.bench, 1350, "mastercard")
+	if err := o.check("tap 13.50", err == nil && tapped(paid), "%s", said(err, "the tap approved by the issuer")); err != nil {
+		return err
+	}
+	paid, err = o.pos.TapTwice(o.ctx, o.bench, 1450, "tap-visa-phone-locked")
+	return o.check("tap 14.50, phone", err == nil && tapped(paid), "%s", said(err, "told to look at the phone, then approved by the issuer"))
+}
+
+func tapped(p wire.PaymentIntent) bool {
+	return approved(p) && p.PaymentMethod.CardPresent.ReadMethod == wire.ReadContactlessEMV
+}
+
+func approved(p wire.PaymentIntent) bool {
+	return p.ID != nil && p.OfflineDetails == nil && p.Status == wire.StatusSucceeded && p.PaymentMethod != nil && p.PaymentMethod.CardPresent != nil
 }
 
 // offline takes payments without internet, and kills the reader between two.
@@ -82,17 +98,20 @@ func (o *outage) offline() error {
 	if err := o.store(2000, "visa"); err != nil {
 		return err
 	}
+	if err := o.storeTap(2500, "visa-debit"); err != nil {
+		return err
+	}
 	o.bench.Kill()
 	at, err := o.bench.Start(o.ctx)
 	if err != nil {
 		return err
 	}
 	connected, err := o.pos.Connect(o.ctx, at)
-	if err := o.check("kill -9, restart", err == nil && connected.Connection == wire.ConnectedOffline && storedCount(connected) == 1,
-		"%s", said(err, "connected offline by credential; %d payment still stored", storedCount(connected))); err != nil {
+	if err := o.check("kill -9, restart", err == nil && connected.Connection == wire.ConnectedOffline && storedCount(connected) == 2,
+		"%s", said(err, "connected offline by credential; %d payments still stored", storedCount(connected))); err != nil {
 		return err
 	}
-	if err := o.store(3000, "mastercard"); err != nil {
+	if err := o.storeTap(3000, "mastercard"); err != nil {
 		return err
 	}
 	if err := o.store(4000, "declined-generic"); err != nil {
@@ -104,14 +123,30 @@ func (o *outage) offline() error {
 
 func (o *outage) store(amount int64, card string) error {
 	p, err := o.pos.Pay(o.ctx, o.bench, amount, card)
-	stored := err == nil && p.OfflineDetails != nil && p.OfflineDetails.State == wire.OfflineStored && p.OfflineDetails.RequiresUpload
+	return o.stored("pay", amount, wire.ReadContactEMV, p, err)
+}
+
+func (o *outage) storeTap(amount int64, card string) error {
+	p, err := o.pos.Tap(o.ctx, o.bench, amount, card)
+	return o.stored("tap", amount, wire.ReadContactlessEMV, p, err)
+}
+
+func (o *outage) stored(verb string, amount int64, read string, p wire.PaymentIntent, err error) error {
+	stored := err == nil && p.OfflineDetails != nil && p.OfflineDetails.State == wire.OfflineStored && p.OfflineDetails.RequiresUpload &&
+		p.OfflineDetails.CardPresentDetails.ReadMethod == read
 	got := said(err, "not stored")
 	if stored {
 		got = fmt.Sprintf("stored on the reader as #%d, not yet authorized (%s %s)", p.OfflineDetails.Sequence,
 			p.OfflineDetails.CardPresentDetails.Brand, p.OfflineDetails.CardPresentDetails.Last4)
 	}
-	return o.check("pay "+money(amount)+" offline", stored, "%s", got)
+	return o.check(verb+" "+money(amount)+" offline", stored, "%s", got)
 }
+
+// What the story takes offline: payments, and of them what is charged in the end.
+const (
+	taken   = 4
+	charged = 2000 + 2500 + 3000
+)
 
 // recovery brings the internet back, with one answer lost, and compares the
 // three books.
@@ -122,8 +157,8 @@ func (o *outage) recovery() error {
 	if err := o.bench.Unreachable(o.ctx, false); err != nil {
 		return err
 	}
-	err := o.pos.Await(o.ctx, noticed, func(b *Books) bool { return len(b.Told) == 3 && b.Status.Reader.OfflinePaymentsCount == 0 })
-	if err := o.check("internet back", err == nil, "%s", said(err, "the POS was told of the end of all three")); err != nil {
+	err := o.pos.Await(o.ctx, drained, func(b *Books) bool { return len(b.Told) == taken && b.Status.Reader.OfflinePaymentsCount == 0 })
+	if err := o.check("internet back", err == nil, "%s", said(err, "the POS was told of the end of all %d", taken)); err != nil {
 		return err
 	}
 	twice, declined := 0, ""
@@ -173,8 +208,8 @@ func (o *outage) compare() error {
 		}
 	})
 	platform := totals.Deferred.ByCurrency["usd"]
-	ok := reader == 5000 && pos == reader && platform == reader &&
-		totals.Approved.ByCurrency["usd"] == posOnline+pos && totals.Approved.Count == 3 && totals.Declined.Count == 1 &&
+	ok := reader == charged && pos == reader && platform == reader &&
+		totals.Approved.ByCurrency["usd"] == posOnline+pos && totals.Approved.Count == 6 && totals.Declined.Count == 1 &&
 		totals.Duplicates == 0 && totals.Failed == 0 && len(status.Gaps) == 0 && list.Totals.OfflinePaymentsCount == 0
 	return o.check("books agree", ok, "charged after the outage: reader %s, POS %s, platform %s usd; all charges %s; nothing missing",
 		money(reader), money(pos), money(platform), money(posOnline+pos))

@@ -12,6 +12,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -43,7 +44,8 @@ type Books struct {
 	Told     map[string]int                // paymentIntentForwarded events by localId
 	Reasons  map[string]*wire.Error        // the error of those events
 	Status   wire.OfflineStatus
-	Removed  int // cards taken out
+	Removed  int      // cards taken out
+	Shown    []string // what the cardholder was asked to do, as wire.Display*
 }
 
 // NewPOS returns a POS with a key of its own. A reader knows a POS's id by its
@@ -135,6 +137,8 @@ func (p *POS) event(e wire.Event) error {
 		p.books.Reasons[e.PaymentIntent.LocalID] = e.Error
 	case wire.EventOfflineStatusChange:
 		p.books.Status = *e.OfflineStatus
+	case wire.EventDisplayMessage:
+		p.books.Shown = append(p.books.Shown, e.DisplayMessage)
 	case wire.EventReaderEvent:
 		if e.ReaderEvent == wire.ReaderCardRemoved {
 			p.books.Removed++
@@ -178,12 +182,15 @@ func (p *POS) Await(ctx context.Context, limit time.Duration, ok func(*Books) bo
 type Hand interface {
 	Insert(ctx context.Context, card string) error
 	Remove(ctx context.Context) error
+	// Tap takes a card, or two to be held together, and taps when the reader asks
+	// for one, until it is read; in place of what was to be tapped before.
+	Tap(ctx context.Context, cards ...string) error
 }
 
 // Pay takes one payment in US dollars with a card that is put in and taken out
 // again.
 func (p *POS) Pay(ctx context.Context, hand Hand, amount int64, card string) (wire.PaymentIntent, error) {
-	created, err := p.conn.CreatePaymentIntent(ctx, wire.CreatePaymentIntentParams{RequestID: client.NewRequestID(), Amount: amount, Currency: "usd"})
+	created, err := p.create(ctx, amount)
 	if err != nil {
 		return created, err
 	}
@@ -192,9 +199,7 @@ func (p *POS) Pay(ctx context.Context, hand Hand, amount int64, card string) (wi
 	}
 	removed := 0
 	p.Look(func(b *Books) { removed = b.Removed })
-	paid, err := p.conn.ProcessPaymentIntent(ctx, wire.ProcessPaymentIntentParams{
-		RequestID: client.NewRequestID(), PaymentIntent: wire.IntentRef{LocalID: created.LocalID},
-	})
+	paid, err := p.process(ctx, created)
 	inserted := err == nil || wasRead(err)
 	if rerr := hand.Remove(ctx); rerr != nil {
 		return paid, errors.Join(err, rerr)
@@ -204,6 +209,48 @@ func (p *POS) Pay(ctx context.Context, hand Hand, amount int64, card string) (wi
 			return paid, errors.Join(err, werr)
 		}
 	}
+	return paid, err
+}
+
+// Tap takes one payment in US dollars with a card that is tapped.
+func (p *POS) Tap(ctx context.Context, hand Hand, amount int64, card string) (wire.PaymentIntent, error) {
+	created, err := p.create(ctx, amount)
+	if err != nil {
+		return created, err
+	}
+	if err := hand.Tap(ctx, card); err != nil {
+		return created, err
+	}
+	return p.process(ctx, created)
+}
+
+// TapTwice is Tap with a phone that wants to be unlocked first: it is tapped again
+// when the POS is told so.
+func (p *POS) TapTwice(ctx context.Context, hand Hand, amount int64, phone string) (wire.PaymentIntent, error) {
+	var paid wire.PaymentIntent
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		paid, err = p.Tap(ctx, hand, amount, phone)
+	}()
+	asked := p.Await(ctx, moved, func(b *Books) bool { return slices.Contains(b.Shown, wire.DisplayCheckMobileDevice) })
+	if asked == nil {
+		asked = hand.Tap(ctx, phone)
+	}
+	<-done
+	return paid, errors.Join(err, asked)
+}
+
+func (p *POS) create(ctx context.Context, amount int64) (wire.PaymentIntent, error) {
+	return p.conn.CreatePaymentIntent(ctx, wire.CreatePaymentIntentParams{RequestID: client.NewRequestID(), Amount: amount, Currency: "usd"})
+}
+
+// process takes a payment, and writes it down when it was taken.
+func (p *POS) process(ctx context.Context, created wire.PaymentIntent) (wire.PaymentIntent, error) {
+	paid, err := p.conn.ProcessPaymentIntent(ctx, wire.ProcessPaymentIntentParams{
+		RequestID: client.NewRequestID(), PaymentIntent: wire.IntentRef{LocalID: created.LocalID},
+	})
 	if err == nil {
 		p.Look(func(b *Books) { b.Payments[paid.LocalID] = paid })
 	}

@@ -21,6 +21,7 @@ func (*dark) Start(context.Context) (bench.Endpoints, error) {
 func (d *dark) Kill()                                            { d.killed = true }
 func (*dark) Insert(context.Context, string) error               { return nil }
 func (*dark) Remove(context.Context) error                       { return nil }
+func (*dark) Tap(context.Context, ...string) error               { return nil }
 func (*dark) Unreachable(context.Context, bool) error            { return nil }
 func (*dark) LoseNextAnswer(context.Context) error               { return nil }
 func (*dark) Status(context.Context) (s sandbox.Status, e error) { return }

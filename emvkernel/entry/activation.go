@@ -110,8 +110,10 @@ func (t *Transaction) off() error {
 	return nil
 }
 
-// forgetLink ends the use of an activated card and keeps count of what it cost.
+// forgetLink ends the use of an activated card and keeps count of what it cost. What was selected on it is not
+// selected on the next.
 func (t *Transaction) forgetLink() {
+	t.selected = nil
 	if t.link == nil {
 		return
 	}

@@ -3,11 +3,9 @@ package entry
 import (
 	"errors"
 
+	"smartreader/emvkernel/apdu"
 	"smartreader/emvkernel/tlv"
 )
-
-// directoryName is the proximity payment system environment (Book B, 3.3.2.2).
-const directoryName = "2PAY.SYS.DDF01"
 
 // Tags of directory and application (EMV Book 1, 11.3.4 and 12.2.3; Book B, Table 3-2 [unverified]).
 const (
@@ -42,7 +40,7 @@ func parseDirectory(data []byte) ([]directoryEntry, error) {
 	if err != nil {
 		return nil, err
 	}
-	if name, ok := tlv.Find(fields, tagName); ok && string(name.Value) != directoryName {
+	if name, ok := tlv.Find(fields, tagName); ok && string(name.Value) != apdu.PPSE {
 		return nil, errFCI
 	}
 	for _, tag := range []tlv.Tag{tagProprietary, tagDiscretionary} {

@@ -68,7 +68,7 @@ var errLost = errors.New("entry: lost the card")
 // malformed, has none: there is no list of names to try on this interface (Book B, 3.3.2.2 to 3.3.2.5).
 func (t *Transaction) readDirectory(ctx context.Context) error {
 	t.list = nil
-	resp, err := t.send(ctx, apdu.Select([]byte(directoryName), false))
+	resp, err := t.send(ctx, apdu.Select([]byte(apdu.PPSE), false))
 	if err != nil {
 		return err
 	}

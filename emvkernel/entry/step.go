@@ -80,15 +80,15 @@ func (t *Transaction) enter(start tap.Start) (stage, error) {
 	switch {
 	case start == tap.StartA: // a new payment, whatever was before
 		t.prepare()
-		t.answer, t.again, t.request, t.languages = nil, false, nil, ""
+		t.answer, t.again, t.pending, t.request, t.languages = nil, false, tap.Outcome{}, nil, ""
 	case start == tap.StartB:
 		if first {
 			t.reset()
 		}
-	case start == tap.StartC && t.selected != nil && t.link != nil:
+	case start == tap.StartC && t.selected != nil:
 		t.list, t.selected = t.list[1:], nil
 		return finalSelection, nil
-	case start == tap.StartD && t.selected != nil && t.link != nil:
+	case start == tap.StartD && t.selected != nil:
 		return kernelActivation, nil
 	default:
 		return 0, fmt.Errorf("%w: start %s without an application selected on a card in the field", emvkernel.ErrOrder, start)

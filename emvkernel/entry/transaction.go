@@ -33,7 +33,7 @@ type Transaction struct {
 	languages string        // selectFirst: of the last application; read by show
 
 	list     []candidate // readDirectory; Start C takes from it
-	selected *selected   // selectFirst; read by activateKernel
+	selected *selected   // selectFirst; read by activateKernel; nil without a card
 
 	commands, sent, received int // forgetLink
 }

@@ -315,6 +315,24 @@ func (a *app) cancelRunning(ctx context.Context, sess *session) {
 	}
 }
 
+// displayText says what the cardholder reads on the screen, for a cashier who may
+// help with it.
+func displayText(message string) string {
+	switch message {
+	case wire.DisplayRetryCard:
+		return "The card could not be read; it is to be presented again."
+	case wire.DisplayInsertCard:
+		return "The card is to be inserted."
+	case wire.DisplayMultipleCards:
+		return "There is more than one card; only one is to be tapped."
+	case wire.DisplayCheckMobileDevice:
+		return "The phone wants to be looked at; then it is to be tapped again."
+	case wire.DisplayRemovedTooEarly:
+		return "The card was taken away too early; it is to be tapped again."
+	}
+	return "The reader shows: " + message
+}
+
 // progress shows what happens at the reader, until the outcome is there: events
 // may come after the answer.
 func (a *app) progress(e wire.Event) error {
@@ -324,6 +342,10 @@ func (a *app) progress(e wire.Event) error {
 	switch {
 	case e.ReaderEvent == wire.ReaderCardInserted:
 		fmt.Fprintln(a.stderr, "Card inserted.")
+	case e.ReaderEvent == wire.ReaderCardTapped:
+		fmt.Fprintln(a.stderr, "Card tapped.")
+	case e.Type == wire.EventDisplayMessage:
+		fmt.Fprintln(a.stderr, displayText(e.DisplayMessage))
 	case e.ReaderEvent == wire.ReaderCardRemoved:
 		fmt.Fprintln(a.stderr, "Card removed.")
 	case e.PaymentStatus == wire.PaymentProcessing:

@@ -177,6 +177,32 @@ func TestProgressEndsWithTheOutcome(t *testing.T) {
 	}
 }
 
+// A cashier can help with whatever the cardholder is asked to do.
+func TestProgressOfATap(t *testing.T) {
+	var said bytes.Buffer
+	a := &app{stderr: &said}
+	for _, c := range []struct {
+		event wire.Event
+		want  string
+	}{
+		{wire.Event{Type: wire.EventReaderEvent, ReaderEvent: wire.ReaderCardTapped}, "Card tapped."},
+		{wire.Event{Type: wire.EventDisplayMessage, DisplayMessage: wire.DisplayInsertCard}, "to be inserted"},
+		{wire.Event{Type: wire.EventDisplayMessage, DisplayMessage: wire.DisplayCheckMobileDevice}, "phone"},
+		{wire.Event{Type: wire.EventDisplayMessage, DisplayMessage: wire.DisplayMultipleCards}, "only one"},
+		{wire.Event{Type: wire.EventDisplayMessage, DisplayMessage: wire.DisplayRemovedTooEarly}, "tapped again"},
+		{wire.Event{Type: wire.EventDisplayMessage, DisplayMessage: wire.DisplayRetryCard}, "presented again"},
+		{wire.Event{Type: wire.EventDisplayMessage, DisplayMessage: "swipeCard"}, "shows: swipeCard"},
+	} {
+		said.Reset()
+		if err := a.progress(c.event); err != nil || !strings.Contains(said.String(), c.want) || strings.Count(said.String(), "\n") != 1 {
+			t.Errorf("%+v: %q, %v", c.event, &said, err)
+		}
+		if text := eventText(c.event); c.event.Type == wire.EventDisplayMessage && !strings.Contains(text, c.want) {
+			t.Errorf("watched: %q", text)
+		}
+	}
+}
+
 func TestRefusalsAreToldOnce(t *testing.T) {
 	tip := int64(150)
 	for want, test := range map[string]struct {

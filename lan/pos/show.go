@@ -167,6 +167,9 @@ func sentence(pi wire.PaymentIntent) string {
 		what += ", approved by the card itself (" + code + ")"
 	}
 	if d := pi.OfflineDetails; d != nil {
+		if d.CardUnauthenticated {
+			what += ", tapped without proof that the card is genuine"
+		}
 		number := ""
 		if d.Sequence > 0 {
 			number = fmt.Sprintf(" as #%d", d.Sequence)

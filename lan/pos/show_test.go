@@ -36,3 +36,13 @@ func TestWatchTellsAFailedCollectFromANewPayment(t *testing.T) {
 		}
 	}
 }
+
+// A shop that lets taps be stored without proof is told which these are.
+func TestUnauthenticatedTapIsSaid(t *testing.T) {
+	for _, unauthenticated := range []bool{false, true} {
+		pi := wire.PaymentIntent{Amount: 1000, Currency: "usd", OfflineDetails: &wire.OfflineDetails{State: wire.OfflineStored, CardUnauthenticated: unauthenticated}}
+		if got := sentence(pi); strings.Contains(got, "without proof that the card is genuine") != unauthenticated {
+			t.Errorf("%v: %s", unauthenticated, got)
+		}
+	}
+}

@@ -212,6 +212,8 @@ func eventText(e wire.Event) string {
 		return "payment " + e.PaymentStatus
 	case wire.EventReaderEvent:
 		return e.ReaderEvent
+	case wire.EventDisplayMessage:
+		return "at the reader: " + displayText(e.DisplayMessage)
 	case wire.EventCredentialRenewed:
 		return "this POS can connect without internet until " + date(e.ExpiresAtMs)
 	case wire.EventUpdateAvailable:

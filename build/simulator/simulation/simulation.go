@@ -15,6 +15,7 @@ import (
 // Options are what a Simulation is made of.
 type Options struct {
 	Tray  *sim.Tray
+	Field *sim.Field
 	Cards *bench.Cards
 	// Seed decides everything random. One seed and the same calls give the
 	// same behaviour.
@@ -27,6 +28,7 @@ type Options struct {
 // called concurrently.
 type Simulation struct {
 	slot    *Slot
+	antenna *Antenna
 	line    *Line
 	version string
 
@@ -45,7 +47,8 @@ type Simulation struct {
 // itself, no tip, no update, online.
 func New(o Options) *Simulation {
 	return &Simulation{
-		slot: &Slot{Tray: o.Tray, cards: o.Cards}, line: newLine(o.Seed), version: o.UpdateVersion,
+		slot: &Slot{Tray: o.Tray, cards: o.Cards}, antenna: &Antenna{Field: o.Field, cards: o.Cards},
+		line: newLine(o.Seed), version: o.UpdateVersion,
 		random: rand.New(rand.NewPCG(o.Seed, 1)), enabled: true, update: wire.SimulatedUpdateNone,
 		inputs: wire.CollectInputsSimulation{Result: wire.InputsSucceeded, Skip: wire.SkipNone}, sdk: wire.SimulatedOnline,
 	}
@@ -53,6 +56,9 @@ func New(o Options) *Simulation {
 
 // Slot is the reader's card slot, for hal.Board.
 func (s *Simulation) Slot() *Slot { return s.slot }
+
+// Antenna is the reader's contactless reader, for hal.Board.
+func (s *Simulation) Antenna() *Antenna { return s.antenna }
 
 // Line is the reader's line to the internet; its Dial is for reader.Options.
 func (s *Simulation) Line() *Line { return s.line }

@@ -26,7 +26,7 @@ func newSimulation(t *testing.T, seed uint64) *Simulation {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return New(Options{Tray: board.Tray, Cards: cards, Seed: seed, UpdateVersion: "2.0.0"})
+	return New(Options{Tray: board.Tray, Field: board.Field, Cards: cards, Seed: seed, UpdateVersion: "2.0.0"})
 }
 
 // configure sends a configuration as a POS writes it.

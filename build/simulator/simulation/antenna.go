@@ -1,0 +1,161 @@
+package simulation
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"smartreader/build/bench"
+	"smartreader/hal"
+	"smartreader/hal/sim"
+)
+
+// Antenna is the field with a cardholder who taps as people do: cards are held to it
+// once the reader asks for one, and taken away when the reader is done with them.
+type Antenna struct {
+	*sim.Field
+	cards *bench.Cards
+
+	mu    sync.Mutex
+	ready []ready            // in the hand, for when the reader asks
+	held  bool               // the hand has cards at the antenna
+	again context.CancelFunc // makes a reader that asks ask once more; nil: it does not ask
+}
+
+// ready is a card in the hand.
+type ready struct {
+	name string
+	chip sim.Chip
+}
+
+var (
+	_ hal.ContactlessReader = (*Antenna)(nil)
+	_ bench.Antenna         = (*Antenna)(nil)
+)
+
+// errNotTapped is what Take says when there is nothing to take.
+var errNotTapped = errors.New("no card is tapped")
+
+// Tap implements bench.Antenna.
+func (a *Antenna) Tap(names ...string) error {
+	var hand []ready
+	for _, name := range names {
+		profile, chip, err := a.cards.Tap(name)
+		if err != nil {
+			return err
+		}
+		hand = append(hand, ready{profile, chip})
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err := a.away(); err != nil {
+		return err
+	}
+	a.ready = hand
+	if a.again != nil { // not into the field under its eyes: two cards come together
+		a.again()
+	}
+	return nil
+}
+
+// Take implements bench.Antenna.
+func (a *Antenna) Take() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.held && len(a.ready) == 0 {
+		return errNotTapped
+	}
+	a.ready = nil
+	return a.away()
+}
+
+// Tapped implements bench.Antenna.
+func (a *Antenna) Tapped() (names []string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, r := range a.ready {
+		names = append(names, r.name)
+	}
+	if a.held {
+		names = append(names, a.Held()...)
+	}
+	return names
+}
+
+// Activate implements hal.ContactlessReader.
+func (a *Antenna) Activate(ctx context.Context) (hal.Card, error) {
+	for {
+		asking, again := context.WithCancel(ctx)
+		err := a.ask(again)
+		var card hal.Card
+		if err == nil {
+			card, err = a.Field.Activate(asking)
+		}
+		once := a.asked(ctx, err)
+		again()
+		if once {
+			return card, err
+		}
+	}
+}
+
+// ask holds to the antenna what is in the hand.
+func (a *Antenna) ask(again context.CancelFunc) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.again = again
+	return a.present()
+}
+
+// asked reports whether the reader has its answer.
+func (a *Antenna) asked(ctx context.Context, err error) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.again = nil
+	return !errors.Is(err, context.Canceled) || ctx.Err() != nil
+}
+
+// WaitRemoval implements hal.ContactlessReader.
+func (a *Antenna) WaitRemoval(ctx context.Context) error {
+	if err := a.done(); err != nil {
+		return err
+	}
+	return a.Field.WaitRemoval(ctx)
+}
+
+// FieldOff implements hal.ContactlessReader.
+func (a *Antenna) FieldOff() error {
+	return errors.Join(a.Field.FieldOff(), a.done())
+}
+
+// done takes away what is at the antenna: a reader that is done with it was asking for it before.
+func (a *Antenna) done() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.away()
+}
+
+// present holds the cards in the hand to the antenna. The caller holds mu.
+func (a *Antenna) present() error {
+	for len(a.ready) > 0 {
+		next := a.ready[0]
+		a.ready = a.ready[1:]
+		if err := a.Field.Tap(next.name, next.chip); err != nil {
+			return err
+		}
+		a.held = true
+	}
+	return nil
+}
+
+// away takes the cards from the antenna. The caller holds mu.
+func (a *Antenna) away() error {
+	if !a.held {
+		return nil
+	}
+	a.held = false
+	if err := a.Field.Take(); !errors.Is(err, sim.ErrEmpty) {
+		return err
+	}
+	return nil
+}
