@@ -5,6 +5,7 @@ import (
 	"image/color"
 	"image/draw"
 	"strconv"
+	"strings"
 )
 
 // Render draws a view. It never fails: a view that cannot be shown as it is
@@ -242,7 +243,7 @@ func (t texts) ways(e Entries) string {
 		if i > 0 {
 			s += "\u00a0· " // a line never begins with the dot
 		}
-		s += w.label
+		s += strings.ReplaceAll(w.label, " ", "\u00a0") // nor in the middle of a way
 	}
 	return s
 }

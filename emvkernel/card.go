@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"strings"
 
 	"smartreader/emvkernel/tlv"
 )
@@ -35,7 +34,7 @@ func (t *Transaction) Card() CardData {
 		AID:            bytes.Clone(t.card[0x84]),
 		Label:          t.selected.label.label,
 		PreferredName:  t.selected.label.preferred,
-		Languages:      languages(t.preference()),
+		Languages:      Languages(t.preference()),
 	}
 	if t.app != nil {
 		c.Brand = brandOf(t.app.Brand, t.pan)
@@ -52,52 +51,64 @@ func (t *Transaction) Card() CardData {
 }
 
 // CardDataOf returns what data objects say of a card whose account number is in '5A' or in the track 2 image
-// alone. Get returns nil for what the card does not have. The secrets are copies, the caller's to wipe; no
-// account number, or one that is malformed or contradicts the track, is ok false.
+// alone. Get returns nil for what the card does not have. The secrets are copies, the caller's to wipe. Where ok is
+// false there is no account number, sequence number or expiry date, or one that is malformed or contradicts the
+// track: no secret is in c then, but names and languages are.
 func CardDataOf(get func(tlv.Tag) []byte, app *Application, term *Terminal) (c CardData, ok bool) {
 	names := readLabel([]tlv.Element{{Tag: 0x50, Value: get(0x50)}, {Tag: 0x9F12, Value: get(0x9F12)}}, get(0x9F11), app.additionalCapabilities(term))
 	c = CardData{
-		Track2: bytes.Clone(get(0x57)), CardholderName: bytes.Clone(get(0x5F20)), AID: bytes.Clone(get(0x84)),
-		Label: names.label, PreferredName: names.preferred, Languages: languages(get(0x5F2D)),
+		AID: bytes.Clone(get(0x84)), Label: names.label, PreferredName: names.preferred, Languages: Languages(get(0x5F2D)),
 	}
-	var track Track2
-	if c.Track2 != nil {
-		if track, ok = ParseTrack2(c.Track2); !ok {
-			return c, false
+	if !c.account(get) {
+		c.PAN.Wipe()
+		c.PAN, c.Last4, c.PANSequence, c.ExpiryYear, c.ExpiryMonth = nil, "", "", 0, 0
+		return c, false
+	}
+	c.Brand = brandOf(app.Brand, c.PAN)
+	c.Track2, c.CardholderName = bytes.Clone(get(0x57)), bytes.Clone(get(0x5F20))
+	return c, true
+}
+
+// account finds account number, sequence number and expiry date. The date of the application counts more than that
+// of the track, which has no day.
+func (c *CardData) account(get func(tlv.Tag) []byte) bool {
+	var expiry Date
+	if image := get(0x57); image != nil {
+		track, ok := ParseTrack2(image)
+		if !ok {
+			return false
 		}
 		c.PAN = track.PAN
-		c.ExpiryYear, c.ExpiryMonth = 2000+fromBCD(track.Expiry[0]), fromBCD(track.Expiry[1])
+		expiry, _ = ParseDate([]byte{track.Expiry[0], track.Expiry[1], 0x01})
 	}
 	if number := get(0x5A); number != nil {
 		pan, ok := AccountNumber(number)
 		if !ok || c.PAN != nil && !bytes.Equal(pan, c.PAN) {
-			return c, false
+			pan.Wipe()
+			return false
 		}
 		c.PAN.Wipe()
 		c.PAN = pan
 	}
 	if day := get(0x5F24); day != nil {
-		expiry, ok := ParseDate(day)
-		if !ok {
-			return c, false
+		var ok bool
+		if expiry, ok = ParseDate(day); !ok {
+			return false
 		}
-		c.ExpiryYear, c.ExpiryMonth = expiry.Year(), expiry.Month()
 	}
-	if len(c.PAN) < 8 || c.ExpiryMonth < 1 || c.ExpiryMonth > 12 {
-		return c, false
+	c.ExpiryYear, c.ExpiryMonth = expiry.Year(), expiry.Month()
+	if c.PAN == nil || c.ExpiryMonth < 1 || c.ExpiryMonth > 12 {
+		return false
 	}
 	if s := get(0x5F34); s != nil {
 		if !numeric(s, 2) {
-			return c, false
+			return false
 		}
 		c.PANSequence = fmt.Sprintf("%02X", s[0])
 	}
 	c.Last4 = string(c.PAN[len(c.PAN)-4:])
-	c.Brand = brandOf(app.Brand, c.PAN)
-	return c, true
+	return true
 }
-
-func fromBCD(b byte) int { return int(b>>4)*10 + int(b&0x0F) }
 
 // brandOf tells Diners Club from Discover: the two share one AID, and only the number says which it is.
 // Diners Club numbers begin with 300 to 305, 3095, 36, 38 or 39.
@@ -114,20 +125,6 @@ func brandOf(application string, pan []byte) string {
 		}
 	}
 	return application
-}
-
-// languages keeps well-formed pairs of letters only.
-func languages(b []byte) string {
-	s := strings.ToLower(string(b))
-	if len(s) > 8 || len(s)%2 != 0 {
-		return ""
-	}
-	for _, c := range s {
-		if c < 'a' || c > 'z' {
-			return ""
-		}
-	}
-	return s
 }
 
 // Receipt is what a chip card receipt shows.

@@ -161,7 +161,7 @@ func (t *Terminal) validate() error {
 		return fmt.Errorf("merchant category code %d, want four digits", t.MCC)
 	}
 	for i, l := range t.Languages {
-		if len(l) != 2 || languages([]byte(l)) != l {
+		if len(l) != 2 || Languages([]byte(l)) != l {
 			return fmt.Errorf("language %d is not an ISO 639-1 code of two small letters", i)
 		}
 	}

@@ -8,7 +8,7 @@ import (
 
 // dataSetTags is what an issuer needs to check the cryptogram and to authorize, in the order ACData
 // lists it. First the cryptogram's own data, then what it was computed over, then the card's account.
-var dataSetTags = []tlv.Tag{
+var dataSetTags = [...]tlv.Tag{
 	0x9F26, 0x9F27, 0x9F36, 0x9F10,
 	0x9F37, 0x95, 0x9A, 0x9F21, 0x9C, 0x9F02, 0x9F03, 0x5F2A, 0x5F36, 0x9F1A, 0x82, 0x84, 0x9F06,
 	0x9F33, 0x9F34, 0x9F35, 0x9F40, 0x9F09, 0x9F1E, 0x9F1C, 0x9F16, 0x9F15, 0x9F39, 0x9F41, 0x9B, 0x8A,
@@ -16,14 +16,19 @@ var dataSetTags = []tlv.Tag{
 	0x5A, 0x57, 0x5F24, 0x5F34,
 }
 
-// DataSet lists what there is of the data set, in its order: of get, which returns nil for what is not
-// there. It is a copy, which the caller wipes.
+// DataSet lists what an issuer needs to check a cryptogram and to authorize, in the order of ACData. Get returns nil
+// for what is not there. The list is a copy, which the caller wipes.
 func DataSet(get func(tlv.Tag) []byte) Secret {
-	// Room for all of it, so that growing leaves no copies of the account number behind.
-	s := make(Secret, 0, 1024)
-	for _, tag := range dataSetTags {
-		if v := get(tag); len(v) > 0 {
-			s = tlv.Append(s, tag, v...)
+	var values [len(dataSetTags)][]byte
+	size := 0 // room for all of it, so that growing leaves no copies of the account number behind
+	for i, tag := range dataSetTags {
+		values[i] = get(tag)
+		size += 6 + len(values[i])
+	}
+	s := make(Secret, 0, size)
+	for i, tag := range dataSetTags {
+		if len(values[i]) > 0 {
+			s = tlv.Append(s, tag, values[i]...)
 		}
 	}
 	return s

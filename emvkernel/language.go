@@ -1,6 +1,9 @@
 package emvkernel
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Language returns the language to address the cardholder in: the first of the card's languages
 // ('5F2D'), in the card's order, that is one of Terminal.Languages, else the terminal's own first one.
@@ -12,7 +15,7 @@ import "slices"
 // to ask which one; after that the application's count.
 func (t *Transaction) Language() (code string, agreed bool) {
 	spoken := t.cfg.Terminal.Languages
-	for wanted := languages(t.preference()); wanted != ""; wanted = wanted[2:] {
+	for wanted := Languages(t.preference()); wanted != ""; wanted = wanted[2:] {
 		if slices.Contains(spoken, wanted[:2]) {
 			return wanted[:2], true
 		}
@@ -33,4 +36,14 @@ func (t *Transaction) preference() []byte {
 		return t.candidates[0].languages
 	}
 	return t.selected.languages
+}
+
+// Languages decodes the language preference '5F2D': up to four ISO 639-1 codes, in small letters though a card may
+// write them in capitals. Anything else is none (EMV Book 4, 11.1).
+func Languages(preference []byte) string {
+	s := strings.ToLower(string(preference))
+	if len(s) > 8 || len(s)%2 != 0 || strings.Trim(s, "abcdefghijklmnopqrstuvwxyz") != "" {
+		return ""
+	}
+	return s
 }

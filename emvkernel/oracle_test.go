@@ -377,6 +377,6 @@ func (c *conversation) checkDataSet(t *testing.T, tx *emvkernel.Transaction, out
 		t.Fatalf("%v: amount %X", out, e.Value)
 	}
 	if e, _ := tlv.Find(list, 0x5F24); tx.Authenticated() && c.truth[0x5F24] != nil && !bytes.Equal(e.Value, c.truth[0x5F24]) {
-		t.Fatalf("%v: authenticated with another expiry Date than the signed one", out)
+		t.Fatalf("%v: authenticated with another expiry date than the signed one", out)
 	}
 }

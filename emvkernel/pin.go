@@ -93,7 +93,7 @@ func (t *Transaction) verifyPIN(ctx context.Context, code byte) (right bool, err
 		t.pinOver, t.pinFailed = true, true
 		return false, nil
 	}
-	try := OfflinePIN{TriesLeft: tries, Languages: languages(t.preference()), Bypass: t.app.PINBypass}
+	try := OfflinePIN{TriesLeft: tries, Languages: Languages(t.preference()), Bypass: t.app.PINBypass}
 	if code == cvmEncipheredPIN || code == cvmEncipheredSign {
 		key, err := t.pinKey()
 		if _, failed := errors.AsType[*oda.Failure](err); failed {
@@ -152,7 +152,7 @@ func (t *Transaction) enterOnlinePIN(ctx context.Context) (entered bool, err err
 		return false, nil
 	}
 	entry, err := t.params.PINPad.EnterOnline(ctx, OnlinePIN{
-		PAN: t.pan, Languages: languages(t.preference()), Bypass: t.app.PINBypass,
+		PAN: t.pan, Languages: Languages(t.preference()), Bypass: t.app.PINBypass,
 	})
 	if err != nil {
 		t.pinWanted = true

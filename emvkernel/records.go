@@ -60,7 +60,7 @@ func (t *Transaction) readFile(ctx context.Context, f apdu.File) error {
 	return nil
 }
 
-// checkMandatory checks account number, expiry Date, CDOL1 and CDOL2, which only records can have
+// checkMandatory checks account number, expiry date, CDOL1 and CDOL2, which only records can have
 // given, that the track 2 image, if there is one, is well-formed and of the same account, and the
 // sequence number, if there is one (EMV Book 3, 7.2 and 7.5). What is malformed here would be sealed
 // and first noticed when the payment is forwarded.
@@ -75,7 +75,7 @@ func (t *Transaction) checkMandatory() error {
 		return terminate("malformed account number")
 	}
 	if t.expiry, ok = ParseDate(t.card[0x5F24]); !ok {
-		return terminate("malformed expiry Date")
+		return terminate("malformed expiry date")
 	}
 	if track, have := t.card[0x57]; have {
 		parsed, ok := ParseTrack2(track)

@@ -82,12 +82,12 @@ func TestRecords(t *testing.T) {
 			}
 			clear(s.data)
 		}, emvkernel.Terminated},
-		{"the expiry Date in the processing options only", func(s *stub) {
+		{"the expiry date in the processing options only", func(s *stub) {
 			s.gpo = ok(template(0x77, map[tlv.Tag][]byte{0x82: {0, 0}, 0x94: s.afl, 0x5F24: s.data[0x5F24]}))
 			delete(s.data, 0x5F24)
 		}, emvkernel.Terminated},
 		{"no account number", drop(0x5A), emvkernel.Terminated},
-		{"no expiry Date", drop(0x5F24), emvkernel.Terminated},
+		{"no expiry date", drop(0x5F24), emvkernel.Terminated},
 		{"no CDOL1", drop(0x8C), emvkernel.Terminated},
 		{"no CDOL2", drop(0x8D), emvkernel.Terminated},
 		{"empty CDOL2", set(0x8D, ""), emvkernel.Terminated},

@@ -302,7 +302,7 @@ func (t *Transaction) begin(c candidate, f fci) {
 // inFCI lists what is taken from the FCI: names, priority, languages, and the PDOL, which are needed
 // before any record can be read. Everything else a card has to say stands in its records. The FCI is
 // never part of the data the card's signature covers: anybody between card and terminal could add an
-// expiry Date, a CVM list or action codes to it.
+// expiry date, a CVM list or action codes to it.
 func inFCI(tag tlv.Tag) bool {
 	switch tag {
 	case 0x50, 0x87, 0x5F2D, 0x9F11, 0x9F12, 0x9F38:

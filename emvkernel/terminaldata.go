@@ -42,7 +42,7 @@ func (t *Transaction) terminalData(tag tlv.Tag) (value []byte, owned bool) {
 		return t.tcHash, true
 	case 0x9F5B:
 		return t.scripts, true
-	case 0x5F57, 0x71, 0x72, 0x86, 0x89, 0x99, 0x9F1D, 0x9F22, 0x9F3A, 0x9F3C, 0x9F3D, 0x9F66:
+	case 0x71, 0x72, 0x9F1D, 0x9F66:
 		return nil, true
 	}
 	if t.app == nil {
@@ -62,7 +62,8 @@ func (t *Transaction) terminalData(tag tlv.Tag) (value []byte, owned bool) {
 }
 
 // TerminalObject returns a data object of terminal and payment that is the same for every application and
-// interface; owned is true for every such tag, even when there is no value.
+// interface; owned is true for every such tag, even when there is no value: no card may give it. The value is
+// not to be changed, it may be the terminal's own.
 func TerminalObject(term *Terminal, p *Params, tag tlv.Tag) (value []byte, owned bool) {
 	switch tag {
 	case 0x9F01:
@@ -100,6 +101,11 @@ func TerminalObject(term *Terminal, p *Params, tag tlv.Tag) (value []byte, owned
 		return []byte{p.Type}, true
 	case 0x9F41:
 		return Number(int64(p.Counter), 4), true
+
+	// Nobody here has them: type of account, script command, authorization code, enciphered PIN, key index of
+	// the terminal, amount, currency and exponent of reference.
+	case 0x5F57, 0x86, 0x89, 0x99, 0x9F22, 0x9F3A, 0x9F3C, 0x9F3D:
+		return nil, true
 	}
 	return nil, false
 }
@@ -203,7 +209,7 @@ func binaryAmount(n int64) []byte {
 	return binary.BigEndian.AppendUint32(nil, uint32(n))
 }
 
-// Number codes n as size bytes of two digits each.
+// Number codes n, which is not negative, as size bytes of two digits each; digits that do not fit are left out.
 func Number(n int64, size int) []byte {
 	out := make([]byte, size)
 	for i := size - 1; i >= 0; i-- {

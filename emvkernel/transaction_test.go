@@ -124,7 +124,7 @@ func TestTransaction(t *testing.T) {
 }
 
 // What the cryptogram covers cannot be altered in the stored data set: the issuer notices. It covers no
-// more than that: CVM results, terminal, track 2 and expiry Date rest on whoever keeps the set, and the
+// more than that: CVM results, terminal, track 2 and expiry date rest on whoever keeps the set, and the
 // last rows show it.
 func TestAlteredDataSet(t *testing.T) {
 	cfg := emvtest.TerminalConfig()

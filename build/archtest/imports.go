@@ -20,10 +20,8 @@ var allowed = []struct {
 	{"emvkernel/oda", []string{"emvkernel/tlv"}},
 	// Entry Point knows no kernel and a kernel no Entry Point: each is added without touching the others.
 	{"emvkernel/entry", []string{"emvkernel", "emvkernel/apdu", "emvkernel/tlv", "emvkernel/tap"}},
-	{"emvkernel/c2", []string{"emvkernel", "emvkernel/apdu", "emvkernel/tlv", "emvkernel/oda", "emvkernel/tap"}},
-	{"emvkernel/c3", []string{"emvkernel", "emvkernel/apdu", "emvkernel/tlv", "emvkernel/oda", "emvkernel/tap"}},
 	{"emvkernel/transcript", []string{"emvkernel", "emvkernel/apdu", "emvkernel/tlv", "emvkernel/oda", "emvkernel/tap", "emvkernel/entry"}},
-	{"emvkernel/**", []string{"emvkernel", "emvkernel/apdu", "emvkernel/tlv", "emvkernel/oda"}},
+	{"emvkernel/**", []string{"emvkernel", "emvkernel/apdu", "emvkernel/tlv", "emvkernel/oda", "emvkernel/tap"}},
 	{"hal/**", []string{"hal/**"}},
 	{"store/**", []string{"store/**"}},
 	{"lan/**", []string{"lan/**"}},

@@ -29,10 +29,12 @@ type tapper struct {
 var _ bench.Antenna = (*tapper)(nil)
 
 // How a tap goes. A reader that looks for the last customer's card first takes a new
-// one for it: who is not served takes the card away and comes again.
+// one for it: who is not served takes the card away and comes again. One that says
+// nothing more, and leaves its field on, waits for the card to be taken away.
 const (
 	look     = 5 * time.Millisecond
 	unserved = 2 * time.Second
+	quiet    = 10 * time.Second // much longer than an emulated reader thinks between two commands
 	apart    = 300 * time.Millisecond
 	pair     = time.Second // how long two cards are held together
 )
@@ -108,7 +110,10 @@ func (t *tapper) tap(ctx context.Context, cards []pn532test.Card) {
 		}
 		served := await(ctx, unserved, func() bool { return t.field.Exchanges() > asked })
 		if served {
-			await(ctx, 0, func() bool { return !t.field.FieldOn() })
+			for more := true; more && t.field.FieldOn(); {
+				asked = t.field.Exchanges()
+				more = await(ctx, quiet, func() bool { return !t.field.FieldOn() || t.field.Exchanges() > asked })
+			}
 			return
 		}
 		t.field.Take()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"smartreader/hal"
@@ -14,22 +15,30 @@ import (
 
 var selectPPSE = []byte("\x00\xA4\x04\x00\x0E2PAY.SYS.DDF01\x00")
 
-// A tap as the hand does it, with the reader's own driver: the card comes when the
-// field is on, and goes when the reader is done with it, also when the reader looked
-// for the last customer's card first.
-func TestTapperTapsAsPeopleDo(t *testing.T) {
-	r := desk(t)
+// plugged is the reader's own driver at the emulated chip.
+func plugged(r *rig) (reader *pn532.Reader, unplug func()) {
 	cable := pn532test.Plug(r.field)
-	defer cable.Close()
-	reader := pn532.New(func(context.Context) (pn532.Link, error) {
+	reader = pn532.New(func(context.Context) (pn532.Link, error) {
 		port, err := cable.Open()
 		if err != nil {
 			return nil, err
 		}
 		return pn532.HSU(port), nil
 	}, nil)
-	defer reader.Close()
-	defer r.tapper.end()
+	return reader, func() {
+		r.tapper.end()
+		reader.Close()
+		cable.Close()
+	}
+}
+
+// A tap as the hand does it, with the reader's own driver: the card comes when the
+// field is on, and goes when the reader is done with it, also when the reader looked
+// for the last customer's card first.
+func TestTapperTapsAsPeopleDo(t *testing.T) {
+	r := desk(t)
+	reader, unplug := plugged(r)
+	defer unplug()
 	if err := r.tapper.Tap("4242424242424242"); err != nil || !slices.Equal(r.tapper.Tapped(), []string{"visa"}) {
 		t.Fatalf("%v, %q in the hand", err, r.tapper.Tapped())
 	}
@@ -73,6 +82,34 @@ func TestTapperTapsAsPeopleDo(t *testing.T) {
 	if err := r.tapper.Tap("library-card"); err == nil {
 		t.Error("an unknown card was tapped")
 	}
+}
+
+// A reader that waits for the card to be taken away, with its field on, gets its wish;
+// one that thinks for a while between two commands keeps the card.
+func TestTapperLeavesAReaderThatWaits(t *testing.T) {
+	r := desk(t)
+	synctest.Test(t, func(t *testing.T) {
+		reader, unplug := plugged(r)
+		defer unplug()
+		if err := r.tapper.Tap("visa"); err != nil {
+			t.Fatal(err)
+		}
+		card, err := reader.Activate(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			if _, err := card.Transceive(t.Context(), selectPPSE); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(quiet - time.Second)
+		}
+		waits, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := reader.WaitRemoval(waits); err != nil || r.tapper.Tapped() != nil {
+			t.Errorf("%v, %q in the hand", err, r.tapper.Tapped())
+		}
+	})
 }
 
 // Whoever stops a tap does not wait for the reader.

@@ -190,13 +190,20 @@ func (d cardData) verification(h seal.Header) string {
 
 // saysPIN reports whether the terminal says that an online PIN was entered: in the
 // TVR, which the cryptogram covers, or at a tap by what Visa's card and the terminal
-// agree on ('9F6C', '9F66').
+// agree on ('9F6C', '9F66'; Book C-3, 5.7.1). A card that says nothing gets a PIN
+// where nothing but a PIN will do.
 func (d cardData) saysPIN(h seal.Header) bool {
 	tvr, ttq := d.values[0x95], d.values[0x9F66]
 	if len(tvr) == 5 && tvr[2]&0x04 != 0 {
 		return true
 	}
-	return tapped(h) && d.qualifiers()[0]&0x80 != 0 && len(ttq) == 4 && ttq[0]&0x04 != 0
+	if !tapped(h) || len(ttq) != 4 || ttq[0]&0x04 == 0 {
+		return false
+	}
+	if _, says := d.values[0x9F6C]; !says {
+		return ttq[1]&0x40 != 0 && ttq[0]&0x02 == 0
+	}
+	return d.qualifiers()[0]&0x80 != 0
 }
 
 // qualifiers are Visa's card transaction qualifiers, zeros without any.

@@ -79,12 +79,12 @@ func TestContactlessSettings(t *testing.T) {
 			t.Errorf("%s: limits for %v, want %v", a.AID, got, want)
 		}
 	}
-	for _, a := range put(`{"contactlessLimits":[{"currency":"gbp","transaction":10001,"onDevice":50000,"cvmRequired":0}]}`) {
+	for _, a := range put(`{"contactlessLimits":[{"currency":"gbp","transaction":10001,"onDevice":50000,"floor":100,"cvmRequired":0}]}`) {
 		if a.Kernel == platform.KernelInsert {
 			continue
 		}
 		l := a.Limits[0]
-		if len(a.Limits) != 1 || l.Currency != "gbp" || *l.Transaction != 10001 || *l.CVMRequired != 0 || l.Floor != nil || (l.OnDevice != nil) != (a.Kernel == platform.KernelC2) {
+		if len(a.Limits) != 1 || l.Currency != "gbp" || *l.Transaction != 10001 || *l.CVMRequired != 0 || *l.Floor != 100 || (l.OnDevice != nil) != (a.Kernel == platform.KernelC2) {
 			t.Errorf("%s with %s: %+v", a.AID, a.Kernel, l)
 		}
 	}
@@ -231,6 +231,87 @@ func TestTapsAtThePlatform(t *testing.T) {
 	}
 }
 
+// By tap Visa's card and the terminal agree on a PIN, each with its qualifiers.
+func TestVisaTapSaysPIN(t *testing.T) {
+	for _, c := range []struct {
+		ttq, ctq string
+		want     bool
+	}{
+		{"36000000", "8000", true},
+		{"36004000", "0000", false},
+		{"32004000", "8000", false}, // the terminal has no PIN pad
+		{"36400000", "", false},     // a signature will do
+		{"34400000", "", true},
+		{"34000000", "", false}, // nobody asks for any verification
+		{"30400000", "", false},
+		{"", "8000", false},
+	} {
+		d := cardData{values: map[tlv.Tag][]byte{0x84: {0xA0, 0, 0, 0, 3, 0x10, 0x10}, 0x95: make([]byte, 5)}}
+		for tag, text := range map[tlv.Tag]string{0x9F66: c.ttq, 0x9F6C: c.ctq} {
+			if value, _ := hex.DecodeString(text); len(value) > 0 {
+				d.values[tag] = value
+			}
+		}
+		if got := d.saysPIN(seal.Header{ReadMethod: "contactless_emv"}); got != c.want {
+			t.Errorf("terminal %s, card %s: %v", c.ttq, c.ctq, got)
+		}
+		if d.saysPIN(seal.Header{ReadMethod: "contact_emv"}) {
+			t.Errorf("terminal %s, card %s inserted: a PIN", c.ttq, c.ctq)
+		}
+	}
+}
+
+// A tap that its card approved below the floor limit has nothing to be authorized: it is
+// taken once, as stored, and whatever ends with the same cryptogram afterwards is a copy.
+func TestTapApprovedByTheCard(t *testing.T) {
+	for _, profile := range []string{"tap-visa-offline", "tap-mastercard-offline"} {
+		p := openShop(t)
+		card, err := emvtest.Load(profile)
+		if err != nil {
+			t.Fatal(err)
+		}
+		special, _, ok := card.TapExpectation()
+		if !ok {
+			t.Fatalf("%s is no card for taps", profile)
+		}
+		params := emvkernel.Params{Amount: 1250, Currency: 840, Exponent: 2, Time: time.Now()}
+		transaction, err := entry.New(special.Contactless(), params, entry.Environment{Field: antenna{p.card(profile).Contactless()}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		outcome, err := transaction.Run(t.Context())
+		if err != nil || outcome.Kind != tap.Approved {
+			t.Fatalf("%s: %v, %s, %v", profile, outcome.Kind, outcome.Reason, err)
+		}
+		approved := func() *payment {
+			p.sequence++
+			y := p.submissionOf(outcome.Reading.ClearingData(), 1250)
+			y.header.ReadMethod = "contactless_emv"
+			return y
+		}
+		if v := approved().authorize(); v.Status != platform.StatusFailed || v.Code != platform.CodeInvalidRequest {
+			t.Errorf("%s to be authorized: %+v", profile, v)
+		}
+		y := approved()
+		for range 2 { // an answer that is lost changes nothing
+			v := y.forward()
+			if v.Status != platform.StatusApproved || v.AuthorizationCode != "" {
+				t.Fatalf("%s: %+v", profile, v)
+			}
+			c := p.must("GET", "/v1/charges/"+v.ChargeID, "")["payment_method_details"].(fields)["card_present"].(fields)
+			if r := c["receipt"].(fields); r["authorization_response_code"] != "Y1" || r["authorization_code"] != "" || c["read_method"] != "contactless_emv" {
+				t.Errorf("%s: %v", profile, c)
+			}
+		}
+		if v := approved().forward(); v.Status != platform.StatusFailed || v.Code != platform.CodeCryptogramReplay {
+			t.Errorf("%s as another payment: %+v", profile, v)
+		}
+		if s := p.s.Status(); s.Totals.Approved.Count != 1 || s.Totals.Duplicates != 0 || len(s.Gaps) != 0 {
+			t.Errorf("%s: %+v", profile, s)
+		}
+	}
+}
+
 func numberOf(t *testing.T, profile string) string {
 	t.Helper()
 	for _, number := range []string{"4242424242424242", "5555555555554444"} {
@@ -332,6 +413,23 @@ func TestTapComesAgainWithPIN(t *testing.T) {
 		y = declined(1402, "offline_pin_required")
 		if v := authorize(again(y, "1234")); v.Code != platform.CodeCryptogramReplay {
 			t.Errorf("%s where the card is to be inserted: %+v", profile, v)
+		}
+		// Nobody is there to enter a PIN when a stored tap is declined, nor after another card was tried.
+		y = p.tap(profile, 1603)
+		if v := y.forward(); v.DeclineCode != "online_or_offline_pin_required" {
+			t.Fatalf("%s stored: %+v", profile, v)
+		}
+		if v := authorize(again(y, "1234")); v.Code != platform.CodeCryptogramReplay {
+			t.Errorf("%s stored, with a PIN afterwards: %+v", profile, v)
+		}
+		y = declined(1703, "online_or_offline_pin_required")
+		next := p.pay("declined-generic", 1703)
+		next.header.Key, next.header.LocalID = y.header.Key, y.header.LocalID
+		if v := next.authorize(); v.Status != platform.StatusDeclined {
+			t.Fatalf("another card: %+v", v)
+		}
+		if v := authorize(again(y, "1234")); v.Code != platform.CodeCryptogramReplay {
+			t.Errorf("%s after another card: %+v", profile, v)
 		}
 		// A card in the slot is asked for its PIN there.
 		y = p.pay(profile, 1503)

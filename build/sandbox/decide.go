@@ -105,15 +105,19 @@ func (s *Sandbox) judge(t *tx, p *opened) (v platform.Verdict, chargeID string, 
 }
 
 // wantsPIN reports whether a tap comes again with the PIN that its issuer wanted:
-// the same cryptogram, for the same payment, right after that decline.
+// the same cryptogram, for the same payment, right after that decline. The
+// cardholder was there then: neither is one who tapped without internet, nor is
+// anybody after another card was tried.
 func (t *tx) wantsPIN(p *opened, before usedCryptogram) bool {
 	if p.pin == nil || p.offline || !tapped(p.header) {
 		return false
 	}
 	a, _ := t.authorizations.get(before.NaturalKey)
 	c, ok := t.charges.get(a.ChargeID)
+	o, _ := t.intents.get(a.IntentID)
 	key, err := platform.ParseNaturalKey(before.NaturalKey)
-	return ok && err == nil && c.DeclineCode == eitherPIN && c.Key == p.header.Key && key.Cryptogram == p.key.Cryptogram
+	return ok && err == nil && c.DeclineCode == eitherPIN && !c.Offline && c.Key == p.header.Key && key.Cryptogram == p.key.Cryptogram &&
+		o.LastDecline != nil && o.LastDecline.ChargeID == c.ID
 }
 
 // checkPIN holds the issuer's decision against the online PIN, when the terminal

@@ -50,6 +50,7 @@ func TestKillAtEveryPoint(t *testing.T) {
 			{"card approves in an outage", []string{"payment."}, payment{behavior: wire.ForceOffline, cardDecides: true, outage: true}.play},
 			{"tap", []string{"payment."}, payment{behavior: wire.PreferOnline, tapped: true}.play},
 			{"tap in an outage", []string{"payment.", "forward."}, payment{behavior: wire.ForceOffline, tapped: true, outage: true}.play},
+			{"tap, then a PIN", []string{"payment."}, payment{behavior: wire.PreferOnline, tapped: true, wantsPIN: true}.play},
 			{"drain", []string{"forward.", "store.committed"}, drain},
 			{"void", []string{"store.", "reader.", "forward."}, void},
 			{"rescue", []string{"store.", "reader.", "forward."}, rescue},
@@ -72,7 +73,7 @@ func TestKillAtEveryPoint(t *testing.T) {
 			}
 		}
 	})
-	for _, point := range append(killpoint.Names(), "card approves", "card approves in an outage", "tap", "tap in an outage", "drain", "void", "rescue") {
+	for _, point := range append(killpoint.Names(), "card approves", "card approves in an outage", "tap", "tap in an outage", "tap, then a PIN", "drain", "void", "rescue") {
 		if !hit[point] {
 			t.Errorf("no kill at %s", point)
 		}
@@ -108,6 +109,7 @@ type payment struct {
 	outage     bool
 	twoCalls   bool // collect and confirm, instead of process
 	tapped     bool // the card, instead of inserted
+	wantsPIN   bool // its issuer, who declines the tap that comes without: it comes again
 
 	cardApproves bool // by itself, below the floor limit
 	cardDecides  bool // when its issuer, which it asked for, cannot be asked
@@ -131,7 +133,10 @@ func (s payment) play(k *killShop) {
 	if s.outage {
 		k.must(k.platform.SetUnreachable(true))
 	}
-	const amount = 1230
+	amount := int64(1230)
+	if s.wantsPIN {
+		amount = 1203
+	}
 	created := k.create(amount, s.behavior)
 	ref := wire.IntentRef{LocalID: created.LocalID}
 	if s.twoCalls {

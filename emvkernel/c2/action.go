@@ -66,8 +66,7 @@ func (t *transaction) analyze(context.Context) error {
 	default:
 		t.request = apdu.RequestTC
 	}
-	// A phone whose signature is already known to fail is not asked for anything else.
-	if t.onDevice && t.tvr.Has(emvkernel.CDAFailed) {
+	if t.unproven() {
 		t.request = apdu.RequestAAC
 	}
 	if t.request == apdu.RequestAAC && !t.signsAAC() {
@@ -75,6 +74,18 @@ func (t *transaction) analyze(context.Context) error {
 	}
 	t.o.Set(0x95, bytes.Clone(t.tvr[:])...)
 	return nil
+}
+
+// unproven: it is known that nobody will have signed how the cardholder was verified. That is so of a device that
+// verifies its holder, whether its signature cannot be checked or is not to be had: who clears the bit of CDA in
+// the AIP can set that of verification (Book C-2, "Prepare Generate AC Command"). Stricter than the book, it is
+// also so of a card over the CVM limit that promises CDA and cannot be held to it: who breaks its chain of
+// certificates, which goes online all the same, can give it another CVM list.
+func (t *transaction) unproven() bool {
+	if t.combined {
+		return false
+	}
+	return t.onDevice || t.cvmRequired && t.tvr.Has(emvkernel.CDAFailed)
 }
 
 func (t *transaction) actionCode(tag tlv.Tag, absent [5]byte) (code [5]byte, ok bool) {

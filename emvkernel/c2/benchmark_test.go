@@ -16,8 +16,8 @@ import (
 
 // BenchmarkTap is the kernel's own time for one tap, from the FCI to the outcome: the card's answers are
 // recorded ones. In turns with it runs the bare work of its card authentication: three modular
-// exponentiations and four hashes on prepared numbers. Times are medians; x-bare is the tap over the bare
-// work.
+// exponentiations and four hashes of the same lengths, on prepared numbers. Times are medians; x-bare is the tap
+// over the bare work. With exponent 3 that is so little that what remains, some 20 microseconds, shows.
 func BenchmarkTap(b *testing.B) {
 	for _, bm := range []struct {
 		name    string

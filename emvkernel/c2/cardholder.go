@@ -36,6 +36,9 @@ func (t *transaction) cardholder(context.Context) error {
 	if t.a.Params.NoOnlinePIN || t.offlineOnly() {
 		capability &^= canOnlinePIN
 	}
+	if !t.takesSignature() {
+		capability &^= canSignature
+	}
 	t.o.Set(0x9F33, t.k.CardDataInput, capability, t.k.SecurityCapability)
 	t.cvm = tap.NoCVM
 	switch {
@@ -66,6 +69,10 @@ func (t *transaction) cardholder(context.Context) error {
 	t.tsi.Set(emvkernel.CVMPerformed)
 	t.applyRules(capability, list[8:], int64(binary.BigEndian.Uint32(list)), int64(binary.BigEndian.Uint32(list[4:])))
 	return nil
+}
+
+func (t *transaction) takesSignature() bool {
+	return t.a.Config.Terminal.Capabilities[1]&canSignature != 0
 }
 
 func (t *transaction) results(b ...byte) { t.o.Set(0x9F34, b...) }

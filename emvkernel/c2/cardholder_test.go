@@ -27,6 +27,7 @@ func TestCVM(t *testing.T) {
 		{"online PIN, no more, or the next", "4200 1E03", 6000, noPIN, tap.ObtainSignature, "1e0300", good},
 		{"no online PIN on an offline-only terminal", "4200 1E03", 6000, func(b *bench, c *card) { b.config.Terminal.Type = 0x23; c.kind = 0x80; b.kernel.CardDataInput = 0 }, tap.ObtainSignature, "1e0300", good},
 		{"signature", "1E00", 6000, nil, tap.ObtainSignature, "1e0000", good},
+		{"signature at a terminal without", "1E00", 6000, func(b *bench, _ *card) { b.config.Terminal.Capabilities[1] = 0xD8 }, tap.NoCVM, "3f0001", failed},
 		{"no CVM over the limit", "1F00", 6000, nil, tap.NoCVM, "3f0001", failed},
 		{"no CVM under the limit", "1F00", 5000, nil, tap.NoCVM, "1f0002", good},
 		{"signature under the limit", "1E03 1F03", 5000, nil, tap.NoCVM, "1f0302", good},

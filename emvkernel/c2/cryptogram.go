@@ -102,9 +102,6 @@ func (t *transaction) cryptogram(ctx context.Context) error {
 		return err
 	}
 	t.cdol1Data = t.cdol1.Build(t.o.Get)
-	if len(t.cdol1Data) > apdu.MaxData {
-		return invalid(l2CardDataError, "CDOL1 asks for more than a command carries")
-	}
 	const name = "GENERATE AC"
 	p1 := t.request
 	if t.combined {

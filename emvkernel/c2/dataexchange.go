@@ -17,8 +17,9 @@ type DataExchange struct {
 	// command each; tags of one or two bytes only.
 	Read []tlv.Tag
 	// Decide is called once, when all was read and before anything is written: it is the "proceed to first
-	// write". Read has those of the tags the card has, and is gone when it returns. It ends with ctx, which
-	// has the kernel's timeout. An error ends the application. Nil: nothing is written.
+	// write". Read has those of the tags the card has, and is gone when it returns; what no record held, nobody
+	// has signed. It ends with ctx, which has the kernel's timeout. An error ends the application. Nil: nothing
+	// is written.
 	Decide func(ctx context.Context, read []tlv.Element) (Writes, error)
 }
 

@@ -1,6 +1,7 @@
 package c2_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -117,11 +118,11 @@ func TestDataExchangeEnds(t *testing.T) {
 		}
 	}
 	if _, err := run(t, t.Context(), func(context.Context, []tlv.Element) (c2.Writes, error) {
-		return c2.Writes{Before: make([]tlv.Element, 17)}, nil
+		return c2.Writes{Before: slices.Repeat([]tlv.Element{{Tag: 0x9F75}}, 17)}, nil
 	}); err == nil {
 		t.Error("too many written")
 	}
-	for _, tags := range [][]tlv.Tag{{0x57}, {0xDF8104}, {0x70}, {0}, make([]tlv.Tag, 17)} {
+	for _, tags := range [][]tlv.Tag{{0x57}, {0xDF8104}, {0x70}, {0}, slices.Repeat([]tlv.Tag{0x9F42}, 17)} {
 		k := c2.Default()
 		k.DataExchange = &c2.DataExchange{Read: tags}
 		if err := k.Check(&tap.Combination{AID: aid}, &emvkernel.Config{}); !errors.Is(err, tap.ErrConfig) {
@@ -148,6 +149,49 @@ func TestGetDataOfOthers(t *testing.T) {
 	b.kernel.DataExchange = &c2.DataExchange{Read: []tlv.Tag{0x9F75}}
 	if out := b.tap(c); out.Start != tap.StartB {
 		t.Error(out.Kind)
+	}
+}
+
+// What was read is gone when the terminal application has decided. Without one that decides, reading is all.
+func TestDataExchangeIsWiped(t *testing.T) {
+	b, c := newBench(t), newCard(t)
+	c.files[0x9F75] = "0102"
+	var kept []tlv.Element
+	b.kernel.DataExchange = &c2.DataExchange{
+		Read:   []tlv.Tag{0x9F75, 0x9F42},
+		Decide: func(_ context.Context, read []tlv.Element) (c2.Writes, error) { kept = read; return c2.Writes{}, nil },
+	}
+	expect(t, b.tap(c), tap.OnlineRequest)
+	for _, e := range kept {
+		if !bytes.Equal(e.Value, []byte{0, 0}) {
+			t.Errorf("%s: %X left", e.Tag, e.Value)
+		}
+	}
+	b.kernel.DataExchange.Decide = nil
+	c = newCard(t)
+	expect(t, b.tap(c), tap.OnlineRequest)
+	if c.sent(apdu.INSGetData) != 1 || c.sent(0xDA) != 0 {
+		t.Error("not only read")
+	}
+}
+
+// Who ends the transaction while the card is written ends it, though the card has decided.
+func TestDataExchangeCanceled(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	b, c := newBench(t), newCard(t)
+	b.kernel.DataExchange = &c2.DataExchange{Decide: func(context.Context, []tlv.Element) (c2.Writes, error) {
+		return c2.Writes{After: []tlv.Element{{Tag: 0x9F75}}}, nil
+	}}
+	c.edit = func(ins byte, r []byte) []byte {
+		if ins == 0xDA {
+			cancel()
+		}
+		return r
+	}
+	a := b.activation(c)
+	a.Card = tap.NewLink(c)
+	if out, err := b.kernel.Activate(ctx, a); !errors.Is(err, context.Canceled) {
+		t.Error(out.Kind, err)
 	}
 }
 

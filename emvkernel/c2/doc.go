@@ -17,8 +17,9 @@
 // A step that ends the transaction returns an ending, which carries the outcome.
 //
 // Where this kernel is stricter than the book, the code says so: a card is not asked to approve by itself
-// unless it will be authenticated and the payment is a plain purchase, and a torn transaction is recovered
-// for the same payment only. Left out: integrated data storage, balance reading, and whatever of data
+// unless it will be authenticated and the payment is a plain purchase; a card over the CVM limit that promises a
+// signature nobody can check is to be inserted; and a torn transaction is recovered for the same payment only,
+// by a card that looks the same. Left out: integrated data storage, balance reading, and whatever of data
 // exchange needs a dialogue in the middle of reading records.
 //
 // The authors did not have the book's text. Sections are cited by topic, from public sources; what only one

@@ -71,7 +71,7 @@ func transport(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return err
 	case errors.Is(err, tap.ErrTooMuch):
-		return invalid(l2CardDataError, "the card asks for more than a tap has")
+		return invalid(l2CardDataError, "the card asks for more data in a command, or more commands, than there can be")
 	case errors.Is(err, tap.ErrUnreadable):
 		return &ending{kind: tap.EndApplication, again: true, l1: l1ProtocolError, reason: "unreadable answer"}
 	default:

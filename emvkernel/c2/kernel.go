@@ -21,13 +21,16 @@ type Kernel struct {
 	// cardholder verified.
 	Limits []tap.Limits
 	// What the terminal can do to verify the cardholder, byte 2 of '9F33', over and under the CVM limit
-	// (DF8118, DF8119). Params.NoOnlinePIN withdraws the online PIN.
+	// (DF8118, DF8119). Params.NoOnlinePIN withdraws the online PIN, a terminal without signature ('9F33') the
+	// signature.
 	CVMCapabilityRequired, CVMCapabilityNotRequired byte
 	SecurityCapability                              byte // DF811F, byte 3 of '9F33': CDA is 0x08
 	// CardDataInput is DF8117, byte 1 of '9F33'. With "IC with contacts" (0x20) a plastic card that declines
 	// is asked to be inserted.
 	CardDataInput byte
-	OnDeviceCVM   bool // the consumer's device may verify the cardholder (bit 6 of DF811B)
+	// OnDeviceCVM lets the consumer's device verify the cardholder (bit 6 of DF811B): one that signs that it did,
+	// so not without CDA.
+	OnDeviceCVM bool
 
 	MagneticStripe bool           // magnetic stripe mode (bit 8 of DF811B reversed)
 	Stripe         StripeSettings // for magnetic stripe mode
@@ -99,6 +102,9 @@ func (k *Kernel) check(c *tap.Combination) error {
 	if n := len(c.AID); n < 5 || n > 16 {
 		return fmt.Errorf("AID of %d bytes, want 5 to 16", n)
 	}
+	if len(c.Limits) > 0 {
+		return errors.New("the combination has limits, which Entry Point would reach at the amount itself; set the kernel's Limits instead")
+	}
 	for i, l := range k.Limits {
 		if l.Currency > 999 {
 			return fmt.Errorf("limits %d: currency %d is not an ISO 4217 numeric code", i, l.Currency)
@@ -154,7 +160,6 @@ func (k *Kernel) Activate(ctx context.Context, a *tap.Activation) (tap.Outcome, 
 	if err := ctx.Err(); err != nil {
 		return tap.Outcome{}, fmt.Errorf("c2: %w", err)
 	}
-	k.Torn.expire(a.Params.Time)
 	t := newTransaction(k, a)
 	defer t.wipe()
 	out, err := t.process(ctx)

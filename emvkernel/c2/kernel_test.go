@@ -183,6 +183,7 @@ func TestApproved(t *testing.T) {
 		{"no offline approval", func(b *bench, _ *card) { b.params.NoOfflineApproval = true }, tap.OnlineRequest},
 		{"forced online", func(b *bench, _ *card) { b.params.ForceOnline = true }, tap.OnlineRequest},
 		{"zero", func(b *bench, _ *card) { b.params.Amount = 0 }, tap.OnlineRequest},
+		{"least amount", func(b *bench, _ *card) { b.params.Amount = 1 }, tap.Approved},
 		{"exception file", func(b *bench, _ *card) {
 			b.params.ExceptionFile = func(pan emvkernel.Secret, sequence string) bool {
 				return string(pan) == "5413330089010434" && sequence == "01"
@@ -196,7 +197,14 @@ func TestApproved(t *testing.T) {
 		{"terminal without CDA", func(b *bench, _ *card) { b.kernel.SecurityCapability = 0 }, tap.OnlineRequest},
 		{"no key of the authority", func(b *bench, _ *card) { b.config.CAKeys = nil }, tap.OnlineRequest},
 		{"online-only terminal", func(b *bench, _ *card) { b.config.Terminal.Type = 0x21 }, tap.OnlineRequest},
+		{"online-only machine", func(b *bench, _ *card) { b.config.Terminal.Type = 0x24 }, tap.OnlineRequest},
+		{"machine", func(b *bench, _ *card) { b.config.Terminal.Type = 0x25 }, tap.Approved},
 		{"offline-only terminal", func(b *bench, _ *card) { b.config.Terminal.Type = 0x23 }, tap.Approved},
+		{"offline-only machine", func(b *bench, _ *card) { b.config.Terminal.Type = 0x26 }, tap.Approved},
+		{"offline-only machine, cash", func(b *bench, _ *card) {
+			b.config.Terminal.Type = 0x26
+			b.params.Type = 0x01
+		}, tap.TryAnotherInterface},
 		{"offline-only terminal, expired", func(b *bench, c *card) {
 			b.config.Terminal.Type = 0x23
 			c.static.set(0x5F24, "260313")
@@ -537,6 +545,10 @@ func TestLongLists(t *testing.T) {
 func TestCheck(t *testing.T) {
 	for name, do := range map[string]func(*c2.Kernel, *tap.Combination){
 		"AID":              func(_ *c2.Kernel, c *tap.Combination) { c.AID = aid[:4] },
+		"long AID":         func(_ *c2.Kernel, c *tap.Combination) { c.AID = make([]byte, 17) },
+		"limits of Book B": func(_ *c2.Kernel, c *tap.Combination) { c.Limits = []tap.Limits{{Currency: 840}} },
+		"time of exchange": func(k *c2.Kernel, _ *tap.Combination) { k.ExchangeTimeout = -1 },
+		"field off":        func(k *c2.Kernel, _ *tap.Combination) { k.FieldOff = -1 },
 		"currency":         func(k *c2.Kernel, _ *tap.Combination) { k.Limits = []tap.Limits{{Currency: 1000}} },
 		"same currency":    func(k *c2.Kernel, _ *tap.Combination) { k.Limits = []tap.Limits{{Currency: 840}, {Currency: 840}} },
 		"limit below zero": func(k *c2.Kernel, _ *tap.Combination) { k.Limits = []tap.Limits{{Floor: amount(-1)}} },
@@ -546,6 +558,8 @@ func TestCheck(t *testing.T) {
 		"relay mismatch":   func(k *c2.Kernel, _ *tap.Combination) { k.RelayResistance = &c2.Relay{Mismatch: -1} },
 		"relay time":       func(k *c2.Kernel, _ *tap.Combination) { k.RelayResistance = &c2.Relay{MaxGrace: -1} },
 		"stripe":           func(k *c2.Kernel, _ *tap.Combination) { k.MagneticStripe, k.Stripe = true, c2.StripeSettings{} },
+		"stripe CVM":       func(k *c2.Kernel, _ *tap.Combination) { k.MagneticStripe, k.Stripe.CVMRequired = true, 0x30 },
+		"stripe other CVM": func(k *c2.Kernel, _ *tap.Combination) { k.MagneticStripe, k.Stripe.CVMNotRequired = true, 0x30 },
 		"exchange":         func(k *c2.Kernel, _ *tap.Combination) { k.DataExchange, k.ExchangeTimeout = &c2.DataExchange{}, 0 },
 	} {
 		k, c := c2.Default(), tap.Combination{AID: aid}
@@ -571,8 +585,25 @@ func TestCheck(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	still := c2.Default()
+	still.MessageHold, still.FieldOff, still.ExchangeTimeout = 0, 0, 0
+	if err := still.Check(&tap.Combination{AID: aid}, terminal()); err != nil {
+		t.Error(err)
+	}
 	if k := c2.Default(); k.ID() != tap.KernelMastercard {
 		t.Error(k.ID())
+	}
+}
+
+// The ready-made values, as public terminal configurations have them.
+func TestDefault(t *testing.T) {
+	k := c2.Default()
+	if want := [5]byte(unhex("F45084800C")); k.TACOnline != want || k.TACDefault != want || k.TACDenial != [5]byte{} {
+		t.Errorf("action codes %X %X %X", k.TACDenial, k.TACOnline, k.TACDefault)
+	}
+	if k.MagneticStripe || k.Torn != nil || k.Limits != nil || k.Version != [2]byte{0, 2} || k.FieldOff != 1300*time.Millisecond ||
+		k.MessageHold != 1300*time.Millisecond || k.ExchangeTimeout != 500*time.Millisecond {
+		t.Errorf("%+v", k)
 	}
 }
 

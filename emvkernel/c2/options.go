@@ -25,9 +25,6 @@ func (t *transaction) options(ctx context.Context) error {
 	if err != nil {
 		return malformed("PDOL")
 	}
-	if pdol.Size() > apdu.MaxData-3 {
-		return invalid(l2CardDataError, "PDOL asks for more than a command carries")
-	}
 	t.pdolData = pdol.Build(t.o.Get)
 	resp, err := t.send(ctx, apdu.GetProcessingOptions(t.pdolData))
 	if err != nil {

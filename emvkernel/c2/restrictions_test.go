@@ -38,6 +38,13 @@ func TestRestrictions(t *testing.T) {
 		b.config.Terminal.Type = 0x14
 		b.config.Terminal.AdditionalCapabilities[0] |= 0x80
 	}
+	// A terminal that is no cash machine, whose additional capabilities say that it gives cash.
+	gives := func(kind byte) func(*bench, *card) {
+		return func(b *bench, _ *card) {
+			b.config.Terminal.Type = kind
+			b.config.Terminal.AdditionalCapabilities = [5]byte{0x81, 0x80}
+		}
+	}
 	for _, test := range []struct {
 		name string
 		do   func(*bench, *card)
@@ -72,6 +79,12 @@ func TestRestrictions(t *testing.T) {
 		{"country not known", use("0100", func(_ *bench, c *card) { c.static.drop(0x5F28) }), "00"},
 		{"cash machine", use("8200", both(cash, atm)), "00"},
 		{"not at cash machines", use("8100", both(cash, atm)), "10"},
+		{"cash at a bank's counter", use("8100", both(cash, gives(0x12))), "00"},
+		{"cash at a merchant's machine", use("8100", both(cash, gives(0x24))), "00"},
+		{"a bank's machine that gives none", use("2100", func(b *bench, _ *card) {
+			b.config.Terminal.Type = 0x15
+			b.config.Terminal.AdditionalCapabilities = [5]byte{0x7F, 0x80}
+		}), "00"},
 		{"refund", use("0100", func(b *bench, _ *card) { b.params.Type = 0x20 }), "00"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -151,6 +151,10 @@ func TestWithoutCDA(t *testing.T) {
 		{"terminal", func(b *bench, _ *card) { b.kernel.SecurityCapability = 0xC0 }, "8000008001"},
 		{"no authority key", func(b *bench, _ *card) { b.config.CAKeys = nil }, "0400008001"},
 		{"no certificate", func(_ *bench, c *card) { c.personalise(); c.keys.drop(0x90) }, "2400008001"},
+		{"no key index", func(_ *bench, c *card) { c.personalise(); c.keys.drop(0x8F) }, "2400008001"},
+		{"no issuer exponent", func(_ *bench, c *card) { c.personalise(); c.keys.drop(0x9F32) }, "2400008001"},
+		{"no certificate of the card", func(_ *bench, c *card) { c.personalise(); c.own.drop(0x9F46) }, "2400008001"},
+		{"no exponent of the card", func(_ *bench, c *card) { c.personalise(); c.own.drop(0x9F47) }, "2400008001"},
 		{"no tag list", func(_ *bench, c *card) { c.static.drop(0x9F4A) }, "2400008001"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -169,15 +173,66 @@ func TestWithoutCDA(t *testing.T) {
 			}
 		})
 	}
-	// A phone whose signature is known to fail is not asked to pay.
+	b, c := newBench(t), newCard(t)
+	c.personalise()
+	c.keys.set(0x8F, "F1F1")
+	out := b.tap(c)
+	expect(t, out, tap.EndApplication)
+	if got := errorIndication(t, out); got[1] != 0x04 {
+		t.Errorf("key index of two bytes: %X", got)
+	}
+}
+
+// EMV fact 11, the ways around it: what nobody will sign does not verify the cardholder. A relay on the way clears
+// the bit of CDA and sets that of the consumer's device, or breaks the chain of certificates and gives the card
+// another CVM list.
+func TestVerificationNobodySigns(t *testing.T) {
+	const low, high = 5000, 5001
+	phone := func(_ *bench, c *card) { c.aip[0] |= 0x02 }
+	noCDA := func(_ *bench, c *card) { c.personalise(); c.aip[0] &^= 0x01 }
+	noTerminalCDA := func(b *bench, _ *card) { b.kernel.SecurityCapability = 0xC0 }
+	unknownKey := func(_ *bench, c *card) { c.personalise(); c.keys.set(0x8F, "99") }
+	otherList := func(_ *bench, c *card) { c.personalise(); c.static.set(0x8E, "0000000000000000 1E03") }
+	for _, test := range []struct {
+		name   string
+		amount int64
+		do     []func(*bench, *card)
+		asked  byte
+		want   tap.OutcomeKind
+		cvm    tap.CVM
+	}{
+		{"card", high, nil, 0x90, tap.OnlineRequest, tap.OnlinePIN},
+		{"card, other list", high, []func(*bench, *card){otherList}, 0x90, tap.EndApplication, 0},
+		{"card, CDA cleared", high, []func(*bench, *card){noCDA}, 0x80, tap.OnlineRequest, tap.OnlinePIN}, // the issuer sees the AIP
+		{"card, CDA cleared, device set", high, []func(*bench, *card){noCDA, phone}, 0x00, tap.TryAnotherInterface, tap.ConfirmationCodeVerified},
+		{"the same under the CVM limit", low, []func(*bench, *card){noCDA, phone}, 0x00, tap.TryAnotherInterface, tap.NoCVM},
+		{"card, unknown key", low, []func(*bench, *card){unknownKey}, 0x80, tap.OnlineRequest, tap.NoCVM},
+		{"card, unknown key, over the CVM limit", high, []func(*bench, *card){unknownKey}, 0x00, tap.TryAnotherInterface, tap.OnlinePIN},
+		{"card, unknown key, other list", high, []func(*bench, *card){unknownKey, otherList}, 0x00, tap.TryAnotherInterface, tap.ObtainSignature},
+		{"device", high, []func(*bench, *card){phone}, 0x90, tap.OnlineRequest, tap.ConfirmationCodeVerified},
+		{"device, unknown key", low, []func(*bench, *card){phone, unknownKey}, 0x00, tap.TryAnotherInterface, tap.NoCVM},
+		{"device, terminal without CDA", low, []func(*bench, *card){phone, noTerminalCDA}, 0x00, tap.TryAnotherInterface, tap.NoCVM},
+		{"device that is not asked to verify, without CDA", high, []func(*bench, *card){phone, noCDA, func(b *bench, _ *card) { b.kernel.OnDeviceCVM = false }}, 0x80, tap.OnlineRequest, tap.OnlinePIN},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b, c := newBench(t), newCard(t)
+			b.params.Amount = test.amount
+			for _, do := range test.do {
+				do(b, c)
+			}
+			out := b.tap(c)
+			expect(t, out, test.want)
+			if got := c.command(apdu.INSGenerateAC).P1; got != test.asked || out.CVM != test.cvm {
+				t.Errorf("asked for %02X, CVM %v", got, out.CVM)
+			}
+		})
+	}
+	// A device that cannot be inserted is declined.
 	b, c := newBench(t), newCard(t)
 	b.config.CAKeys = nil
 	c.aip[0] |= 0x02
 	c.static.set(0x9F6E, "084000003031")
 	expect(t, b.tap(c), tap.Declined)
-	if c.command(apdu.INSGenerateAC).P1 != 0x00 {
-		t.Error("asked for more than AAC")
-	}
 }
 
 // A signature nobody asked for is verified all the same, and ends the application when it cannot be.

@@ -80,16 +80,13 @@ func (t *transaction) stripe(ctx context.Context) (tap.Outcome, error) {
 		return tap.Outcome{}, err
 	}
 	tracks, err := t.tracks()
+	defer tracks.wipe()
 	if err != nil {
 		return tap.Outcome{}, err
 	}
-	defer tracks.wipe()
 	udol, err := tlv.ParseDOL(t.udol())
 	if err != nil {
 		return tap.Outcome{}, malformed("UDOL")
-	}
-	if udol.Size() > apdu.MaxData {
-		return tap.Outcome{}, invalid(l2CardDataError, "UDOL asks for more than a command carries")
 	}
 	t.o.Set(0x57, t.o.Get(tagTrack2)...) // the only place of the account number
 	un := tracks.numericUN(t.a.Params.UnpredictableNumber)
@@ -211,7 +208,7 @@ func (k *tracks) wipe() {
 	}
 }
 
-// tracks reads the card's track data and bitmaps (Book C-2, state 7).
+// tracks reads the card's track data and bitmaps (Book C-2, state 7). What it read is to be wiped, also with an error.
 func (t *transaction) tracks() (*tracks, error) {
 	k := &tracks{}
 	bitmap := func(tag tlv.Tag, size int) uint64 {
@@ -231,26 +228,27 @@ func (t *transaction) tracks() (*tracks, error) {
 	two := t.o.Get(tagTrack2)
 	for _, tag := range []tlv.Tag{tagTrack2, 0x9F65, tagPUNATC2, 0x9F67} {
 		if !t.o.Has(tag) {
-			return nil, invalid(l2CardDataMissing, "magnetic stripe mode: mandatory data missing: "+tag.String())
+			return k, invalid(l2CardDataMissing, "magnetic stripe mode: mandatory data missing: "+tag.String())
 		}
 	}
 	const fault = "magnetic stripe mode: track data or bitmaps"
 	parsed, ok := emvkernel.ParseTrack2(two)
 	parsed.PAN.Wipe()
 	if !ok {
-		return nil, malformed(fault)
+		return k, malformed(fault)
 	}
 	digits := make([]byte, 0, 2*len(two))
 	for _, b := range two {
 		digits = append(digits, "0123456789ABCDEF"[b>>4], "0123456789ABCDEF"[b&0x0F])
 	}
 	digits = bytes.TrimSuffix(digits, []byte("F"))
-	start := bytes.IndexByte(digits, 'D') + 1 + 4 + 3
+	account := bytes.IndexByte(digits, 'D')
+	start := account + 1 + 4 + 3
 	k.head2, k.two = digits[:start:start], digits[start:]
 	k.code2, k.other2, k.atc2 = bitmap(0x9F65, 2), bitmap(tagPUNATC2, 2), number(0x9F67)
 	k.un = bits.OnesCount64(k.other2) - k.atc2
 	if !fits(k.two, k.code2, k.other2, k.atc2, k.un) {
-		return nil, malformed(fault)
+		return k, malformed(fault)
 	}
 	one := t.o.Get(tagTrack1)
 	if one == nil {
@@ -259,14 +257,17 @@ func (t *transaction) tracks() (*tracks, error) {
 	// B, number, '^', name, '^', expiry (4), service code (3), discretionary data
 	parts := bytes.SplitN(one, []byte{'^'}, 3)
 	if len(one) > 76 || len(parts) != 3 || len(parts[2]) < 7 {
-		return nil, malformed(fault)
+		return k, malformed(fault)
+	}
+	if !bytes.HasPrefix(parts[0], []byte{'B'}) || !bytes.Equal(parts[0][1:], digits[:account]) {
+		return k, invalid(l2CardDataError, "magnetic stripe mode: track 1 of another account")
 	}
 	start = len(one) - len(parts[2]) + 7
 	one = bytes.Clone(one)
 	k.head1, k.one = one[:start:start], one[start:]
 	k.code1, k.other1, k.atc1 = bitmap(0x9F62, 6), bitmap(0x9F63, 6), number(0x9F64)
 	if bits.OnesCount64(k.other1)-k.atc1 != k.un || !fits(k.one, k.code1, k.other1, k.atc1, k.un) {
-		return nil, malformed(fault) // both tracks are for one number
+		return k, malformed(fault) // both tracks are for one number
 	}
 	return k, nil
 }
@@ -352,7 +353,7 @@ func (t *transaction) stripeCardholder(verified bool) error {
 		capability = t.k.Stripe.CVMRequired
 	}
 	switch {
-	case capability == stripeSignature:
+	case capability == stripeSignature && t.takesSignature():
 		t.cvm, t.receipt = tap.ObtainSignature, true
 	case capability == stripePIN && !t.a.Params.NoOnlinePIN:
 		t.cvm = tap.OnlinePIN

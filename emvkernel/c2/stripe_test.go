@@ -93,6 +93,7 @@ func TestStripeCardholder(t *testing.T) {
 	}{
 		{"under the limit", 5000, nil, tap.OnlineRequest, tap.NoCVM, false, "2f"},
 		{"over the limit", 5001, nil, tap.OnlineRequest, tap.ObtainSignature, true, "2f"},
+		{"over the limit, no signature", 5001, func(b *bench, _ *card) { b.config.Terminal.Capabilities[1] = 0xD8 }, tap.OnlineRequest, tap.NoCVM, true, "2f"},
 		{"online PIN", 5001, func(b *bench, _ *card) { b.kernel.Stripe.CVMRequired = 0x20 }, tap.OnlineRequest, tap.OnlinePIN, true, "2f"},
 		{"no online PIN", 5001, func(b *bench, _ *card) { b.kernel.Stripe.CVMRequired = 0x20; b.params.NoOnlinePIN = true }, tap.OnlineRequest, tap.NoCVM, true, "2f"},
 		{"none is said", 5000, func(b *bench, _ *card) { b.kernel.Stripe.CVMNotRequired = 0xF0 }, tap.OnlineRequest, tap.CVMNotApplicable, false, "2f"},
@@ -151,6 +152,12 @@ func TestStripeEnds(t *testing.T) {
 		{"last place", func(c *card) { c.stripe.set(0x9F65, "0039") }, tap.EndApplication, 0x04},
 		{"more digits of the counter than places", func(c *card) { c.stripe.set(0x9F67, "07") }, tap.EndApplication, 0x04},
 		{"another number in track 1", func(c *card) { c.stripe.set(0x9F64, "03") }, tap.EndApplication, 0x04},
+		{"track 1 of another account", func(c *card) {
+			c.stripe.set(0x56, hex.EncodeToString([]byte("B5413330089010442^ /^3512101000000000000000000")))
+		}, tap.EndApplication, 0x06},
+		{"track 1 of another format", func(c *card) {
+			c.stripe.set(0x56, hex.EncodeToString([]byte("A5413330089010434^ /^3512101000000000000000000")))
+		}, tap.EndApplication, 0x06},
 		{"track 1 malformed", func(c *card) { c.stripe.set(0x56, "42") }, tap.EndApplication, 0x04},
 		{"UDOL malformed", func(c *card) { c.stripe.set(0x9F69, "9F") }, tap.EndApplication, 0x04},
 		{"UDOL endless", func(c *card) { c.stripe.set(0x9F69, "9F6AFF 9F0201") }, tap.EndApplication, 0x06},

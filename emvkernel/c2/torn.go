@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,8 +24,8 @@ import (
 // Transaction Recovery"). Such a card may have counted the payment already; presented again it is asked for
 // the answer it gave, and does not count a second one.
 //
-// It is kept in memory only. An account is known by a keyed hash whose key never leaves the process. Safe for
-// concurrent use.
+// It is kept in memory only, each record for its lifetime by the process's own clock, and then overwritten. An
+// account is known by a keyed hash whose key never leaves the process. Safe for concurrent use.
 type TornLog struct {
 	mu       sync.Mutex
 	most     int
@@ -49,30 +50,33 @@ func NewTornLog(records int, lifetime time.Duration) (*TornLog, error) {
 // torn is one transaction as it stood when GENERATE AC was sent.
 type torn struct {
 	account [sha256.Size]byte
-	at      time.Time
-	payment payment
-
+	until   time.Time // the end of its life
+	findings
 	drdol, pdol, cdol1 []byte // data that was sent, or is to be
 	values             map[tlv.Tag][]byte
-	tvr                emvkernel.TVR
-	request            byte
-	combined           bool
 	relayed            *relayData
-	cvm                tap.CVM
-	receipt            bool
 }
 
-// payment tells one payment from another. A card that was torn in another one is asked anew: its recovered
-// answer would be over the wrong amount. The book recovers whatever it finds.
-type payment struct {
+// findings are the payment, and what a tap has come to before the cryptogram. A card that is torn and comes back
+// with others is asked anew: its recovered answer would be over the wrong amount, or one that this tap does not
+// let it give, such as the approval of a card that is on the exception list by now. The book recovers whatever
+// it finds.
+type findings struct {
 	amount, cashback int64
 	currency         uint16
-	kind             byte
+	kind             byte // '9C'
+	aip              [2]byte
+	able, verified   [3]byte // '9F33', '9F34'
+	tvr              emvkernel.TVR
+	request          byte
+	combined         bool
 }
 
-func (t *transaction) payment() payment {
+func (t *transaction) findings() findings {
 	p := &t.a.Params
-	return payment{p.Amount, p.Cashback, p.Currency, p.Type}
+	return findings{
+		p.Amount, p.Cashback, p.Currency, p.Type, t.aip, [3]byte(t.o.Get(0x9F33)), [3]byte(t.o.Get(0x9F34)), t.tvr, t.request, t.combined,
+	}
 }
 
 func (r *torn) wipe() {
@@ -84,9 +88,8 @@ func (r *torn) wipe() {
 	}
 }
 
-// tornTags are the values a recovered cryptogram was computed over, where they can differ from this tap's; the
-// TVR is apart.
-var tornTags = []tlv.Tag{0x9F37, 0x9F33, 0x9F34, 0x9A, 0x9F21, 0x9F41, 0x9F39}
+// tornTags are what else a recovered cryptogram was computed over: what is another with every tap and payment.
+var tornTags = []tlv.Tag{0x9F37, 0x9A, 0x9F21, 0x9F41}
 
 // account is the card by number and sequence number, unreadable without the key.
 func (l *TornLog) account(get func(tlv.Tag) []byte) [sha256.Size]byte {
@@ -98,52 +101,46 @@ func (l *TornLog) account(get func(tlv.Tag) []byte) [sha256.Size]byte {
 	return [sha256.Size]byte(h.Sum(nil))
 }
 
-// expire drops what is too old, or from the future: the clock was changed. Nil: nothing.
-func (l *TornLog) expire(now time.Time) {
-	if l == nil {
-		return
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.drop(func(r *torn) bool { age := now.Sub(r.at); return age < 0 || age > l.lifetime })
-}
-
-// drop removes and wipes records.
-func (l *TornLog) drop(which func(*torn) bool) {
-	kept := l.records[:0]
-	for _, r := range l.records {
-		if which(r) {
-			r.wipe()
-		} else {
-			kept = append(kept, r)
-		}
-	}
-	clear(l.records[len(kept):])
-	l.records = kept
-}
-
-// add keeps a record, if need be in the place of the oldest. There is none of the same card: it was taken.
+// add keeps a record to the end of its life, if need be in the place of the oldest. There is none of the same
+// card: it was taken. One that is kept again does not live longer. A timer ends its life: the wall clock may be
+// set meanwhile, and the record must go even if no other card comes. A timer of a record that left the log before
+// finds nothing.
 func (l *TornLog) add(r *torn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.records) == l.most {
-		l.records[0].wipe()
-		l.records = append(l.records[:0], l.records[1:]...)
+		l.drop(l.records[0])
 	}
+	if r.until.IsZero() {
+		r.until = time.Now().Add(l.lifetime)
+	}
+	time.AfterFunc(time.Until(r.until), func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.drop(r)
+	})
 	l.records = append(l.records, r)
 }
 
-// take removes the record of a card and returns it; nil: none.
+// drop removes and wipes a record, if it is still there. The log is locked.
+func (l *TornLog) drop(r *torn) {
+	if i := slices.Index(l.records, r); i >= 0 {
+		l.records = slices.Delete(l.records, i, i+1)
+		r.wipe()
+	}
+}
+
+// take removes the record of a card and returns it, the caller's to wipe; nil: none.
 func (l *TornLog) take(account [sha256.Size]byte) *torn {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for i, r := range l.records {
-		if r.account == account {
-			l.records = append(l.records[:i:i], l.records[i+1:]...)
-			return r
-		}
+	i := slices.IndexFunc(l.records, func(r *torn) bool { return r.account == account })
+	if i < 0 {
+		return nil
 	}
-	return nil
+	r := l.records[i]
+	l.records = slices.Delete(l.records, i, i+1)
+	return r
 }
 
 // Len returns how many records there are.
@@ -157,7 +154,9 @@ func (l *TornLog) Len() int {
 func (l *TornLog) Wipe() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.drop(func(*torn) bool { return true })
+	for len(l.records) > 0 {
+		l.drop(l.records[0])
+	}
 }
 
 // Format keeps fmt away from the fields.
@@ -177,10 +176,8 @@ func (t *transaction) tear() {
 		return
 	}
 	r := &torn{
-		account: t.k.Torn.account(t.o.Get), at: t.a.Params.Time, payment: t.payment(),
+		account: t.k.Torn.account(t.o.Get), findings: t.findings(), relayed: t.relayed, values: map[tlv.Tag][]byte{},
 		drdol: drdol.Build(t.o.Get), pdol: bytes.Clone(t.pdolData), cdol1: bytes.Clone(t.cdol1Data),
-		values: map[tlv.Tag][]byte{}, tvr: t.tvr, request: t.request, combined: t.combined,
-		relayed: t.relayed, cvm: t.cvm, receipt: t.receipt,
 	}
 	for _, tag := range tornTags {
 		r.values[tag] = bytes.Clone(t.o.Get(tag))
@@ -204,7 +201,7 @@ func (t *transaction) recover(ctx context.Context) (done bool, err error) {
 			r.wipe()
 		}
 	}()
-	if r.payment != t.payment() {
+	if r.findings != t.findings() {
 		return false, nil
 	}
 	const name = "RECOVER AC"
@@ -224,8 +221,7 @@ func (t *transaction) recover(ctx context.Context) (done bool, err error) {
 	for tag, v := range r.values {
 		t.o.Set(tag, bytes.Clone(v)...)
 	}
-	t.tvr, t.request, t.combined, t.cvm, t.receipt = r.tvr, r.request, r.combined, r.cvm, r.receipt
-	if t.relayed = r.relayed; r.relayed != nil {
+	if r.relayed != nil { // as this tap has, or its TVR would differ
 		t.keepRelay(r.relayed)
 	}
 	return true, t.accept(name, resp.Data)

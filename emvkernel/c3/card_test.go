@@ -26,12 +26,12 @@ type key struct {
 
 var keys sync.Map
 
-func newKey(name string, size int) *key {
-	name = fmt.Sprint(name, " ", size)
+func newKey(name string, size int, exponent int64) *key {
+	name = fmt.Sprint(name, " ", size, " ", exponent)
 	if k, have := keys.Load(name); have {
 		return k.(*key)
 	}
-	e, one := big.NewInt(3), big.NewInt(1)
+	e, one := big.NewInt(exponent), big.NewInt(1)
 	source := mrand.NewChaCha8(sha256.Sum256([]byte("c3 test key " + name)))
 	for {
 		p, q := prime(source, size*4), prime(source, size*4)
@@ -79,26 +79,33 @@ func (k *key) certify(format byte, holder []byte, other *key, static []byte) (ce
 	return k.sign(body, remainder, other.Exponent, static), remainder
 }
 
-// chain is the keys behind a card.
-type chain struct{ ca, issuer, icc *key }
+// chain is the keys behind a card; index is '8F', that of the certification authority's.
+type chain struct {
+	index           byte
+	ca, issuer, icc *key
+}
 
-// The chains of the test cards: one with remainders, the card's key no multiple of eight bytes, and one of the
+func newChain(index byte, ca, issuer, icc int, exponent int64) func() chain {
+	return sync.OnceValue(func() chain {
+		return chain{index, newKey("ca", ca, exponent), newKey("issuer", issuer, exponent), newKey("icc", icc, exponent)}
+	})
+}
+
+// The chains of the test cards: one with remainders, the card's key no multiple of eight bytes, and those of the
 // lengths that cards have today.
 var (
-	small = sync.OnceValue(func() chain { return chain{newKey("ca", 176), newKey("issuer", 144), newKey("icc", 126)} })
-	usual = sync.OnceValue(func() chain { return chain{newKey("ca", 248), newKey("issuer", 176), newKey("icc", 144)} })
+	small  = newChain(0x92, 176, 144, 126, 3)
+	usual  = newChain(0x94, 248, 176, 144, 3)
+	fermat = newChain(0x95, 248, 176, 144, 65537)
 )
 
 var rid = [5]byte{0xA0, 0, 0, 0, 0x03}
 
-// indexes of the certification authority's keys, '8F': of the small and of the usual chain.
-var indexes = []byte{0x92, 0x94}
-
 // caKeys are those of the chains.
 func caKeys(chains ...chain) []oda.CAKey {
 	var out []oda.CAKey
-	for i, c := range chains {
-		k := oda.CAKey{RID: rid, Index: indexes[i], Modulus: c.ca.Modulus, Exponent: c.ca.Exponent, Test: true}
+	for _, c := range chains {
+		k := oda.CAKey{RID: rid, Index: c.index, Modulus: c.ca.Modulus, Exponent: c.ca.Exponent, Test: true}
 		sum := k.Sum()
 		k.Checksum = sum[:]
 		out = append(out, k)
@@ -133,9 +140,9 @@ type card struct {
 	sw      apdu.SW // of GET PROCESSING OPTIONS
 	format1 bool    // the answer is AIP and AFL; the rest of the options is in a record
 	signs   bool    // there are records and a signature
-	usual   bool    // by keys of the usual lengths
-	sdad    byte    // its format
-	version byte    // of what it covers
+	keys    func() chain
+	sdad    byte // its format
+	version byte // of what it covers
 	covers  func(un, amount, currency, related []byte) [][]byte
 	dynamic []byte // ICC dynamic data
 
@@ -171,7 +178,7 @@ func newCard(cid byte) *card {
 			{0x5F28, hexBytes("0840")}, {0x9F4A, []byte{0x82}},
 		},
 		last: []object{{0x9F69, hexBytes("01112233440000")}},
-		sw:   apdu.OK, sdad: 0x05, version: 1, dynamic: hexBytes("0455667788"), answers: map[byte]apdu.SW{},
+		sw:   apdu.OK, keys: small, sdad: 0x05, version: 1, dynamic: hexBytes("0455667788"), answers: map[byte]apdu.SW{},
 	}
 }
 
@@ -305,7 +312,7 @@ func (c *card) processingOptions(data []byte) []byte {
 		afl = hexBytes("1001020018010101" + "18020200")
 		c.certificates()
 		first := []tlv.Tag{0x8F, 0x90, 0x92, 0x9F32}
-		if c.usual {
+		if len(c.get(0x90)) > 200 {
 			first = []tlv.Tag{0x90} // fills a record
 		}
 		isFirst := func(o object) bool { return slices.Contains(first, o.tag) }
@@ -350,13 +357,6 @@ func (c *card) signature(told map[tlv.Tag][]byte) []byte {
 	return c.keys().icc.sign(body, covered...)
 }
 
-func (c *card) keys() chain {
-	if c.usual {
-		return usual()
-	}
-	return small()
-}
-
 // certificates of static data already seen, so that fuzzing does not sign the same again.
 var certificates sync.Map
 
@@ -369,7 +369,8 @@ func (c *card) certificates() {
 	if bytes.Equal(c.get(0x9F4A), []byte{0x82}) {
 		static = append(static, c.get(0x82)...)
 	}
-	keys, name := c.keys(), fmt.Sprintf("%v %X", c.usual, static)
+	keys := c.keys()
+	name := fmt.Sprintf("%X %X", keys.index, static)
 	if made, have := certificates.Load(name); have {
 		c.chain = slices.Clone(made.([]object))
 		return
@@ -378,12 +379,8 @@ func (c *card) certificates() {
 	holder := append(bytes.Clone(number), bytes.Repeat([]byte{0xFF}, max(0, 10-len(number)))...)[:10]
 	issuer, issuerRest := keys.ca.certify(0x02, hexBytes("476173FF"), keys.issuer, nil)
 	own, ownRest := keys.issuer.certify(0x04, holder, keys.icc, static)
-	index := indexes[0]
-	if c.usual {
-		index = indexes[1]
-	}
 	c.chain = []object{
-		{0x8F, []byte{index}}, {0x90, issuer}, {0x92, issuerRest}, {0x9F32, keys.issuer.Exponent},
+		{0x8F, []byte{keys.index}}, {0x90, issuer}, {0x92, issuerRest}, {0x9F32, keys.issuer.Exponent},
 		{0x9F46, own}, {0x9F47, keys.icc.Exponent}, {0x9F48, ownRest},
 	}
 	c.chain = slices.DeleteFunc(c.chain, func(o object) bool { return len(o.value) == 0 }) // all of the key fitted

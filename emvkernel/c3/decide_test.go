@@ -27,7 +27,7 @@ func TestOfflineOnlyReader(t *testing.T) {
 	r.tap(t, signing(cidARQC)).is(t, "ARQC", tap.Declined)
 	got := r.tap(t, signing(cidTC).qualifiers("8000"))
 	got.is(t, "online PIN", tap.Declined)
-	if got.CVM != tap.CVMNotApplicable || got.Reading.OnlinePINRequired() {
+	if got.CVM != tap.NoCVM || got.Reading.OnlinePINRequired() {
 		t.Errorf("declined with CVM %v", got.CVM)
 	}
 	r.onlineRequired().tap(t, signing(cidTC)).is(t, "online required", tap.Declined)

@@ -17,6 +17,13 @@
 // TC. An approval without the issuer is therefore as good as the reader's limits for it, and a reader that wants
 // none sets "online cryptogram required" for every payment (a floor limit of zero does).
 //
+// Whoever stands there can write the card transaction qualifiers too, and so take the PIN away from a stolen
+// card. Where there is a good signature that shows: a consumer device's verification counts as far as the signed
+// copy has it, and the signed wish for a PIN cannot be taken away. Where there is to be one, and none or a wrong
+// one arrives, the claim of a verification counts for nothing. What remains is the card that is not able to sign,
+// or is told, by qualifiers of the reader that were changed on their way, that it need not: there the issuer alone
+// can tell.
+//
 // # Outside
 //
 // Magnetic stripe mode (MSD) and the older contactless VSDC, which are retired, static authentication (a

@@ -85,8 +85,8 @@ func FuzzQualifiers(f *testing.F) {
 		if q.present != (len(b) == 2) || q.present && !bytes.Equal(q.raw[:], b) || !q.present && q.has(0xFFFF) {
 			t.Fatalf("%+v of %d bytes", q, len(b))
 		}
-		if r.present != (len(b) >= 5 && len(b) <= 16) || r.copied != (r.present && len(b) >= 7) || r.present && r.version != b[0] ||
-			r.copied && !bytes.Equal(r.ctq[:], b[5:7]) || !r.present && r != (related{}) {
+		if r.present != (len(b) >= 5 && len(b) <= 16) || r.ctq.present != (r.present && len(b) >= 7) || r.present && r.version != b[0] ||
+			r.ctq.present && !bytes.Equal(r.ctq.raw[:], b[5:7]) || !r.present && r != (related{}) {
 			t.Fatalf("%+v of %d bytes", r, len(b))
 		}
 		if d := device(b); d != "" && (len(b) != 4 || b[0]>>5 != 1) {

@@ -33,6 +33,7 @@ func Default() Kernel { return Kernel{Hold: defaultHold} }
 // Bits of the terminal transaction qualifiers, '9F66' (Book A, 5.7; Book C-3, Annex A).
 const (
 	ttqMSD         = 0x80 // byte 1: magnetic stripe mode
+	ttqVSDC        = 0x40 // the older contactless application, with GENERATE AC
 	ttqEMV         = 0x20 // EMV mode
 	ttqContact     = 0x10 // the reader takes chip cards by contact too
 	ttqOfflineOnly = 0x08
@@ -75,6 +76,8 @@ func (k *Kernel) Check(c *tap.Combination, t *emvkernel.Config) error {
 		return bad("TTQ %X without EMV mode; set byte 1 bit 6", *c.TTQ)
 	case c.TTQ[0]&ttqMSD != 0:
 		return bad("TTQ %X with magnetic stripe mode, which this kernel does not have; clear byte 1 bit 8", *c.TTQ)
+	case c.TTQ[0]&ttqVSDC != 0:
+		return bad("TTQ %X with contactless VSDC, which this kernel does not have; clear byte 1 bit 7", *c.TTQ)
 	case c.TTQ[0]&ttqOfflineOnly != 0 && c.TTQ[2]&ttqIssuerUpdate != 0:
 		return bad("TTQ %X of a reader that is never online with issuer update; clear byte 1 bit 4 or byte 3 bit 8", *c.TTQ)
 	case c.TTQ[0]&ttqOfflineOnly != 0 && (environment == 1 || environment == 4):

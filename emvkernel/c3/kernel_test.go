@@ -25,6 +25,7 @@ func TestCheck(t *testing.T) {
 		{"no TTQ", func(_ *c3.Kernel, c *tap.Combination, _ *reader) { c.TTQ = nil }, "DefaultTTQ"},
 		{"no EMV mode", func(_ *c3.Kernel, c *tap.Combination, _ *reader) { c.TTQ[0] &^= 0x20 }, "EMV mode"},
 		{"magnetic stripe", func(_ *c3.Kernel, c *tap.Combination, _ *reader) { c.TTQ[0] |= 0x80 }, "magnetic stripe"},
+		{"older application", func(_ *c3.Kernel, c *tap.Combination, _ *reader) { c.TTQ[0] |= 0x40 }, "VSDC"},
 		{"negative hold", func(k *c3.Kernel, _ *tap.Combination, _ *reader) { k.Hold = -1 }, "hold time"},
 		{"endless hold", func(k *c3.Kernel, _ *tap.Combination, _ *reader) { k.Hold = time.Hour }, "hold time"},
 		{"no hold", func(k *c3.Kernel, _ *tap.Combination, _ *reader) { k.Hold = 0 }, ""},

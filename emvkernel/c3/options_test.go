@@ -11,7 +11,7 @@ import (
 	"smartreader/emvkernel/tlv"
 )
 
-// EMV fact 20: what a refused GET PROCESSING OPTIONS means.
+// EMV facts 20 and 33: what a refused GET PROCESSING OPTIONS means.
 func TestRefusedOptions(t *testing.T) {
 	for _, tt := range []struct {
 		sw      apdu.SW
@@ -23,7 +23,7 @@ func TestRefusedOptions(t *testing.T) {
 	}{
 		{0x6984, tap.TryAnotherInterface, tap.NoStart, tap.InsertCard, tap.ConditionsNotSatisfied, tap.Contact},
 		{0x6985, tap.SelectNext, tap.StartC, tap.NoMessage, 0, 0},
-		{0x6986, tap.EndApplication, tap.StartB, tap.SeePhone, tap.StatusProcessingError, 0},
+		{0x6986, tap.TryAgain, tap.StartB, tap.SeePhone, tap.StatusProcessingError, 0},
 		{0x6A81, tap.EndApplication, tap.NoStart, tap.InsertSwipeOrTryAnother, tap.StatusProcessingError, 0},
 		{0x6700, tap.EndApplication, tap.NoStart, tap.InsertSwipeOrTryAnother, tap.StatusProcessingError, 0},
 		{0x6283, tap.EndApplication, tap.NoStart, tap.InsertSwipeOrTryAnother, tap.StatusProcessingError, 0},

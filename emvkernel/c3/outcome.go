@@ -35,7 +35,7 @@ func (t *transaction) ended(reason string) tap.Outcome {
 // same payment (Book C-3, 5.2.2.2).
 func (t *transaction) seePhone() error {
 	out := tap.Outcome{
-		Kind: tap.EndApplication, Start: tap.StartB, FieldOff: t.k.Hold,
+		Kind: tap.TryAgain, Start: tap.StartB, FieldOff: t.k.Hold,
 		UI:      t.ui(tap.SeePhone, tap.StatusProcessingError),
 		Restart: t.ui(tap.SeePhone, tap.ReadyToRead),
 		Reason:  "GET PROCESSING OPTIONS: the phone asks its owner for something",
@@ -76,7 +76,7 @@ func (t *transaction) decide() tap.Outcome {
 	switch {
 	case t.declined:
 		out.Kind = tap.Declined
-		t.cvm = tap.CVMNotApplicable
+		t.cvm = tap.NoCVM // as two public kernels have it
 		out.UI = t.ui(tap.NotAuthorised, tap.NotReady)
 	case t.online:
 		out.Kind = tap.OnlineRequest

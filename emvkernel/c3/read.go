@@ -42,18 +42,21 @@ var mandatory = []tlv.Tag{0x57, 0x82, 0x9F10, 0x9F26, 0x9F36}
 
 // lengths are those of data objects that are looked at or sealed, in bytes (Book C-3, Annex A). Others are judged
 // where they are read.
-var lengths = map[tlv.Tag]struct{ min, max int }{
-	0x5F28: {2, 2},
-	0x9F07: {2, 2},
-	0x9F10: {1, 32},
-	0x9F26: {8, 8},
-	0x9F27: {1, 1},
-	0x9F36: {2, 2},
-	0x9F5D: {6, 6},
-	0x9F69: {5, 16},
-	0x9F6C: {2, 2},
-	0x9F6E: {4, 32},
-	0x9F7C: {1, 32},
+var lengths = []struct {
+	tag      tlv.Tag
+	min, max int
+}{
+	{0x5F28, 2, 2},
+	{0x9F07, 2, 2},
+	{0x9F10, 1, 32},
+	{0x9F26, 8, 8},
+	{0x9F27, 1, 1},
+	{0x9F36, 2, 2},
+	{0x9F5D, 6, 6},
+	{0x9F69, 5, 16},
+	{0x9F6C, 2, 2},
+	{0x9F6E, 4, 32},
+	{0x9F7C, 1, 32},
 }
 
 const noAccount = "account number or expiry date missing, malformed or not those of the track"
@@ -65,9 +68,9 @@ func (t *transaction) complete() error {
 			return t.end("mandatory data missing: " + tag.String())
 		}
 	}
-	for tag, want := range lengths {
-		if v := t.objects.Get(tag); v != nil && (len(v) < want.min || len(v) > want.max) {
-			return t.end("malformed data: " + tag.String())
+	for _, want := range lengths {
+		if v := t.objects.Get(want.tag); v != nil && (len(v) < want.min || len(v) > want.max) {
+			return t.end("malformed data: " + want.tag.String())
 		}
 	}
 	var ok bool
@@ -81,6 +84,9 @@ func (t *transaction) complete() error {
 	t.proof = parseRelated(t.objects.Get(0x9F69))
 	return t.decision()
 }
+
+// aipDynamic in byte 1 of '82': the card authenticates itself by a signature (EMV Book 3, Annex C1).
+const aipDynamic = 0x20
 
 // kind is the kind of a cryptogram, the two upper bits of '9F27'.
 type kind byte
@@ -154,8 +160,7 @@ func (q qualifiers) has(bit uint16) bool { return binary.BigEndian.Uint16(q.raw[
 type related struct {
 	present bool
 	version byte
-	copied  bool // there is a copy of the qualifiers
-	ctq     [2]byte
+	ctq     qualifiers // the copy
 }
 
 // parseRelated decodes '9F69'. What is behind the copy is not known.
@@ -165,7 +170,7 @@ func parseRelated(b []byte) (r related) {
 	}
 	r = related{present: true, version: b[0]}
 	if len(b) >= 7 {
-		r.copied, r.ctq = true, [2]byte(b[5:7])
+		r.ctq = parseQualifiers(b[5:7])
 	}
 	return r
 }

@@ -67,6 +67,7 @@ const (
 	offlineOnly = 0x08
 	onlinePIN   = 0x04
 	signature   = 0x02
+	onlineODA   = 0x01
 )
 
 // activation is what Entry Point gives the kernel.
@@ -204,8 +205,11 @@ func TestDeclined(t *testing.T) {
 			got := r.tap(t, c)
 			got.is(t, name, tap.Declined)
 			got.message(t, name, tap.NotAuthorised, tap.NotReady)
-			if got.CVM != tap.CVMNotApplicable || got.Reading == nil || got.OnlineData != tap.NoOnlineData || got.Restart != nil {
+			if got.CVM != tap.NoCVM || got.Reading == nil || got.OnlineData != tap.NoOnlineData || got.Restart != nil {
 				t.Errorf("%s: %+v", name, got.Outcome)
+			}
+			if strings.HasPrefix(name, "AAC") && got.Reading.AuthenticationMethod() != "none" {
+				t.Errorf("%s: time spent on its signature", name)
 			}
 			c.sent = nil
 		}

@@ -21,10 +21,11 @@ var tsiBits = bitTable{
 	{},
 }
 
-// aipBits: EMV Book 3, Annex C1. Byte 2 belongs to the contactless specifications.
+// aipBits: EMV Book 3, Annex C1. Byte 2 belongs to the contactless specifications, which use its first bit
+// differently.
 var aipBits = bitTable{
 	{"XDA supported (EMV 4.4)", "SDA supported", "DDA supported", "cardholder verification is supported", "terminal risk management is to be performed", "issuer authentication by EXTERNAL AUTHENTICATE is supported", "on-device cardholder verification (contactless)", "CDA supported"},
-	{"EMV mode (contactless)", "", "", "", "", "", "", "relay resistance (contactless)"},
+	{"EMV mode (contactless; a Visa card: magnetic stripe mode)", "", "", "", "", "", "", "relay resistance (contactless)"},
 }
 
 // aucBits: EMV Book 3, Annex C2.

@@ -8,12 +8,12 @@ import (
 	"smartreader/emvkernel/tlv"
 )
 
-// ttqBits: EMV Contactless Book A, "Terminal Transaction Qualifiers".
+// ttqBits: EMV Contactless Book A, "Terminal Transaction Qualifiers"; what one kernel's book alone has says so.
 var ttqBits = bitTable{
 	{"magnetic stripe mode supported", "", "EMV mode supported", "EMV contact chip supported", "offline-only reader", "online PIN supported", "signature supported", "offline data authentication for online authorizations supported"},
 	{"online cryptogram required", "CVM required", "offline PIN supported (contact chip)", "", "", "", "", ""},
-	{"issuer update processing supported", "consumer device CVM supported", "", "", "consumer device CVM required", "", "", ""},
-	{"fDDA version 1 supported", "", "", "", "", "", "", ""},
+	{"issuer update processing supported", "consumer device CVM supported", "", "", "consumer device CVM required (kernel 6)", "", "", ""},
+	{"fDDA version 1 supported (kernel 7)", "", "", "", "", "", "", ""},
 }
 
 // ctqBits: EMV Contactless Book C-3, Annex A.
@@ -60,6 +60,15 @@ func drdol(b []byte) (Item, error) {
 // CTQ decodes card transaction qualifiers, '9F6C' of Visa cards (EMV Contactless Book C-3, Annex A).
 func CTQ(b []byte) (Item, error) { return ctqBits.decode("Card Transaction Qualifiers", b) }
 
+// cardQualifiers decodes '9F6C' as a data object: of a Mastercard it is the version of its magnetic stripe mode, a small
+// number, whose bits no qualifiers have.
+func cardQualifiers(b []byte) (Item, error) {
+	if len(b) == 2 && b[0] == 0 && b[1] > 0 && b[1] < 0x40 {
+		return Item{Meaning: fmt.Sprintf("magnetic stripe mode, version %d (Mastercard)", b[1])}, nil
+	}
+	return CTQ(b)
+}
+
 // KernelConfiguration decodes 'DF811B' (EMV Contactless Book C-2, Annex A).
 func KernelConfiguration(b []byte) (Item, error) {
 	return configurationBits.decode("Kernel Configuration", b)
@@ -68,15 +77,18 @@ func KernelConfiguration(b []byte) (Item, error) {
 // formFactors: EMV Contactless Book C-3, Annex A.
 var formFactors = []string{"card", "mini card", "not a card", "mobile phone", "worn at the wrist"}
 
-// deviceTypes: what Mastercard assigns, as its token service publishes it.
+// deviceTypes: what Mastercard assigns; from 20 on [unverified].
 var deviceTypes = map[string]string{
 	"00": "card", "01": "mobile phone, removable secure element of the network operator", "02": "key fob", "03": "watch",
 	"04": "mobile tag", "05": "wristband", "06": "mobile phone case or sleeve", "07": "mobile phone, fixed secure element of the network operator",
 	"08": "removable secure element, not of the network operator", "09": "mobile phone, fixed secure element not of the network operator",
-	"13": "tablet or e-reader, fixed secure element", "14": "mobile phone, host processor", "15": "tablet or e-book, host processor",
+	"10": "tablet or e-book, removable secure element of the network operator", "11": "tablet or e-book, fixed secure element of the network operator",
+	"12": "tablet or e-book, removable secure element not of the network operator",
+	"13": "tablet or e-book, fixed secure element not of the network operator", "14": "mobile phone, host processor", "15": "tablet or e-book, host processor",
 	"16": "mobile phone, trusted execution environment", "17": "tablet or e-book, trusted execution environment",
-	"18": "watch, trusted execution environment", "19": "watch, host processor", "21": "phone", "22": "tablet", "23": "watch", "24": "sticker",
+	"18": "watch, trusted execution environment", "19": "watch, host processor", "20": "card", "21": "phone", "22": "tablet", "23": "watch", "24": "sticker",
 	"25": "personal computer", "26": "device peripheral", "27": "tag", "28": "jewelry", "29": "fashion accessory",
+	"30": "garment", "31": "domestic appliance", "32": "vehicle", "33": "media or gaming device",
 }
 
 // FormFactor decodes '9F6E', which payment systems use differently and tell by its length: four bytes are the
@@ -231,7 +243,7 @@ var messages = map[byte]string{
 	0x1D: "please insert card", 0x1E: "no message (clear the display)", 0x20: "see phone for instructions", 0x21: "present card again", 0xFF: "not applicable",
 }
 
-// statuses: EMV Contactless Book A, "Status". The numbers of the last three [unverified].
+// statuses: EMV Contactless Book A, "Status".
 var statuses = map[byte]string{
 	0x00: "not ready", 0x01: "idle", 0x02: "ready to read", 0x03: "processing", 0x04: "card read successfully", 0x05: "processing error",
 	0x06: "conditions for contactless not satisfied", 0x07: "collision", 0x08: "card not removed", 0xFF: "not applicable",

@@ -13,6 +13,7 @@ func TestContactless(t *testing.T) {
 		{"ttq", "3600C080", []string{"byte 1 bit 6: EMV mode supported", "byte 1 bit 5: EMV contact chip", "byte 1 bit 3: online PIN", "byte 1 bit 2: signature", "byte 3 bit 7: consumer device CVM supported", "byte 4 bit 8: fDDA", "!required", "!offline-only"}},
 		{"9F66", "0100C000", []string{"9F66 Terminal Transaction Qualifiers (TTQ): 0100C000", "byte 1 bit 1: offline data authentication for online authorizations"}},
 		{"9F66", "000F", []string{"PUNATC (Track2)", "!byte"}},
+		{"ttq", "00000880", []string{"byte 3 bit 4: consumer device CVM required (kernel 6)", "byte 4 bit 8: fDDA version 1 supported (kernel 7)"}},
 		// EMV fact 31: the two bits that belong to one payment.
 		{"ttq", "0800C000", []string{"offline-only reader"}},
 		{"ttq", "00C00000", []string{"byte 2 bit 8: online cryptogram required", "byte 2 bit 7: CVM required"}},
@@ -20,6 +21,10 @@ func TestContactless(t *testing.T) {
 		{"ctq", "8000", []string{"byte 1 bit 8: online PIN required", "!signature"}},
 		{"ctq", "7E00", []string{"bit 7: signature required", "bit 6: go online if offline data", "bit 5: switch interface if offline data", "bit 4: go online if the application is expired", "bit 3: switch interface for cash\n", "bit 2: switch interface for cashback", "!online PIN", "!ATM"}},
 		{"ctq", "01C0", []string{"not valid for contactless ATM", "byte 2 bit 8: consumer device CVM performed", "byte 2 bit 7: issuer update"}},
+		{"9F6C", "8000", []string{"byte 1 bit 8: online PIN required"}},
+		{"9F6C", "0001", []string{"magnetic stripe mode, version 1 (Mastercard)", "!reserved"}},
+		{"9F6C", "0040", []string{"byte 2 bit 7: issuer update", "!version"}},
+		{"9F6C", "0000", []string{"!version"}},
 		{"form-factor", "23880000", []string{"version: 1", "form factor: mobile phone", "byte 2 bit 8: passcode capable", "byte 2 bit 4: two-way messaging", "technology: contactless", "!hologram"}},
 		{"form-factor", "24000001", []string{"worn at the wrist", "technology: not used"}},
 		{"9F6E", "3F00000F", []string{"form factor: reserved", "technology: reserved"}},
@@ -43,7 +48,7 @@ func TestContactless(t *testing.T) {
 		{"tlv", "6110 4F07A0000000041010 870102 9F2A0102", []string{"61 Application Template: Mastercard, priority 2, kernel 2 (Mastercard)\n"}},
 		{"tlv", "6107 4F05F000000001", []string{"61 Application Template\n"}},
 		// EMV fact 36: relay resistance in AIP, TVR and the card's answer.
-		{"aip", "1981", []string{"byte 2 bit 8: EMV mode (contactless)", "byte 2 bit 1: relay resistance"}},
+		{"aip", "1981", []string{"byte 2 bit 8: EMV mode (contactless; a Visa card: magnetic stripe mode)", "byte 2 bit 1: relay resistance"}},
 		{"aip", "0280", []string{"byte 1 bit 2: on-device cardholder verification"}},
 		{"tvr", "000000000E", []string{"relay resistance threshold exceeded", "relay resistance time limits exceeded", "byte 5 bit 2: ECC key recovery failed (EMV 4.4; contactless: relay resistance performed)"}},
 		{"tvr", "0000000001", []string{"byte 5 bit 1: relay resistance not performed"}},

@@ -16,7 +16,7 @@ var byTag = map[tlv.Tag]func([]byte) (Item, error){
 	0x57: Track2, 0x5F2A: Currency, 0x9F42: Currency, 0x9F3B: currencyList, 0x9F3C: Currency, 0x5F28: Country, 0x9F1A: Country,
 	0x5F24: Date, 0x5F25: Date, 0x9A: Date, 0x9F21: Time, 0x5F30: serviceCode, 0x87: priority,
 
-	0x9F66: qualifiers, 0x9F6C: CTQ, 0x9F6E: FormFactor, 0x9F69: CardAuthentication, 0x9F2A: KernelID, 0x9F6B: Track2, 0x9F51: drdol,
+	0x9F66: qualifiers, 0x9F6C: cardQualifiers, 0x9F6E: FormFactor, 0x9F69: CardAuthentication, 0x9F2A: KernelID, 0x9F6B: Track2, 0x9F51: drdol,
 	0xDF4B: Interaction, 0xDF8116: UIRequest, 0xDF8129: OutcomeParameters, 0xDF8115: ErrorIndication, 0xDF8131: phoneMessages,
 	0xDF811B: KernelConfiguration, 0xDF8117: capability(0), 0xDF8118: capability(1), 0xDF8119: capability(1), 0xDF811F: capability(2),
 	0xDF8120: ActionCode, 0xDF8121: ActionCode, 0xDF8122: ActionCode, 0xDF811A: DOL, 0xDF8130: tenths, 0xDF812D: holdTime,

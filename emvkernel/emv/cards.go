@@ -10,6 +10,16 @@ import (
 	"smartreader/emvkernel/tap"
 )
 
+const cardsHelp = `
+They are grouped by what a terminal makes of them. Each name can be given to emv run -card and emv serve -card.
+What a card is said to do, it does with the payment its profile was made for; emv run makes the one of its flags.
+So for a card that wants a PIN give -pin, for one that minds the amount -amount:
+emv run -card cvm-over-x -amount 6000 -pin 1234
+
+Those said to do something by tap stand in groups of their own, after the others; any other card can be tapped too (emv run
+-contactless) unless its profile says "contactless no".
+`
+
 // The groups of "emv cards", in its order.
 const (
 	groupPays     = "They ask for their issuer, who approves"

@@ -353,8 +353,9 @@ func (f *applicationFile) application() (emvkernel.Application, error) {
 }
 
 const configHelp = `
-It is a file for "emv run -config", with the applications of chip and tap: change what you like and leave out the rest. The certification authority
-keys are left out already; those of the test cards stay until a file has "caKeys" ("emv help run" shows one).
+It is a file for "emv run -config", with the applications of chip and tap: change what you like and leave out the
+rest. The certification authority keys are left out already; those of the test cards stay until a file has "caKeys"
+("emv help run" shows one).
 
 Examples:
 

@@ -37,24 +37,26 @@ func TestConfigFile(t *testing.T) {
 	}
 }
 
-// The file in docs/emv.md is one.
+// The files in docs/emv.md are some: one for the chip, one for taps.
 func TestConfigOfDocs(t *testing.T) {
 	doc, err := os.ReadFile("../../docs/emv.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, found := strings.Cut(string(doc), "```json\n")
-	text, _, ended := strings.Cut(rest, "```")
+	blocks := strings.Split(string(doc), "```json\n")[1:]
+	if len(blocks) != 2 {
+		t.Fatalf("%d files", len(blocks))
+	}
 	path := filepath.Join(t.TempDir(), "terminal.json")
-	if !found || !ended {
-		t.Fatal("there is none")
-	}
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	var out, errs bytes.Buffer
-	a := &app{stdin: strings.NewReader(""), stdout: &out, stderr: &errs}
-	if got := a.main(t.Context(), []string{"run", "-card", "visa", "-config", path}); got != exitDone || !strings.Contains(out.String(), "9F02 Amount, Authorised (Numeric): 000000001300") {
-		t.Errorf("exit code %d: %s", got, errs.String())
+	for i, args := range [][]string{{"-card", "visa"}, {"-card", "mastercard", "-contactless"}} {
+		text, _, ended := strings.Cut(blocks[i], "```")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil || !ended {
+			t.Fatal(err)
+		}
+		var out, errs bytes.Buffer
+		a := &app{stdin: strings.NewReader(""), stdout: &out, stderr: &errs}
+		if got := a.main(t.Context(), append([]string{"run", "-config", path}, args...)); got != exitDone || !strings.Contains(out.String(), "9F02 Amount, Authorised (Numeric): 000000001300") {
+			t.Errorf("%v: exit code %d: %s", args, got, errs.String())
+		}
 	}
 }

@@ -55,6 +55,9 @@ func (a *app) decode(_ context.Context, c *command, args []string) error {
 	if err != nil {
 		return err
 	}
+	if bytes.HasPrefix(b, []byte("# EMV transcript")) {
+		return usage("that is a recorded transaction; emv run -transcript %s says what is in it", set.Arg(0))
+	}
 	kind := *as
 	if kind == "" {
 		if kind, err = decode.Detect(b); err != nil {

@@ -56,7 +56,7 @@ func commands() []*command {
 		{"run", "[flags]", "run a transaction with a card", runHelp, (*app).run},
 		{"serve", "[flags]", "be a card for others, over TCP", serveHelp, (*app).serve},
 		{"config", "", "print the test terminal's configuration", configHelp, (*app).config},
-		{"cards", "", "list the software cards", "They are grouped by what a terminal makes of them. Each name can be given to emv run -card and emv serve -card. What a card is said to do, it does with the payment\nits profile was made for; emv run makes the one of its flags. So for a card that wants a PIN give -pin, for one\nthat minds the amount -amount: emv run -card cvm-over-x -amount 6000 -pin 1234\n\nThose said to do something by tap stand in groups of their own; the others can be tapped as well, unless their\nprofile says \"contactless no\".\n", (*app).cards},
+		{"cards", "", "list the software cards", cardsHelp, (*app).cards},
 	}
 }
 

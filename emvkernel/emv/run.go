@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -45,7 +46,7 @@ of a tap, and a USB reader of the smart card class with an antenna can be tapped
 file's "contactless", as in a reader's configuration:
 
   {"contactless": [
-    {"aid": "A0000000031010", "brand": "visa", "kernel": "c3", "ttq": "3600C080",
+    {"aid": "A0000000031010", "brand": "visa", "kernel": "c3", "ttq": "37004000",
      "limits": [{"currency": "USD", "transaction": 50000, "floor": 0, "cvmRequired": 5000}]},
     {"aid": "A0000000041010", "brand": "mastercard", "kernel": "c2", "tacOnline": "F45084800C",
      "limits": [{"currency": "USD", "onDevice": 100000, "transaction": 5000}]},
@@ -190,6 +191,8 @@ func (a *app) run(ctx context.Context, c *command, args []string) error {
 		return usage("-online-pin needs digits; give -pin too")
 	case o.record != "" && exists(o.record):
 		return usage("-record: %s exists and is not overwritten; choose another name", o.record)
+	case o.record != "" && !exists(filepath.Dir(o.record)):
+		return usage("-record: there is no folder %s; make it first", filepath.Dir(o.record))
 	case o.timeout <= 0:
 		return usage("-timeout is how long the transaction may take, as 30s")
 	}

@@ -97,10 +97,9 @@ func (s *session) run(ctx context.Context, params emvkernel.Params) error {
 	}
 	recorded.End(s.tx, out, err)
 	defer recorded.Wipe()
+	var unsaved error // what happened is told all the same
 	if s.options.record != "" {
-		if err := s.options.save(recorded); err != nil {
-			return err
-		}
+		unsaved = s.options.save(recorded)
 	}
 	replayed := ""
 	if s.source.player != nil {
@@ -124,6 +123,8 @@ func (s *session) run(ctx context.Context, params emvkernel.Params) error {
 		return reported
 	}
 	switch {
+	case unsaved != nil:
+		return unsaved
 	case err != nil:
 		return errors.New("no outcome: " + s.redactor.Text(err.Error()))
 	case out.Kind != emvkernel.Approved && !stored && (!asked || answer != nil):

@@ -5,6 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -14,8 +18,10 @@ import (
 	"smartreader/emvkernel/entry"
 	"smartreader/emvkernel/tap"
 	"smartreader/emvkernel/transcript"
+	"smartreader/hal"
 	"smartreader/hal/ccid"
 	"smartreader/hal/ccid/ccidtest"
+	"smartreader/hal/usbfs"
 )
 
 // pcsc is a tapped card as a reader of the smart card class shows it: with an answer to reset that it makes up.
@@ -94,6 +100,29 @@ func TestSlot(t *testing.T) {
 	}
 }
 
+// A reader that is not there is a matter of setup, as it is for cards that are inserted; every member of a
+// configuration that a kernel passes over is refused.
+func TestTapSetup(t *testing.T) {
+	r := ccid.New(ccid.Options{AnyCard: true, Open: func(context.Context, string) (ccid.Device, usbfs.Info, error) {
+		return nil, usbfs.Info{}, hal.ErrNotFound
+	}})
+	defer r.Close()
+	out, err := runTap(t, &runOptions{ccid: true, amount: 1250}, &tapSource{field: &slot{reader: r}, hold: atOnce, close: func() {}})
+	if !errors.Is(err, errSetup) || !strings.Contains(out, "\n    error\n") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	text, yes, limit := hexText("0000000000"), true, int64(1)
+	for name, f := range map[string]contactlessFile{
+		"version": {Kernel: kernelC3, Version: &text}, "tacDenial": {Kernel: kernelC3, TACDenial: &text}, "tacOnline": {Kernel: kernelInsert, TACOnline: &text},
+		"tacDefault": {Kernel: kernelC3, TACDefault: &text}, "magneticStripe": {Kernel: kernelC3, MagneticStripe: yes}, "ttq": {Kernel: kernelInsert, TTQ: &text},
+		"kernelId": {Kernel: kernelC2, KernelID: 2}, "onDevice": {Kernel: kernelC3, Limits: []limitsFile{{}, {OnDevice: &limit}}},
+	} {
+		if err := f.misplaced(); err == nil || !strings.Contains(err.Error(), name+" is for kernel") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // JSON has everything the trace has: the exchanges by taps, what was shown, all parameters, and no card data.
 func TestTapJSON(t *testing.T) {
 	card := tapOf(t, "tap-mastercard-phone-locked")
@@ -150,6 +179,60 @@ func TestTapJSON(t *testing.T) {
 	if strings.Contains(text, "54133300") || !strings.Contains(text, `"masked": true`) {
 		t.Error("card data")
 	}
+}
+
+// Neither trace nor JSON nor recording has the cardholder: what the same tap shows with -clear is not in them. Cards
+// that answer what nobody expects are among these.
+func TestTapShowsNobody(t *testing.T) {
+	for _, name := range []string{
+		"tap-visa-online", "tap-visa-format-95", "tap-visa-track2-of-another", "tap-visa-of-another-brand", "tap-visa-malformed-gpo", "tap-visa-extra-bytes",
+		"tap-visa-torn-read-record", "tap-mastercard-online", "tap-mastercard-phone-locked", "tap-mastercard-magstripe", "tap-mastercard-torn-recovered",
+		"tap-mastercard-malformed-record", "tap-mastercard-short-response", "tap-mastercard-static-data-changed",
+	} {
+		p, err := emvtest.Load(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		run := func(o *runOptions) string {
+			o.amount, o.stripe, o.record = 6000, true, filepath.Join(t.TempDir(), "t.transcript")
+			out, _ := runTap(t, o, &tapSource{field: &hand{card: emvtest.NewCard(p, nil).Contactless()}, hold: atOnce, close: func() {}, soft: p})
+			recorded, err := os.ReadFile(o.record)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return out + string(recorded)
+		}
+		shown := run(&runOptions{}) + run(&runOptions{json: true})
+		secrets := secretsOf(p.Text() + run(&runOptions{clear: true}))
+		if len(secrets) < 2 {
+			t.Errorf("%s: %d secrets", name, len(secrets))
+		}
+		for _, s := range secrets {
+			if strings.Contains(shown, s) {
+				t.Errorf("%s: %q is shown", name, s)
+			}
+		}
+	}
+}
+
+// secretsOf finds the number and the name of a card in its profile and a trace in clear, as text and as hexadecimal,
+// and certificates and signatures.
+func secretsOf(trace string) (secrets []string) {
+	add := func(text string) { secrets = append(secrets, text, fmt.Sprintf("%X", text)) }
+	for _, m := range regexp.MustCompile(`(?:card number:|pan) (\d{12,19})|Cardholder Name: [0-9A-F]+: "([^"]+)"|PAN\): (\d{12,19})`).FindAllStringSubmatch(trace, -1) {
+		for _, number := range []string{m[1], m[3]} {
+			for i := 0; i+9 <= len(number)-4; i++ { // the last four digits may be shown
+				add(number[i : i+9])
+			}
+		}
+		if m[2] != "" {
+			add(m[2])
+		}
+	}
+	for _, m := range regexp.MustCompile(`\b(?:9F4B|9F46|90) [^:\n]*: (?:\d+ bytes.*\n\s+)?([0-9A-F]{64,})`).FindAllStringSubmatch(trace, -1) {
+		secrets = append(secrets, m[1][:32], m[1][32:64])
+	}
+	return secrets
 }
 
 // What is said of a request is what its bytes say, for every message and status there is.

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -78,6 +80,24 @@ func contactless(terminal *emvkernel.Config, file []contactlessFile) (*entry.Con
 	return cfg, nil
 }
 
+// misplaced names a member that the application's kernel does not know: passed over, it would be believed to count.
+func (f *contactlessFile) misplaced() error {
+	onDevice := slices.ContainsFunc(f.Limits, func(l limitsFile) bool { return l.OnDevice != nil })
+	for _, m := range []struct {
+		name, kernel string
+		given        bool
+	}{
+		{"ttq", kernelC3, f.TTQ != nil}, {"version", kernelC2, f.Version != nil}, {"tacDenial", kernelC2, f.TACDenial != nil},
+		{"tacOnline", kernelC2, f.TACOnline != nil}, {"tacDefault", kernelC2, f.TACDefault != nil},
+		{"magneticStripe", kernelC2, f.MagneticStripe}, {"limits: onDevice", kernelC2, onDevice}, {"kernelId", kernelInsert, f.KernelID != 0},
+	} {
+		if m.given && f.Kernel != m.kernel {
+			return fmt.Errorf("%s is for kernel %q only; leave it out", m.name, m.kernel)
+		}
+	}
+	return nil
+}
+
 func (f *contactlessFile) combination(torn *c2.TornLog) (tap.Combination, error) {
 	var m members
 	c := tap.Combination{
@@ -103,9 +123,9 @@ func (f *contactlessFile) combination(torn *c2.TornLog) (tap.Combination, error)
 	case kernelInsert:
 		c.Kernel, c.Limits = tap.Elsewhere(f.KernelID), limits
 	default:
-		m.err = fmt.Errorf("kernel %q is none of %q, %q, %q", f.Kernel, kernelC2, kernelC3, kernelInsert)
+		return c, fmt.Errorf("kernel %q is none of %q, %q, %q", f.Kernel, kernelC2, kernelC3, kernelInsert)
 	}
-	return c, m.err
+	return c, errors.Join(m.err, f.misplaced())
 }
 
 // contactlessOf writes a combination as a -config file has it.
@@ -128,6 +148,9 @@ func contactlessOf(c *tap.Combination) contactlessFile {
 		f.TTQ = text(c.TTQ[:])
 	}
 	for _, l := range limits {
+		if f.Kernel != kernelC2 {
+			l.OnDevice = nil // nobody asks for it
+		}
 		f.Limits = append(f.Limits, limitsFile{currency(l.Currency), l.Transaction, l.OnDevice, l.Floor, l.CVMRequired})
 	}
 	return f
@@ -176,7 +199,7 @@ var (
 	ofTapConfig = []string{"transaction-limit", "on-device-limit", "floor-limit", "cvm-limit", "ttq", "magnetic-stripe", "no-relay-resistance", "no-torn", "fdda-0"}
 )
 
-// check says which flags do not fit together.
+// checkTap says which flags do not fit together.
 func (o *runOptions) checkTap(set *flag.FlagSet) error {
 	var wrong []string
 	set.Visit(func(f *flag.Flag) {
@@ -186,6 +209,11 @@ func (o *runOptions) checkTap(set *flag.FlagSet) error {
 			}
 		}
 	})
+	for i, n := range o.limits {
+		if n < -1 {
+			return usage("-%s is an amount in minor units, or -1: as configured", limitFlags[i].name)
+		}
+	}
 	switch {
 	case len(wrong) > 0:
 		return usage("%s belongs to -contactless", strings.Join(wrong, ", "))

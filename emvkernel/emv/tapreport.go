@@ -33,7 +33,7 @@ type tapReport struct {
 const (
 	resultApproved = "approved"
 	resultStored   = "stored"
-	resultAsks     = "asks" // for the issuer, and a transcript has no answer
+	resultAsks     = "asks" // for the issuer, and nobody gives an answer
 	resultDeclined = "declined"
 	resultInsert   = "insert"
 	resultEnded    = "ended"
@@ -239,15 +239,16 @@ func result(o *tapOutcome, answer *emvkernel.Answer, err error) string {
 	return resultDeclined // a card that asked for its issuer does not decide instead of it by tap
 }
 
-// tapsOf divides what was recorded by activations. What was shown before the first belongs to it.
+// tapsOf divides what was recorded by activations. What was shown before the first belongs to it; without one there
+// was no tap.
 func tapsOf(t *transcript.Transcript) []tapTrace {
-	var taps []tapTrace
-	current := tapTrace{}
+	taps := []tapTrace{}
+	current := tapTrace{Events: []tapEvent{}}
 	begun := false
 	begin := func() {
 		if begun {
 			taps = append(taps, current)
-			current = tapTrace{}
+			current = tapTrace{Events: []tapEvent{}}
 		}
 		begun = true
 	}
@@ -278,7 +279,10 @@ func tapsOf(t *transcript.Transcript) []tapTrace {
 			}
 		}
 	}
-	return append(taps, current)
+	if begun {
+		taps = append(taps, current)
+	}
+	return taps
 }
 
 // report prints the end of the trace, or all of it as JSON.

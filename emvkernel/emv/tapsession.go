@@ -76,10 +76,9 @@ func (s *tapSession) run(ctx context.Context, params emvkernel.Params) error {
 		recorded.Resumed(*given)
 	}
 	recorded.EndTap(last, err)
+	var unsaved error // what happened is told all the same
 	if s.options.record != "" {
-		if err := s.options.save(recorded); err != nil {
-			return err
-		}
+		unsaved = s.options.save(recorded)
 	}
 	if s.source.player != nil {
 		r.Transcript, err = s.compare(last, err)
@@ -89,8 +88,14 @@ func (s *tapSession) run(ctx context.Context, params emvkernel.Params) error {
 		return reported
 	}
 	switch {
+	case unsaved != nil:
+		return unsaved
 	case err != nil:
-		return errors.New("no outcome: " + s.redactor.Text(err.Error()))
+		failed := errors.New("no outcome: " + s.redactor.Text(err.Error()))
+		if errors.Is(err, errSetup) {
+			return setup(failed)
+		}
+		return failed
 	case r.Result != resultApproved && r.Result != resultStored && r.Result != resultAsks:
 		return errNotApproved
 	}
@@ -119,6 +124,10 @@ func (s *tapSession) ask(r *tapReport, out tap.Outcome) (answer *emvkernel.Answe
 		return nil
 	case s.source.played != nil:
 		answer = s.source.played.Answer
+	case out.Reading.MagneticStripe() && s.options.arc == "" && !s.options.unable && !s.options.cancel:
+		r.Issuer = "not asked: the test issuer knows chips alone, and a magnetic stripe is never stored; -arc gives an answer"
+		s.say("\nissuer: %s\n", r.Issuer)
+		return nil
 	default:
 		a, err := s.options.answer(s.source.soft != nil, func() (a emvkernel.Answer, err error) {
 			a, s.issuer, err = testIssuer(s.source.soft, out.Reading.ACData())

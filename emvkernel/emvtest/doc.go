@@ -50,8 +50,8 @@
 // more, so that a reader without a kernel for them has them inserted; Interac's cannot be tapped at all. A
 // TapCard answers the commands of kernels 2 and 3: SELECT, GET PROCESSING OPTIONS (Visa's with cryptogram
 // and fDDA signature), READ RECORD, EXCHANGE RELAY RESISTANCE DATA, GENERATE AC with CDA, RECOVER AC, COMPUTE
-// CRYPTOGRAPHIC CHECKSUM of magnetic stripe mode, EXTERNAL AUTHENTICATE of issuer update, GET DATA and PUT DATA. It is a card of Stripe's physical kind in that amounts ending with .02 and .03 want a PIN of
-// who taps.
+// CRYPTOGRAPHIC CHECKSUM of magnetic stripe mode, EXTERNAL AUTHENTICATE of issuer update, GET DATA and PUT
+// DATA. It is a card of Stripe's physical kind in that amounts ending with .02 and .03 want a PIN of who taps.
 //
 // What is to come of a tap a profile says with expect-tap ([Profile.TapExpectation]), and the tests of this
 // package hold Entry Point and the kernels with the terminal of [Contactless] to it. The families after
@@ -80,6 +80,6 @@
 // EMV Book 1 "Application Selection"; Book 2 "Offline Data Authentication", "Application Cryptogram
 // and Issuer Authentication", Annex A1 (key derivation), Annex A2 (RSA); Book 3 "Commands for
 // Financial Transaction"; EMV Contactless Books B (directory), C-2 and C-3 (what kernels ask of cards), as
-// far as public sources have them: a citation of theirs is from those. The issuer application data ('9F10') is this issuer's own layout, documented
-// at its code.
+// far as public sources have them: a citation of theirs is from those. The issuer application data ('9F10')
+// is this issuer's own layout, documented at its code.
 package emvtest

@@ -56,6 +56,16 @@ func TestTapBetween(t *testing.T) {
 			set(answer, []byte{0x9F, 0x6C, 0x02}, 1, or(ctqOnDevice))
 		}
 	}
+	// A stolen card wants its PIN, and somebody makes a signature of it, or has the terminal look for its own.
+	qualifiers := func(change func(object []byte)) func(byte, []byte) {
+		return func(ins byte, answer []byte) {
+			if i := bytes.Index(answer, []byte{0x9F, 0x6C, 0x02}); ins == apdu.INSGetProcessingOptions && i >= 0 {
+				change(answer[i : i+5])
+			}
+		}
+	}
+	signature := qualifiers(func(o []byte) { o[3] = ctqSignature })
+	away := qualifiers(func(o []byte) { o[1] = 0x7D }) // a tag nobody knows
 	aip := func(at int, change func(byte) byte) func(byte, []byte) {
 		return func(ins byte, answer []byte) {
 			if ins == apdu.INSGetProcessingOptions {
@@ -73,6 +83,9 @@ func TestTapBetween(t *testing.T) {
 		{"Visa without PIN", "payment amount 6000\n" + visa, visaCommand, visaAnswer, false},
 		{"Visa without PIN, approving", "payment amount 6000 floor 9000\n" + visa + "tap-ac tc\n", visaCommand, visaAnswer, false},
 		{"Visa without PIN, unsigned", "payment amount 6000\n" + visa + "oda none\n", visaCommand, visaAnswer, true},
+		{"Visa, signature for PIN", "payment amount 6000 online-pin\n" + visa, nil, signature, false},
+		{"Visa, qualifiers taken away", "payment amount 6000 online-pin\n" + visa, nil, away, false},
+		{"Visa, signature for PIN, approving", "payment amount 6000 floor 9000 online-pin\n" + visa + "tap-ac tc\n", nil, signature, false},
 		{"Visa, amount", "payment amount 6000 floor 9000\n" + visa + "tap-ac tc\n", func(cmd []byte) {
 			if cmd[1] == apdu.INSGetProcessingOptions {
 				cmd[7+4+5] ^= 0x01

@@ -202,6 +202,12 @@ func TestTapVisa(t *testing.T) {
 		}
 		d.checkIssuer(Genuine)
 	}
+	d := newTapDesk(t, parse(t, visa+"omit 9F6C\n"), nil)
+	block := d.signed(d.start())
+	if related := d.read[0x9F69]; len(related) != 5 || d.read[0x9F6C] != nil {
+		t.Errorf("a card without qualifiers signs %X", related)
+	}
+	checkHash(t, block, d.values[0x9F37], d.values[0x9F02], d.values[0x5F2A], d.read[0x9F69])
 }
 
 // EMV fact 3: without a signature all data are in the answer to GET PROCESSING OPTIONS.
@@ -245,6 +251,9 @@ func TestTapMastercard(t *testing.T) {
 	static := d.start()
 	if aip := d.read[0x82]; aip[0]&0x01 == 0 || aip[1] != 0x81 {
 		t.Errorf("AIP %X", aip)
+	}
+	if device := d.read[0x9F6E]; len(device) < 7 || device[2]&0x80 != 0 || string(device[4:6]) != "00" {
+		t.Errorf("third party data %X is not that of a card: country, identifier, device type, one byte at least", device)
 	}
 	relay := d.good(apdu.Command{CLA: 0x80, INS: apdu.INSExchangeRelayResistance, Data: []byte{1, 2, 3, 4}})
 	data := d.dol(d.app().cdol1)

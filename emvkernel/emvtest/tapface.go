@@ -99,7 +99,8 @@ func deviceNames() []string {
 }
 
 // formFactor is '9F6E': Visa's form factor indicator (version 1, contactless), or Mastercard's third party
-// data (country, no unique identifier, device type).
+// data (country, no unique identifier, device type, and a zero in place of proprietary data: seven bytes are the
+// least with a device type).
 func (a *application) formFactor() []byte {
 	for _, d := range devices {
 		switch {
@@ -107,7 +108,7 @@ func (a *application) formFactor() []byte {
 		case a.tap.kind == tapVisa:
 			return []byte{0x20 | d.visa, 0x70, 0x00, 0x00}
 		default:
-			return append(append(bcdCode(a.country), 0x00, 0x00), d.mastercard...)
+			return append(append(append(bcdCode(a.country), 0x00, 0x00), d.mastercard...), 0x00)
 		}
 	}
 	return nil

@@ -165,7 +165,9 @@ func (c *Card) visaSignature(app *personalised, ctq [2]byte) (inAnswer []byte) {
 	var related []byte
 	if app.tap.fdda == 0x01 {
 		related = append([]byte{0x01}, c.state.draw(c.profile.Name, 4)...)
-		related = append(related, ctq[:]...)
+		if len(app.object(nil, 0x9F6C, ctq[:]...)) > 0 { // a card without qualifiers has none to copy
+			related = append(related, ctq[:]...)
+		}
 		for _, tag := range []tlv.Tag{0x9F02, 0x5F2A} {
 			terminal = append(terminal, pick(app.pdol, s.pdolData, tag)...)
 		}

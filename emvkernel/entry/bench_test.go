@@ -229,16 +229,23 @@ func (s *stub) Activate(_ context.Context, a *tap.Activation) (tap.Outcome, erro
 	}
 }
 
-// reading is one of a card, as a kernel makes it.
-func reading(t testing.TB) *tap.Reading {
+// reading is one of a card that wants its issuer asked, as a kernel makes it.
+func reading(t testing.TB) *tap.Reading { return readingOf(t, apdu.RequestARQC) }
+
+// readingOf is one of a card with its decision, '9F27'.
+func readingOf(t testing.TB, decision byte) *tap.Reading {
+	return readingWith(t, decision, tap.Facts{})
+}
+
+func readingWith(t testing.TB, decision byte, facts tap.Facts) *tap.Reading {
 	t.Helper()
 	o := tap.NewObjects(&tap.Activation{Config: terminal(), Combination: &tap.Combination{}, AID: unhex(visa), Params: payment()})
-	for tag, value := range map[tlv.Tag]string{0x5A: "4242424242424242", 0x5F24: "271231"} {
+	for tag, value := range map[tlv.Tag]string{0x5A: "4242424242424242", 0x5F24: "271231", 0x9F27: fmt.Sprintf("%02X", decision)} {
 		if err := o.FromCard(tlv.Element{Tag: tag, Value: unhex(value)}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	r, ok := tap.NewReading(o, tap.Facts{})
+	r, ok := tap.NewReading(o, facts)
 	if !ok {
 		t.Fatal("no reading")
 	}

@@ -3,6 +3,7 @@ package entry
 import (
 	"errors"
 
+	"smartreader/emvkernel"
 	"smartreader/emvkernel/apdu"
 	"smartreader/emvkernel/tlv"
 )
@@ -109,7 +110,7 @@ func parseApplication(data []byte) (app application, err error) {
 		return app, err
 	}
 	if preference, ok := tlv.Find(fields, tagLanguages); ok {
-		app.languages = languages(preference.Value)
+		app.languages = emvkernel.Languages(preference.Value)
 	}
 	if pdol, ok := tlv.Find(fields, tagPDOL); ok {
 		app.pdol, err = tlv.ParseDOL(pdol.Value)
@@ -127,20 +128,4 @@ func template(data []byte, tag tlv.Tag) ([]tlv.Element, error) {
 		return nil, errFCI
 	}
 	return e.Children()
-}
-
-// languages returns up to four ISO 639-1 codes in small letters; empty for anything else.
-func languages(b []byte) string {
-	if len(b) > 8 || len(b)%2 != 0 {
-		return ""
-	}
-	out := make([]byte, len(b))
-	for i, c := range b {
-		c |= 0x20 // a card may write them in capitals
-		if c < 'a' || c > 'z' {
-			return ""
-		}
-		out[i] = c
-	}
-	return string(out)
 }

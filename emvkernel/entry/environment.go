@@ -25,7 +25,7 @@ type Field interface {
 	// in the field is activated again. Errors match ErrCollision, ErrUnreadable, or end the payment: that is
 	// how a caller ends the wait, for example when a card was inserted instead.
 	Activate(ctx context.Context) (emvkernel.Transceiver, error)
-	// WaitRemoval returns when no card answers any more.
+	// WaitRemoval returns when no card answers any more. However it returns, the field is off.
 	WaitRemoval(ctx context.Context) error
 	// Off switches the field off; a card in it is reset. It may be off already.
 	Off() error

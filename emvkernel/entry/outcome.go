@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 
+	"smartreader/emvkernel/apdu"
 	"smartreader/emvkernel/tap"
 )
 
-// ErrKernel is wrapped when a kernel's outcome cannot be: none, or one of a card without anything read of it.
+// ErrKernel is wrapped when a kernel's outcome cannot be: none, one of a card without anything read of it, or one
+// that gives away more than the card did: approved without its TC, the issuer asked about an AAC.
 var ErrKernel = errors.New("entry: a kernel broke the contract")
 
 // Process does outcome processing (Book B, 3.5): it shows what the outcome wants shown, switches the field off
@@ -18,7 +20,7 @@ var ErrKernel = errors.New("entry: a kernel broke the contract")
 // How long the field stays off is waited for when it is to be on again. A final outcome leaves the field off,
 // unless the card in it waits for the issuer's answer (OnlineRequest with OnlineData at Start D).
 func (t *Transaction) Process(out tap.Outcome) (tap.Start, error) {
-	if err := check(&out); err != nil {
+	if err := check(&out, t.answer != nil); err != nil {
 		out.Reading.Wipe()
 		return tap.NoStart, err
 	}
@@ -53,18 +55,28 @@ func (t *Transaction) Process(out tap.Outcome) (tap.Start, error) {
 	return next, nil
 }
 
-func check(out *tap.Outcome) error {
+// check holds every kernel to the card's own decision. Once the issuer answered, the payment rests on that, and
+// the outcome only tells what became of the answer.
+func check(out *tap.Outcome, answered bool) error {
 	switch out.Kind {
 	case tap.SelectNext, tap.TryAgain, tap.TryAnotherInterface, tap.EndApplication:
 		return nil
 	case tap.Approved, tap.Declined, tap.OnlineRequest:
-		if out.Reading != nil {
-			return nil
-		}
-		return fmt.Errorf("%w: %s, and nothing read of the card", ErrKernel, out.Kind)
 	default:
 		return fmt.Errorf("%w: %s", ErrKernel, out.Kind)
 	}
+	if out.Reading == nil {
+		return fmt.Errorf("%w: %s, and nothing read of the card", ErrKernel, out.Kind)
+	}
+	decision := out.Reading.Decision()
+	switch {
+	case answered:
+	case out.Kind == tap.Approved && decision != apdu.RequestTC:
+		return fmt.Errorf("%w: approved, and the card did not", ErrKernel)
+	case out.Kind == tap.OnlineRequest && decision != apdu.RequestARQC && decision != apdu.RequestTC && !out.Reading.MagneticStripe():
+		return fmt.Errorf("%w: the issuer is to be asked, and the card declined", ErrKernel)
+	}
+	return nil
 }
 
 // resumable reports whether the last outcome wants the kernel started again with the issuer's answer.

@@ -86,16 +86,18 @@ func TestUnpredictableNumbers(t *testing.T) {
 // Final outcomes reach the caller as they are, with every parameter; the request that goes with them is shown
 // and the field is off.
 func TestFinalOutcomes(t *testing.T) {
-	r := reading(t)
 	full := tap.Outcome{
 		OnlineData: tap.NoOnlineData, CVM: tap.OnlinePIN, UI: &tap.UIRequest{Message: tap.CardReadOK, Status: tap.CardReadSuccessfully, Hold: time.Second},
-		Restart: &tap.UIRequest{Message: tap.PresentCardAgain}, Reading: r, Discretionary: []byte{0x9F, 0x01, 0x00},
+		Restart: &tap.UIRequest{Message: tap.PresentCardAgain}, Discretionary: []byte{0x9F, 0x01, 0x00},
 		AlternateInterface: tap.AnyInterface, Receipt: true, FieldOff: 1300 * time.Millisecond, RemovalTimeout: time.Minute, Reason: "said so",
 	}
-	for _, kind := range []tap.OutcomeKind{tap.Approved, tap.Declined, tap.OnlineRequest, tap.TryAnotherInterface, tap.EndApplication} {
+	for kind, decision := range map[tap.OutcomeKind]byte{
+		tap.Approved: apdu.RequestTC, tap.Declined: apdu.RequestAAC, tap.OnlineRequest: apdu.RequestARQC,
+		tap.TryAnotherInterface: apdu.RequestARQC, tap.EndApplication: apdu.RequestAAC,
+	} {
 		t.Run(kind.String(), func(t *testing.T) {
 			want := full
-			want.Kind = kind
+			want.Kind, want.Reading = kind, readingOf(t, decision)
 			s := newShop(t, plain(visa))
 			s.k3.outcomes = []any{want}
 			out := s.run(t)
@@ -152,6 +154,11 @@ func TestKernelBreaksTheContract(t *testing.T) {
 		"approved without a card": {tap.Outcome{Kind: tap.Approved}, entry.ErrKernel},
 		"declined without a card": {tap.Outcome{Kind: tap.Declined}, entry.ErrKernel},
 		"online without a card":   {tap.Outcome{Kind: tap.OnlineRequest}, entry.ErrKernel},
+		"approved with an ARQC":   {tap.Outcome{Kind: tap.Approved, Reading: reading(t)}, entry.ErrKernel},
+		"approved with an AAC":    {tap.Outcome{Kind: tap.Approved, Reading: readingOf(t, apdu.RequestAAC)}, entry.ErrKernel},
+		"approved with neither":   {tap.Outcome{Kind: tap.Approved, Reading: readingOf(t, 0xC0)}, entry.ErrKernel},
+		"online with an AAC":      {tap.Outcome{Kind: tap.OnlineRequest, Reading: readingOf(t, apdu.RequestAAC)}, entry.ErrKernel},
+		"online with neither":     {tap.Outcome{Kind: tap.OnlineRequest, Reading: readingOf(t, 0xC0)}, entry.ErrKernel},
 		"an error":                {broken, broken},
 		"the end of the context":  {context.Canceled, context.Canceled},
 	} {
@@ -165,7 +172,25 @@ func TestKernelBreaksTheContract(t *testing.T) {
 			if s.powered() {
 				t.Error("the field is on")
 			}
+			if o, ok := tt.outcome.(tap.Outcome); ok && o.Reading != nil && o.Reading.Card().PAN != nil {
+				t.Error("the account number is still there")
+			}
 		})
+	}
+
+	// A TC that the kernel wants its issuer asked about is fine, and so is a magnetic stripe.
+	stripe := tap.Facts{MagneticStripe: true}
+	for _, r := range []*tap.Reading{readingOf(t, apdu.RequestTC), readingWith(t, apdu.RequestAAC, stripe)} {
+		s := newShop(t, plain(visa))
+		s.k3.outcomes = []any{tap.Outcome{Kind: tap.OnlineRequest, Reading: r}}
+		if out := s.run(t); out.Kind != tap.OnlineRequest {
+			t.Errorf("%+v", out)
+		}
+	}
+	s := newShop(t, plain(visa))
+	s.k3.outcomes = []any{tap.Outcome{Kind: tap.Approved, Reading: readingWith(t, apdu.RequestAAC, stripe)}}
+	if out, err := s.begin(t).Run(t.Context()); !errors.Is(err, entry.ErrKernel) {
+		t.Errorf("a magnetic stripe approved itself: %+v", out)
 	}
 }
 

@@ -1,11 +1,13 @@
 package entry_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
 
 	"smartreader/emvkernel"
+	"smartreader/emvkernel/apdu"
 	"smartreader/emvkernel/tap"
 )
 
@@ -187,6 +189,20 @@ func TestResumeWithoutData(t *testing.T) {
 		})
 	}
 
+	// Nor for one to a payment that was begun anew.
+	begun := newShop(t, plain(visa))
+	begun.k3.outcomes = []any{update(t, tap.StartB, tap.EMVOnlineData)}
+	tx := begun.begin(t)
+	if _, err := tx.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Step(t.Context(), tap.StartA); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatal(err)
+	}
+	if _, err := tx.Resume(t.Context(), issuerSays); !errors.Is(err, emvkernel.ErrOrder) {
+		t.Errorf("begun anew: %v", err)
+	}
+
 	broken := errors.New("no antenna")
 	s, resume := online(t, tap.StartD, tap.EMVOnlineData, nil)
 	s.dead = broken
@@ -204,7 +220,7 @@ func TestResumeOutOfOrder(t *testing.T) {
 	}
 	for name, out := range map[string]tap.Outcome{
 		"declined":          {Kind: tap.Declined, Start: tap.StartB, OnlineData: tap.EMVOnlineData, Reading: reading(t)},
-		"approved":          {Kind: tap.Approved, Start: tap.StartB, OnlineData: tap.EMVOnlineData, Reading: reading(t)},
+		"approved":          {Kind: tap.Approved, Start: tap.StartB, OnlineData: tap.EMVOnlineData, Reading: readingOf(t, apdu.RequestTC)},
 		"no data wanted":    {Kind: tap.OnlineRequest, Start: tap.StartB, Reading: reading(t)},
 		"no start":          {Kind: tap.OnlineRequest, OnlineData: tap.EMVOnlineData, Reading: reading(t)},
 		"an impossible one": {Kind: tap.OnlineRequest, OnlineData: tap.EMVOnlineData, Start: tap.StartC, Reading: reading(t)},

@@ -30,7 +30,7 @@ const (
 // Step does Entry Point from a start point to one outcome, and no outcome processing: what card, rules or
 // kernel came to, as it is. It is for conformance suites; payments use Run.
 //
-//	A  with pre-processing
+//	A  a new payment: with the field off at first, and pre-processing
 //	B  a card is looked for; as a payment's first step, without pre-processing
 //	C  the application selected before is given up for the next one
 //	D  the kernel is started again for the application selected before
@@ -79,6 +79,9 @@ func (t *Transaction) enter(start tap.Start) (stage, error) {
 	first := !t.begun
 	switch {
 	case start == tap.StartA: // a new payment, whatever was before
+		if err := t.off(); err != nil {
+			return 0, err
+		}
 		t.prepare()
 		t.answer, t.again, t.pending, t.request, t.languages = nil, false, tap.Outcome{}, nil, ""
 	case start == tap.StartB:

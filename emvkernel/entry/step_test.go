@@ -1,11 +1,13 @@
 package entry_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
 
 	"smartreader/emvkernel"
+	"smartreader/emvkernel/entry"
 	"smartreader/emvkernel/tap"
 )
 
@@ -119,6 +121,20 @@ func TestStartAIsNew(t *testing.T) {
 	if s.k3.given[1].Again {
 		t.Error("the restart flag is still set")
 	}
+
+	// Where nobody switched the field off, it does.
+	s.journal = nil
+	if _, err := tx.Step(t.Context(), tap.StartA); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatal(err)
+	}
+	s.expect(t, `
+		off
+		ui 15/02 1250
+		on: no card`)
+	s.dead = errors.New("no antenna")
+	if out, err := tx.Step(t.Context(), tap.StartA); !errors.Is(err, s.dead) || out.Kind != tap.NoOutcome {
+		t.Errorf("%+v, %v", out, err)
+	}
 }
 
 // Steps without outcome processing between them: each activation counts once, and the field rests once.
@@ -179,4 +195,26 @@ func TestStepsOutOfOrder(t *testing.T) {
 		t.Fatalf("%+v, %v", out, err)
 	}
 	refused("without an application", tap.StartC, tap.StartD)
+
+	// What was selected on the card before is not selected on this one, also where the step ended early.
+	s = newShop(t, plain(visa, mastercard), plain(visa, mastercard))
+	env := s.environment()
+	ctx, cancel := context.WithCancel(t.Context())
+	env.Trace = func(c emvkernel.Transceiver) emvkernel.Transceiver {
+		if len(s.k3.given) > 0 {
+			cancel()
+		}
+		return c
+	}
+	var err error
+	if tx, err = entry.New(s.cfg, s.p, env); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Step(ctx, tap.StartA); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Step(ctx, tap.StartB); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	refused("with another card", tap.StartC, tap.StartD)
 }

@@ -21,7 +21,7 @@ type Chain struct {
 func (c Chain) Need(tags ...tlv.Tag) error {
 	for _, tag := range tags {
 		if len(c.Get(tag)) == 0 {
-			return &Failure{What: "tag " + tag.String(), Reason: Missing}
+			return fail("tag "+tag.String(), Missing)
 		}
 	}
 	return nil

@@ -1,14 +1,18 @@
 package oda
 
 import (
+	"bytes"
 	"crypto/sha1"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"math/big"
 	mrand "math/rand/v2"
 	"sync"
 	"testing"
 	"time"
+
+	"smartreader/emvkernel/tlv"
 )
 
 // signer is a test key of any length in bytes, also such that crypto/rsa refuses.
@@ -152,4 +156,64 @@ func (c *chain) issuerCertificate(t testing.TB, edit func([]byte)) Certificate {
 
 func (c *chain) iccCertificate(t testing.TB, edit func([]byte)) Certificate {
 	return c.issuer.certify(t, formatICC, testPAN10, dec27, c.icc.PublicKey, testStatic, edit)
+}
+
+// The way from the certification authority to a card's key, by the card's data objects, and everything that can be
+// missing or wrong on it.
+func TestChain(t *testing.T) {
+	c := newChain(t, 144, 128, 112)
+	issuer, icc := c.issuerCertificate(t, nil), c.iccCertificate(t, nil)
+	record := tlv.Append(nil, 0x70, testStatic...)
+	tests := []struct {
+		name   string
+		change func(objects map[tlv.Tag][]byte, chain *Chain)
+		want   error
+	}{
+		{"good", func(map[tlv.Tag][]byte, *Chain) {}, nil},
+		{"no key index", func(o map[tlv.Tag][]byte, _ *Chain) { delete(o, 0x8F) }, Missing},
+		{"a key index of two bytes", func(o map[tlv.Tag][]byte, _ *Chain) { o[0x8F] = []byte{0x92, 0x92} }, Missing},
+		{"another key index", func(o map[tlv.Tag][]byte, _ *Chain) { o[0x8F] = []byte{0x93} }, NoCAKey},
+		{"another provider", func(_ map[tlv.Tag][]byte, c *Chain) { c.RID = []byte{0xA0, 0, 0, 0, 4} }, NoCAKey},
+		{"no keys", func(_ map[tlv.Tag][]byte, c *Chain) { c.Keys = nil }, NoCAKey},
+		{"revoked", func(_ map[tlv.Tag][]byte, ch *Chain) {
+			ch.Revoked = []Revocation{{RID: c.ca.RID, Index: c.ca.Index, Serial: [3]byte{0, 0, 1}}}
+		}, Revoked},
+		{"later", func(_ map[tlv.Tag][]byte, c *Chain) { c.On = c.On.AddDate(2, 0, 0) }, Expired},
+		{"no issuer certificate", func(o map[tlv.Tag][]byte, _ *Chain) { delete(o, 0x90) }, Missing},
+		{"no card certificate", func(o map[tlv.Tag][]byte, _ *Chain) { delete(o, 0x9F46) }, Missing},
+		{"another account", func(o map[tlv.Tag][]byte, _ *Chain) { o[0x5A] = []byte{0x42, 0x42, 0x42, 0x42, 0x42, 0x42, 0x42, 0x59} }, PANMismatch},
+		{"the AIP asked for, and not signed", func(o map[tlv.Tag][]byte, _ *Chain) { o[0x9F4A] = []byte{0x82} }, HashMismatch},
+		{"something else asked for", func(o map[tlv.Tag][]byte, _ *Chain) { o[0x9F4A] = []byte{0x5A} }, BadStaticData},
+		{"an empty tag list", func(o map[tlv.Tag][]byte, _ *Chain) { o[0x9F4A] = []byte{} }, BadStaticData},
+	}
+	for _, tt := range tests {
+		objects := map[tlv.Tag][]byte{
+			0x8F: {c.ca.Index}, 0x90: issuer.Certificate, 0x92: issuer.Remainder, 0x9F32: issuer.Exponent,
+			0x9F46: icc.Certificate, 0x9F48: icc.Remainder, 0x9F47: icc.Exponent, 0x5A: testPAN,
+		}
+		chain := Chain{Get: func(tag tlv.Tag) []byte { return objects[tag] }, RID: c.ca.RID[:], Keys: []CAKey{c.ca}, On: today}
+		tt.change(objects, &chain)
+		var static StaticData
+		static.AddRecord(1, record)
+		key, err := chain.ICCKey(&static, []byte{0x18, 0x00})
+		if !errors.Is(err, tt.want) || err == nil && !bytes.Equal(key.Modulus, c.icc.Modulus) {
+			t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
+		}
+	}
+}
+
+// What is missing is found before anything is computed, and named.
+func TestChainNeeds(t *testing.T) {
+	chain := Chain{Get: func(tag tlv.Tag) []byte {
+		return map[tlv.Tag][]byte{0x8F: {0x92}, 0x90: {}}[tag]
+	}}
+	if err := chain.Need(0x8F); err != nil {
+		t.Error(err)
+	}
+	for _, tag := range []tlv.Tag{0x90, 0x9F32} {
+		err := chain.Need(0x8F, tag)
+		if f, ok := errors.AsType[*Failure](err); !ok || !errors.Is(err, Missing) || f.What != "tag "+tag.String() {
+			t.Errorf("%s: %v", tag, err)
+		}
+	}
 }

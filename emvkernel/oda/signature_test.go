@@ -146,6 +146,10 @@ func TestDynamicNumberLength(t *testing.T) {
 			t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
 		}
 	}
+	small := newSigner(t, 24, 3) // has no room for a length
+	if _, err := VerifyDDA(small.PublicKey, small.sign(t, []byte{formatDynamic, 1}), nil); !errors.Is(err, BadDynamicData) {
+		t.Errorf("key of 24 bytes: %v", err)
+	}
 	body := dynamicBody(icc, 3, []byte{2, 1, 2})
 	body[1] = 0x02
 	if _, err := VerifyDDA(icc.PublicKey, icc.sign(t, body), nil); !errors.Is(err, BadAlgorithm) {
@@ -163,8 +167,13 @@ func TestVerifyCDA(t *testing.T) {
 	sdad := icc.sign(t, dynamicBody(icc, len(dynamic), dynamic), un)
 
 	proof, err := VerifyCDA(icc.PublicKey, sdad, un, 0x80, transaction)
-	if err != nil || string(proof.Cryptogram) != "CRYPTOGR" || !bytes.Equal(proof.Number, []byte{0xDD, 0xEE}) {
+	if err != nil || string(proof.Cryptogram) != "CRYPTOGR" || !bytes.Equal(proof.Number, []byte{0xDD, 0xEE}) || len(proof.More) != 0 {
 		t.Errorf("%+v, %v", proof, err)
+	}
+	more := append(bytes.Clone(dynamic), "more"...)
+	proof, err = VerifyCDA(icc.PublicKey, icc.sign(t, dynamicBody(icc, len(more), more), un), un, 0x80, transaction)
+	if err != nil || string(proof.Cryptogram) != "CRYPTOGR" || string(proof.More) != "more" {
+		t.Errorf("with more behind the hash: %+v, %v", proof, err)
 	}
 	if _, err := VerifyCDA(icc.PublicKey, sdad, un, 0x40, transaction); !errors.Is(err, CIDMismatch) {
 		t.Errorf("other CID: %v", err)

@@ -34,7 +34,8 @@ type Kernel interface {
 	// by its place.
 	Check(c *Combination, t *emvkernel.Config) error
 	// Activate runs the kernel. A card that leaves, lies or breaks a rule is an outcome. An error is the
-	// end of ctx, wrapped, or a mistake of the caller's.
+	// end of ctx, wrapped, or a mistake of the caller's. Approved and OnlineRequest have a Reading with the
+	// cryptogram they stand on, a TC or an ARQC: Entry Point takes no other.
 	Activate(ctx context.Context, a *Activation) (Outcome, error)
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 
 	"smartreader/emvkernel"
 	"smartreader/emvkernel/apdu"
@@ -20,9 +22,10 @@ var (
 // Objects are the data objects of one activation: the card's, the terminal's and the payment's, and the
 // kernel's own. The card can write none that is not its own, or it could choose its amount.
 type Objects struct {
-	a    *Activation
-	own  map[tlv.Tag][]byte // of the kernel; a nil value is one that the card must not give
-	card map[tlv.Tag][]byte
+	a       *Activation
+	own     map[tlv.Tag][]byte // of the kernel; a nil value is one that the card must not give
+	card    map[tlv.Tag][]byte
+	answers [][]byte // of the card, which values are parts of; for Wipe
 }
 
 // NewObjects returns the objects of an activation. The tags are those the kernel writes, besides the
@@ -32,7 +35,7 @@ func NewObjects(a *Activation, tags ...tlv.Tag) *Objects {
 	for _, tag := range tags {
 		o.own[tag] = nil
 	}
-	for _, tag := range []tlv.Tag{0x8A, 0x91, 0x71, 0x72, 0x95, 0x9B, 0x9F34, 0x98, 0x99, 0x9F1B, 0x9F1D, 0x9F5B, 0x9F66, 0x9F09} {
+	for _, tag := range []tlv.Tag{0x8A, 0x91, 0x71, 0x72, 0x95, 0x9B, 0x9F34, 0x98, 0x9F1B, 0x9F1D, 0x9F5B, 0x9F66, 0x9F09} {
 		o.own[tag] = nil
 	}
 	if a.Indicators.HasTTQ {
@@ -52,8 +55,9 @@ func NewObjects(a *Activation, tags ...tlv.Tag) *Objects {
 		capabilities[1] &^= canOnlinePIN
 	}
 	o.own[0x9F33] = capabilities[:]
-	o.own[0x9F40] = t.AdditionalCapabilities[:]
-	o.own[0x9F37] = a.Params.UnpredictableNumber[:]
+	additional, number := t.AdditionalCapabilities, a.Params.UnpredictableNumber
+	o.own[0x9F40] = additional[:]
+	o.own[0x9F37] = number[:]
 	o.own[0x9F39] = []byte{0x07} // contactless chip
 	return o
 }
@@ -66,7 +70,7 @@ const (
 	ttqOnlinePIN  = 0x04
 )
 
-// Get returns a data object, nil for none. It is the memory of the objects.
+// Get returns a data object, nil for none. It is the memory of the objects; only what the card gave may be changed.
 func (o *Objects) Get(tag tlv.Tag) []byte {
 	if v, own := o.own[tag]; own {
 		return v
@@ -83,7 +87,8 @@ func (o *Objects) Has(tag tlv.Tag) bool { return o.Get(tag) != nil }
 // Set gives a data object of the kernel a value. The value is not copied.
 func (o *Objects) Set(tag tlv.Tag, value ...byte) { o.own[tag] = value }
 
-// Release lets the card give a data object that was the terminal's: a tag may mean something else to a kernel.
+// Release lets the card give a data object that NewObjects kept from it: a tag may mean something else to a kernel.
+// What is the payment's (emvkernel.TerminalObject) stays so.
 func (o *Objects) Release(tag tlv.Tag) { delete(o.own, tag) }
 
 // Owned reports whether the card may not give the data object.
@@ -112,8 +117,14 @@ func (o *Objects) FromCard(e tlv.Element) error {
 	return nil
 }
 
-// FromTemplate keeps the data objects of one template, which must be all there is in data.
+// FromTemplate keeps the data objects of one template, which must be all there is in data. Data is the memory of the
+// objects from now on, and wiped with them, also where it was malformed.
 func (o *Objects) FromTemplate(data []byte, template tlv.Tag) error {
+	o.answers = append(o.answers, data)
+	return o.fill(data, template)
+}
+
+func (o *Objects) fill(data []byte, template tlv.Tag) error {
 	e, rest, err := tlv.ParseOne(data)
 	if err != nil || e.Tag != template || len(rest) != 0 {
 		return fmt.Errorf("%w: not one template %s", ErrMalformed, template)
@@ -138,6 +149,7 @@ func (o *Objects) ReadRecords(ctx context.Context, link *Link, files []apdu.File
 			if err != nil {
 				return err
 			}
+			o.answers = append(o.answers, resp.Data)
 			if resp.SW != apdu.OK {
 				return fmt.Errorf("tap: READ RECORD %d of file %d: %w", n, f.SFI, resp.SW)
 			}
@@ -147,7 +159,7 @@ func (o *Objects) ReadRecords(ctx context.Context, link *Link, files []apdu.File
 			if f.SFI > 10 {
 				continue // a payment system's or the issuer's own file: signed perhaps, not interpreted
 			}
-			if err := o.FromTemplate(resp.Data, 0x70); err != nil {
+			if err := o.fill(resp.Data, 0x70); err != nil {
 				return fmt.Errorf("record %d of file %d: %w", n, f.SFI, err)
 			}
 		}
@@ -160,10 +172,19 @@ func (o *Objects) Chain() oda.Chain {
 	return oda.Chain{Get: o.Get, RID: o.a.AID[:5], Keys: o.a.Config.CAKeys, Revoked: o.a.Config.Revoked, On: o.a.Params.Time}
 }
 
-// Wipe overwrites what the card gave.
+// Wipe overwrites what the card gave, also what was not kept of its answers.
 func (o *Objects) Wipe() {
 	for _, v := range o.card {
 		clear(v)
 	}
-	o.card = map[tlv.Tag][]byte{}
+	for _, answer := range o.answers {
+		clear(answer)
+	}
+	o.card, o.answers = map[tlv.Tag][]byte{}, nil
 }
+
+// Format keeps fmt away from the fields, which hold card data; those of a copy too.
+func (o Objects) Format(f fmt.State, _ rune) { io.WriteString(f, "tap.Objects") }
+
+// LogValue keeps loggers away from the fields.
+func (o Objects) LogValue() slog.Value { return slog.StringValue("tap.Objects") }

@@ -12,7 +12,7 @@ const (
 	SelectNext
 	// TryAgain: the card is to be presented again; Entry Point does so at Start B.
 	TryAgain
-	// Approved by the card, without its issuer (TC).
+	// Approved by the card, without its issuer (TC). With an OnlineAnswer: what the issuer sent did its work.
 	Approved
 	// Declined by card or terminal.
 	Declined

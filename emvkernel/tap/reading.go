@@ -8,8 +8,10 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 
 	"smartreader/emvkernel"
+	"smartreader/emvkernel/apdu"
 	"smartreader/emvkernel/tlv"
 )
 
@@ -44,9 +46,6 @@ func NewReading(o *Objects, f Facts) (r *Reading, ok bool) {
 	app := emvkernel.Application{Brand: o.a.Combination.Brand}
 	card, ok := emvkernel.CardDataOf(o.Get, &app, &o.a.Config.Terminal)
 	if !ok {
-		card.PAN.Wipe()
-		card.Track2.Wipe()
-		card.CardholderName.Wipe()
 		return nil, false
 	}
 	o.Set(0x95, f.TVR[:]...)
@@ -64,8 +63,8 @@ func NewReading(o *Objects, f Facts) (r *Reading, ok bool) {
 	if cid := o.Get(0x9F27); len(cid) == 1 {
 		r.kind = cid[0] & 0xC0
 	}
-	if id := o.Get(0x9F19); len(id) == 6 { // eleven digits behind a zero
-		r.tokenID = fmt.Sprintf("%X", id)[1:]
+	if id := fmt.Sprintf("%X", o.Get(0x9F19)); len(id) == 12 && id[0] == '0' && strings.Trim(id, "0123456789") == "" {
+		r.tokenID = id[1:] // eleven digits behind a zero
 	}
 	return r, true
 }
@@ -109,11 +108,15 @@ func (r *Reading) ACData() emvkernel.Secret { return bytes.Clone(r.data) }
 
 // ClearingData is ACData when the card approved (TC), else nil.
 func (r *Reading) ClearingData() emvkernel.Secret {
-	if r.kind != 0x40 {
+	if r.kind != apdu.RequestTC {
 		return nil
 	}
 	return bytes.Clone(r.data)
 }
+
+// Decision is the card's, the upper two bits of '9F27': apdu.RequestTC, RequestARQC or RequestAAC, which is also
+// what a magnetic stripe has, and a card that did not say.
+func (r *Reading) Decision() byte { return r.kind }
 
 // Data returns every data object there was, for people who look at a card, as a new copy.
 func (r *Reading) Data() emvkernel.Secret { return bytes.Clone(r.all) }

@@ -47,7 +47,7 @@ var errGone = errors.New("the card left")
 func activation(card emvkernel.Transceiver) *tap.Activation {
 	return &tap.Activation{
 		Card: tap.NewLink(card), AID: []byte{0xA0, 0, 0, 0, 3, 0x10, 0x10},
-		Config: &emvkernel.Config{Terminal: emvkernel.Terminal{Type: 0x22, Country: 840, Capabilities: [3]byte{0xE0, 0xF8, 0xC8}}},
+		Config: &emvkernel.Config{Terminal: emvkernel.Terminal{Type: 0x22, Country: 840, Capabilities: [3]byte{0xE0, 0xF8, 0xC8}, AdditionalCapabilities: [5]byte{0x60, 0, 0, 0xA0, 1}}},
 		Params: emvkernel.Params{Amount: 1250, Currency: 840, Exponent: 2, Time: time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC),
 			UnpredictableNumber: [4]byte{1, 2, 3, 4}},
 		Combination: &tap.Combination{Brand: "visa"},
@@ -87,17 +87,29 @@ func TestLink(t *testing.T) {
 	}
 }
 
-type timed struct{ script }
+// timed is a card whose first record is read against the clock.
+type timed struct {
+	script
+	t *testing.T
+}
 
 func (c timed) TransceiveTimed(ctx context.Context, command []byte) ([]byte, time.Duration, bool, error) {
+	if command[2] != 1 {
+		c.t.Errorf("%X was measured", command)
+	}
 	answer, err := c.Transceive(ctx, command)
 	return answer, 7 * time.Millisecond, true, err
 }
 
 func TestLinkTimes(t *testing.T) {
-	commands := script{"00B2010C00": "7000 9000"}
-	if _, took, ok, err := tap.NewLink(timed{commands}).SendTimed(t.Context(), apdu.ReadRecord(1, 1)); took != 7*time.Millisecond || !ok || err != nil {
+	commands := script{"00B2010C00": "7000 9000", "00B2020C00": "7000 9000"}
+	link := tap.NewLink(timed{commands, t})
+	if _, took, ok, err := link.SendTimed(t.Context(), apdu.ReadRecord(1, 1)); took != 7*time.Millisecond || !ok || err != nil || !link.Measures() {
 		t.Errorf("%v, %v, %v", took, ok, err)
+	}
+	// Other commands are not measured: some hardware is slower at it.
+	if r, err := link.Send(t.Context(), apdu.ReadRecord(1, 2)); r.SW != apdu.OK || err != nil {
+		t.Errorf("%v, %v", r, err)
 	}
 	// What software could measure is no time.
 	if _, took, ok, err := tap.NewLink(commands).SendTimed(t.Context(), apdu.ReadRecord(1, 1)); took != 0 || ok || err != nil {
@@ -105,15 +117,34 @@ func TestLinkTimes(t *testing.T) {
 	}
 }
 
-// The card can give neither the terminal's, nor the payment's, nor the kernel's objects.
+// others are the data objects that no card may give: the terminal's, the payment's, the issuer's, and those that
+// Entry Point and kernel know better.
+var others = []tlv.Tag{
+	0x9F01, 0x9F15, 0x9F16, 0x9F1A, 0x9F1C, 0x9F1E, 0x9F33, 0x9F35, 0x9F40, 0x9F4E, 0x9F09, 0x9F1B, 0x9F1D, 0x9F22, // terminal
+	0x81, 0x9F02, 0x9F03, 0x9F04, 0x5F2A, 0x5F36, 0x9A, 0x9F21, 0x9C, 0x9F41, 0x9F37, 0x9F39, 0x9F66, // payment
+	0x5F57, 0x9F3A, 0x9F3C, 0x9F3D, 0x99,
+	0x8A, 0x91, 0x71, 0x72, 0x86, 0x89, // issuer
+	0x84, 0x9F06, 0x95, 0x9B, 0x9F34, 0x98, 0x9F5B, // found here
+	0xDF811B, // the kernel's own
+}
+
+// The card can give neither the terminal's, nor the payment's, nor the kernel's objects: in no template, nor in one
+// inside it, nor again.
 func TestObjectsHaveOwners(t *testing.T) {
 	a := activation(nil)
 	a.Indicators = tap.Indicators{HasTTQ: true, TTQ: [4]byte{0x26, 0, 0x80, 0}}
 	o := tap.NewObjects(a, 0xDF811B)
-	for _, tag := range []tlv.Tag{0x9F02, 0x9A, 0x9F37, 0x95, 0x8A, 0x9F1A, 0x9F33, 0x84, 0x9F06, 0x9F66, 0xDF811B, 0x9F39, 0x9F34} {
+	for _, tag := range others {
 		was := bytes.Clone(o.Get(tag))
-		if err := o.FromCard(tlv.Element{Tag: tag, Value: []byte{0xEE}}); err != nil {
-			t.Error(err)
+		if !o.Owned(tag) {
+			t.Errorf("%s is nobody's", tag)
+		}
+		lie := tlv.Append(nil, tag, 0xEE)
+		inner := append(append(bytes.Clone(lie), lie...), tlv.Append(nil, 0xBF0C, lie...)...)
+		for _, template := range []tlv.Tag{0x70, 0x77, 0xA5} {
+			if err := o.FromTemplate(tlv.Append(nil, template, inner...), template); err != nil {
+				t.Errorf("%s in %s: %v", tag, template, err)
+			}
 		}
 		if !bytes.Equal(o.Get(tag), was) {
 			t.Errorf("the card wrote %s", tag)
@@ -136,6 +167,17 @@ func TestObjectsHaveOwners(t *testing.T) {
 	if err := o.FromCard(tlv.Element{Tag: 0xBF0C, Value: []byte{1}}); err != nil || o.Has(0xBF0C) {
 		t.Error("a template was kept")
 	}
+	if err := o.FromTemplate(tlv.Append(nil, 0x70, unhex(t, "9F36020001 9F36020002")...), 0x70); !errors.Is(err, tap.ErrTwice) || !bytes.Equal(o.Get(0x9F36), []byte{0, 1}) {
+		t.Errorf("given twice in one template: %v", err)
+	}
+	o.Release(0x9F66) // to this kernel it is something of the card's
+	if err := o.FromCard(tlv.Element{Tag: 0x9F66, Value: []byte{0, 7}}); err != nil || !bytes.Equal(o.Get(0x9F66), []byte{0, 7}) {
+		t.Errorf("a tag that was released: %v", err)
+	}
+	o.Release(0x9F02)
+	if !o.Owned(0x9F02) || len(o.Get(0x9F02)) != 6 {
+		t.Error("the amount was given away")
+	}
 	o.Set(0xDF811B, 0x20)
 	if !bytes.Equal(o.Get(0xDF811B), []byte{0x20}) || !o.Owned(0xDF811B) || o.Owned(0x57) {
 		t.Error("the kernel's own object")
@@ -147,6 +189,37 @@ func TestObjectsHaveOwners(t *testing.T) {
 	}
 	if got := o.Get(0x9F66)[0]; got != 0x22 {
 		t.Errorf("without an online PIN the TTQ begins with %02X", got)
+	}
+
+	// Configuration and payment are shared with others.
+	for _, tag := range []tlv.Tag{0x9F33, 0x9F40, 0x9F37, 0x9F66, 0x9F1A, 0x9F35} {
+		clear(o.Get(tag))
+	}
+	if fresh := activation(nil); a.Config.Terminal.Capabilities != fresh.Config.Terminal.Capabilities ||
+		a.Config.Terminal.AdditionalCapabilities != fresh.Config.Terminal.AdditionalCapabilities ||
+		a.Params.UnpredictableNumber != fresh.Params.UnpredictableNumber || a.Indicators.TTQ != [4]byte{0x26, 0, 0x80, 0} {
+		t.Error("the objects have memory of the configuration")
+	}
+}
+
+// Wipe overwrites all that the card said, also what was not kept of it.
+func TestObjectsAreWiped(t *testing.T) {
+	for name, template := range map[string]string{
+		"kept":            "7012 5A084242424242424242 5F2006412F42202020",
+		"twice":           "7014 5A084242424242424242 5A084242424242424242",
+		"owned":           "700B 9F2108424242424242424242",
+		"in a template":   "700B 61095A074242424242424242",
+		"cut short":       "7009 5A084242424242",
+		"behind":          "7002 5000 5A0442424242",
+		"not of the kind": "770A 5A084242424242424242",
+	} {
+		o := tap.NewObjects(activation(nil))
+		data := unhex(t, template)
+		_ = o.FromTemplate(data, 0x70)
+		o.Wipe()
+		if !bytes.Equal(data, make([]byte, len(data))) || o.Has(0x5A) || o.Has(0x5F20) {
+			t.Errorf("%s: %X is left", name, data)
+		}
 	}
 }
 
@@ -192,7 +265,7 @@ func TestReadRecords(t *testing.T) {
 }
 
 func TestReading(t *testing.T) {
-	make := func(change func(*tap.Objects)) (*tap.Reading, bool) {
+	read := func(change func(*tap.Objects)) (*tap.Reading, bool) {
 		o := tap.NewObjects(activation(nil))
 		for tag, value := range map[tlv.Tag]string{
 			0x57: "4242424242424242D31122010000000F", 0x5F34: "01", 0x9F26: "1122334455667788", 0x9F36: "0007", 0x9F27: "80", 0x9F10: "06",
@@ -207,7 +280,7 @@ func TestReading(t *testing.T) {
 		}
 		return tap.NewReading(o, tap.Facts{CVM: tap.NoCVM, Authenticated: true, Method: "fDDA", Device: "phone", TVR: emvkernel.TVR{0, 0x40}})
 	}
-	r, ok := make(nil)
+	r, ok := read(nil)
 	if !ok {
 		t.Fatal("no reading")
 	}
@@ -240,11 +313,24 @@ func TestReading(t *testing.T) {
 			t.Error("a reading prints its card")
 		}
 	}
-	pan, set := c.PAN, r.ACData()
+	if r.Decision() != apdu.RequestARQC || r.MagneticStripe() || r.CVM() != tap.NoCVM || r.TVR().String() != "0040000000" || r.TSI().String() != "0000" {
+		t.Error("decision, verification or results are lost")
+	}
+	pan, track, holder, set := c.PAN, c.Track2, c.CardholderName, r.ACData()
 	r.Wipe()
-	if strings.Contains(string(pan), "4242") || r.ACData() != nil && len(r.ACData()) > 0 || len(set) == 0 {
+	for _, secret := range []emvkernel.Secret{pan, track, holder} {
+		if len(secret) == 0 || !bytes.Equal(secret, make([]byte, len(secret))) {
+			t.Error("Wipe left a secret")
+		}
+	}
+	if len(r.ACData()) > 0 || len(r.Data()) > 0 || r.Card().Last4 != "" || len(r.Receipt().Cryptogram) > 0 || r.Decision() != apdu.RequestAAC {
 		t.Error("Wipe left data")
 	}
+	if len(set) == 0 || bytes.Equal(set, make([]byte, len(set))) {
+		t.Error("Wipe took a copy that is the caller's")
+	}
+	r.Wipe()
+	(*tap.Reading)(nil).Wipe()
 
 	for name, change := range map[string]func(*tap.Objects){
 		"another number than the track's": func(o *tap.Objects) { o.FromCard(tlv.Element{Tag: 0x5A, Value: unhex(t, "5555555555554444")}) },
@@ -256,18 +342,58 @@ func TestReading(t *testing.T) {
 			o.Set(0x5F34, 0x0A)
 		},
 	} {
-		if _, ok := make(change); ok {
+		if _, ok := read(change); ok {
 			t.Errorf("%s: there is a reading", name)
 		}
 	}
-	if r, ok := make(func(o *tap.Objects) { o.Set(0x9F27, 0x40) }); !ok || r.ClearingData() == nil {
+	if r, ok := read(func(o *tap.Objects) { o.Set(0x9F27, 0x40) }); !ok || r.ClearingData() == nil || r.Decision() != apdu.RequestTC {
 		t.Error("an approval has no clearing data")
+	}
+	for _, id := range []string{"140012345678", "04001234567A", "0400123456", "04001234567800", ""} {
+		if r, ok := read(func(o *tap.Objects) { o.Set(0x9F19, unhex(t, id)...) }); !ok || r.TokenRequestor() != "" {
+			t.Errorf("token requestor %q of %s", r.TokenRequestor(), id)
+		}
+	}
+}
+
+// A reading lives on its own: what becomes of the objects, or of another tap with the same card, is nothing to it.
+func TestReadingIsACopy(t *testing.T) {
+	tapped := func(number string) (*tap.Objects, *tap.Reading) {
+		o := tap.NewObjects(activation(nil))
+		if err := o.FromTemplate(tlv.Append(nil, 0x70, unhex(t, "5A08"+number+"5F2403271231 9F2608 1122334455667788 5F2003414243")...), 0x70); err != nil {
+			t.Fatal(err)
+		}
+		r, ok := tap.NewReading(o, tap.Facts{})
+		if !ok {
+			t.Fatal("no reading")
+		}
+		return o, r
+	}
+	o, first := tapped("4242424242424242")
+	for _, shown := range []string{fmt.Sprintf("%v %+v %#v %x", o, o, *o, *o), slogged(o), slogged(*o)} {
+		if !strings.Contains(shown, "tap.Objects") || strings.Contains(shown, "4242") || strings.Contains(shown, "66 66") {
+			t.Errorf("objects print: %s", shown)
+		}
+	}
+	_, second := tapped("5555555555554444")
+	o.Wipe()
+	second.Wipe()
+	c := first.Card()
+	if string(c.PAN) != "4242424242424242" || string(c.CardholderName) != "ABC" || !bytes.Contains(first.ACData(), unhex(t, "5A084242424242424242")) ||
+		!bytes.Contains(first.Data(), unhex(t, "5A084242424242424242")) || !bytes.Equal(first.Receipt().Cryptogram, unhex(t, "1122334455667788")) {
+		t.Error("the reading went with the objects")
 	}
 }
 
 func slogged(v any) string {
 	var out bytes.Buffer
-	slog.New(slog.NewJSONHandler(&out, nil)).Info("a", "v", v)
+	withoutTime := func(_ []string, a slog.Attr) slog.Attr { // which may have any digits
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}
+	slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{ReplaceAttr: withoutTime})).Info("a", "v", v)
 	return out.String()
 }
 
@@ -305,11 +431,32 @@ func FuzzTemplate(f *testing.F) {
 	f.Add([]byte{0x70, 0x03, 0x5A, 0x01, 0x12})
 	f.Add([]byte{0x77, 0x81, 0x00})
 	f.Add([]byte{0x70, 0x06, 0x5A, 0x01, 0x12, 0x5A, 0x01, 0x12})
+	for _, tag := range others {
+		f.Add(tlv.Append(nil, 0x70, tlv.Append(tlv.Append(nil, tag, 0xEE), 0xBF0C, tlv.Append(nil, tag, 0xEE)...)...))
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		o := tap.NewObjects(activation(nil))
-		if err := o.FromTemplate(b, 0x70); err == nil && (len(b) < 2 || b[0] != 0x70) {
+		o := tap.NewObjects(activation(nil), 0xDF811B)
+		before := make([][]byte, len(others))
+		for i, tag := range others {
+			before[i] = bytes.Clone(o.Get(tag))
+		}
+		raw := bytes.Clone(b) // which is not ours to change
+		if err := o.FromTemplate(raw, 0x70); err == nil && (len(b) < 2 || b[0] != 0x70) {
 			t.Error("took what is no template")
 		}
-		tap.NewReading(o, tap.Facts{})
+		for i, tag := range others {
+			if !bytes.Equal(o.Get(tag), before[i]) {
+				t.Errorf("the card wrote %s", tag)
+			}
+		}
+		r, ok := tap.NewReading(o, tap.Facts{})
+		if ok && (len(r.Card().PAN) < 8 || len(r.Card().PAN) > 19) {
+			t.Errorf("an account of %d digits", len(r.Card().PAN))
+		}
+		r.Wipe()
+		o.Wipe()
+		if !bytes.Equal(raw, make([]byte, len(raw))) {
+			t.Error("not all of it was wiped")
+		}
 	})
 }

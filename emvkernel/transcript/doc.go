@@ -37,6 +37,7 @@
 //
 // # Replay
 //
-// Replay runs the kernel against a transcript, ReplayTap Entry Point with its kernels. One in clear must be repeated to the byte. A redacted card
-// cannot prove that it is genuine any more, so there the comparison leaves out what follows from that.
+// Replay runs the kernel against a transcript, ReplayTap Entry Point with its kernels. One in clear must be
+// repeated to the byte. A redacted card cannot prove that it is genuine any more, so there the comparison
+// leaves out what follows from that.
 package transcript

@@ -340,7 +340,9 @@ func (r *Redactor) object(tag tlv.Tag, value []byte) {
 		r.maskTrack2(value)
 	case 0x5F20, 0x9F0B:
 		fill(value, 'X')
-	case 0x56, 0x9F1F, 0x5F53, 0x9F24:
+	case 0x56:
+		r.maskTrack1(value)
+	case 0x9F1F, 0x5F53, 0x9F24:
 		fill(value, '0')
 	case 0x90, 0x93, 0x98, 0x9F46, 0x9F2D, 0x9F4B, 0x42, 0x9F0C:
 		clear(value)
@@ -391,6 +393,28 @@ func (r *Redactor) maskTrack2(value []byte) {
 		}
 	}
 	zero(value, 0, 2*len(value))
+}
+
+// maskTrack1 leaves as much as maskTrack2, and the form, so that a kernel still takes it for a track. What has another
+// form goes as a whole.
+func (r *Redactor) maskTrack1(value []byte) {
+	parts := bytes.Split(value, []byte{'^'}) // "B" and number, name, the rest
+	if len(parts) != 3 || !bytes.HasPrefix(parts[0], []byte{'B'}) {
+		fill(value, '0')
+		return
+	}
+	number, name, rest := parts[0][1:], parts[1], parts[2]
+	r.mask(characters(number))
+	if !redacted(string(number)) {
+		fill(number, '0')
+	}
+	fill(name, 'X')
+	const kept = 7 // expiry and service code
+	for i, c := range rest {
+		if i >= kept || c < '0' || c > '9' {
+			rest[i] = '0'
+		}
+	}
 }
 
 // known takes out the numbers and names that were learnt.

@@ -25,7 +25,7 @@ type secret struct {
 func (s secret) in(t *transcript.Transcript) error {
 	var joined []byte
 	look := func(place string, b []byte) error {
-		if s.digits != "" && (strings.Contains(fmt.Sprintf("%X", b), s.digits) || bytes.Contains(b, []byte(s.digits))) {
+		if s.digits != "" && (strings.Contains(hex.EncodeToString(b), s.digits) || bytes.Contains(b, []byte(s.digits))) {
 			return fmt.Errorf("%s in %s", s.what, place)
 		}
 		if s.bytes != nil && bytes.Contains(b, s.bytes) {
@@ -34,7 +34,7 @@ func (s secret) in(t *transcript.Transcript) error {
 		return nil
 	}
 	for i, e := range t.Events {
-		place := fmt.Sprintf("event %d (%X)", i, e.Bytes)
+		place := fmt.Sprintf("event %d", i)
 		if err := look(place, e.Bytes); err != nil {
 			return err
 		}
@@ -57,6 +57,17 @@ func (s secret) in(t *transcript.Transcript) error {
 	return look("the outcome", []byte(t.Outcome))
 }
 
+// piecesOf is a number and every nine digits of it, but those of little but zeros and the last four, which may stay.
+func piecesOf(what, number string) []secret {
+	out := []secret{{what: what, digits: number}}
+	for i := 0; i+9 <= len(number); i++ {
+		if nine := number[i : i+9]; strings.Count(nine, "0") <= 5 && strings.Trim(number[i:min(i+9, len(number)-4)], "0") != "" {
+			out = append(out, secret{what: "piece of the " + what, digits: nine})
+		}
+	}
+	return out
+}
+
 // secretsOf collects what the card of a transcript in clear holds, by its tags.
 func secretsOf(t *transcript.Transcript) (out []secret) {
 	var walk func(b []byte)
@@ -69,16 +80,23 @@ func secretsOf(t *transcript.Transcript) (out []secret) {
 			value := fmt.Sprintf("%X", e.Value)
 			switch e.Tag {
 			case 0x5A:
-				out = append(out, secret{what: "card number", digits: strings.TrimRight(value, "F")})
-			case 0x57:
+				out = append(out, piecesOf("card number", strings.TrimRight(value, "F"))...)
+			case 0x56:
+				out = append(out, secret{what: "track 1", bytes: e.Value})
+				if parts := strings.Split(string(e.Value), "^"); len(parts) > 2 {
+					out = append(out, piecesOf("card number of track 1", parts[0][1:])...)
+					out = append(out, secret{what: "name of track 1", bytes: []byte(parts[1])})
+				}
+			case 0x57, 0x9F6B:
 				number, rest, _ := strings.Cut(value, "D")
-				out = append(out, secret{what: "card number of track 2", digits: number}, secret{what: "track 2", bytes: e.Value})
+				out = append(out, piecesOf("card number of track 2", number)...)
+				out = append(out, secret{what: "track 2", bytes: e.Value})
 				if rest = strings.TrimRight(rest, "F"); len(rest) > 7 && strings.Trim(rest[7:], "0") != "" {
 					out = append(out, secret{what: "track 2 discretionary data", digits: rest})
 				}
 			case 0x5F20:
 				out = append(out, secret{what: "name", bytes: e.Value})
-			case 0x9F46, 0x90, 0x93, 0x9F2D:
+			case 0x9F46, 0x90, 0x93, 0x9F2D, 0x9F4B:
 				out = append(out, secret{what: "certificate " + e.Tag.String(), bytes: e.Value})
 			}
 			if e.Tag.Constructed() {

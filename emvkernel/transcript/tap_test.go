@@ -115,8 +115,7 @@ func recordTapOf(t testing.TB, cfg *entry.Config, field entry.Field, params emvk
 // Every card that can be tapped: what was recorded can be written, read and replayed to the byte; redacted,
 // nothing of the cardholder is in it, and it can be replayed up to where its certificates are needed.
 func TestEveryTap(t *testing.T) {
-	cfg := tapTerminal(t)
-	passed := 0
+	passed, stripes := 0, 0
 	for _, name := range emvtest.Profiles() {
 		p, err := emvtest.Load(name)
 		if err != nil {
@@ -125,30 +124,42 @@ func TestEveryTap(t *testing.T) {
 		if _, _, tapped := p.TapExpectation(); !tapped {
 			continue
 		}
+		terminal := func() *entry.Config {
+			cfg := tapTerminal(t)
+			for _, c := range cfg.Combinations {
+				if k, ok := c.Kernel.(*c2.Kernel); ok && strings.HasSuffix(name, "magstripe") {
+					k.MagneticStripe = true // with both tracks
+				}
+			}
+			return cfg
+		}
 		for _, timed := range []bool{false, true} {
 			if timed && !strings.Contains(name, "relay") {
 				continue
 			}
 			var clear *transcript.Transcript
 			synctest.Test(t, func(t *testing.T) { // a slow card takes no time
-				clear = recordTap(t, cfg, holding(t, name, timed))
+				clear = recordTap(t, terminal(), holding(t, name, timed))
 			})
 			again := parse(t, text(t, clear))
 			if got, want := text(t, again), text(t, clear); got != want {
 				t.Errorf("%s: written %s\nread and written %s", name, want, got)
 			}
-			r, err := transcript.ReplayTap(t.Context(), tapTerminal(t), again)
+			r, err := transcript.ReplayTap(t.Context(), terminal(), again)
 			if err != nil {
 				t.Errorf("%s: %v\n%s", name, err, text(t, again))
 			}
 			r.Outcome.Reading.Wipe()
 			redacted := parse(t, text(t, transcript.Redact(clear)))
 			for _, s := range secretsOf(clear) {
+				if s.what == "track 1" {
+					stripes++
+				}
 				if err := s.in(redacted); err != nil {
 					t.Errorf("%s: %v", name, err)
 				}
 			}
-			r, err = transcript.ReplayTap(t.Context(), tapTerminal(t), redacted)
+			r, err = transcript.ReplayTap(t.Context(), terminal(), redacted)
 			if err != nil {
 				t.Errorf("%s, redacted: %v\n%s", name, err, text(t, redacted))
 			}
@@ -157,6 +168,9 @@ func TestEveryTap(t *testing.T) {
 				passed++
 			}
 		}
+	}
+	if stripes == 0 {
+		t.Error("no card gave its first track")
 	}
 	if passed < 40 {
 		t.Errorf("only %d redacted taps had all their commands compared", passed)
@@ -509,10 +523,56 @@ func TestConfiguredTapOfNothing(t *testing.T) {
 	tr.ConfigureTap(&entry.Config{EMV: emv})
 	elsewhere := &entry.Config{EMV: emv, Combinations: []tap.Combination{{AID: []byte{1, 2, 3, 4, 5}, Kernel: tap.Elsewhere(4)}}}
 	tr.ConfiguredTap(elsewhere)
-	if s := tr.Terminal.Tap; s == nil || s.Kernel != 4 || s.Options != "" || s.Limits != nil {
+	if s := tr.Terminal.Tap; s == nil || s.Kernel != 4 || !s.Elsewhere || s.Options != "" || s.Limits != nil {
 		t.Errorf("%+v", s)
 	}
 	tr.ConfigureTap(elsewhere)
+}
+
+// A reader that had a card inserted is one that does so when its recording is replayed, whatever kernel the
+// application has there: by the number the reader knew it by, and for the transaction type it was.
+func TestReplayElsewhere(t *testing.T) {
+	for name, tt := range map[string]struct {
+		profile string
+		kernel  tap.KernelID
+		kind    byte
+	}{
+		"of any number":        {"amex", 0, 0},
+		"of another number":    {"tap-visa-online", tap.KernelVisa, 0},
+		"of another type":      {"amex", tap.KernelAmex, 0x20},
+		"as the test terminal": {"amex", tap.KernelAmex, 0},
+	} {
+		cfg, params := tapTerminal(t), payment()
+		params.Type = tt.kind
+		for i := range cfg.Combinations {
+			if c := &cfg.Combinations[i]; strings.HasPrefix(tt.profile, c.Brand) || strings.HasPrefix(tt.profile, "tap-"+c.Brand) {
+				limit := int64(100_000)
+				c.Kernel, c.TTQ, c.Types = tap.Elsewhere(tt.kernel), nil, []byte{tt.kind}
+				c.Limits = []tap.Limits{{Currency: params.Currency, Transaction: &limit}}
+			}
+		}
+		recorded := recordTapOf(t, cfg, holding(t, tt.profile, false), params)
+		if !strings.HasPrefix(recorded.Outcome, "try another interface: ") {
+			t.Errorf("%s: outcome %q", name, recorded.Outcome)
+		}
+		again := parse(t, text(t, recorded))
+		terminal := tapTerminal(t)
+		again.ConfigureTap(terminal)
+		if err := terminal.Validate(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := transcript.ReplayTap(t.Context(), terminal, again); err != nil {
+			t.Errorf("%s: %v\n%s", name, err, text(t, again))
+		}
+		if s := again.Terminal.Tap; s == nil || s.Limits == nil || *s.Limits.Transaction != 100_000 {
+			t.Errorf("%s: limits of %+v", name, s)
+		}
+		for _, c := range terminal.Combinations {
+			if _, elsewhere := c.Kernel.(tap.Elsewhere); c.Brand == "mastercard" && elsewhere {
+				t.Errorf("%s: Mastercard has no kernel any more", name)
+			}
+		}
+	}
 }
 
 // A payment that was made online in two taps is replayed with its issuer's answer.
@@ -635,6 +695,30 @@ func TestRedactFindsTaps(t *testing.T) {
 				t.Errorf("redacted twice it is something else:\n%s\n%s", first, second)
 			}
 		})
+	}
+}
+
+// Track 1 keeps its form, so that a kernel in magnetic stripe mode still takes it for one, and what track 2 keeps.
+func TestRedactTrack1(t *testing.T) {
+	for before, want := range map[string]string{
+		"B" + number + "^DOE/JANE^3112201099988877": "B000000000000" + number[12:] + "^XXXXXXXX^3112201000000000",
+		"B" + number + "^DOE/JANE^3112":             "B000000000000" + number[12:] + "^XXXXXXXX^3112",
+		"B" + number + "^^DOE/JANE":                 "B000000000000" + number[12:] + "^^00000000",
+		"B1234^DOE/JANE^3112201":                    "B0000^XXXXXXXX^3112201",
+		"BDOE/JANE^" + number + "^3112201":          "B00000000^XXXXXXXXXXXXXXXX^3112201",
+		"B" + number + "^DOE^JANE^3112201":          strings.Repeat("0", 34),
+		"A" + number + "^DOE/JANE^31122010":         strings.Repeat("0", 35),
+		"":                                          "",
+	} {
+		b := []byte(before)
+		transcript.NewRedactor().Object(0x56, b)
+		if string(b) != want {
+			t.Errorf("%s: %s, want %s", before, b, want)
+		}
+		transcript.NewRedactor().Object(0x56, b)
+		if string(b) != want {
+			t.Errorf("%s: again %s", before, b)
+		}
 	}
 }
 

@@ -20,6 +20,8 @@ import (
 type TapTerminal struct {
 	AID    []byte // as configured
 	Kernel tap.KernelID
+	// Elsewhere says that the kernel is tap.Elsewhere: the reader has none, and has the card inserted.
+	Elsewhere bool
 	// Limits are those for the payment's currency, of the combination or its kernel; nil: there are none.
 	Limits            *tap.Limits
 	TTQ               *[4]byte
@@ -45,19 +47,19 @@ func (t *Transcript) ConfiguredTap(cfg *entry.Config) {
 		ExtendedSelection: c.ExtendedSelection, Options: optionsOf(c.Kernel),
 	}
 	t.Terminal.Tap = s
+	_, s.Elsewhere = c.Kernel.(tap.Elsewhere)
 	if c.TTQ != nil {
 		ttq := *c.TTQ
 		s.TTQ = &ttq
 	}
-	if limits := limitsOf(c); limits != nil {
-		if l, ok := tap.LimitsIn(*limits, t.Payment.Currency); ok {
-			s.Limits = &l
-		}
+	if l, ok := tap.LimitsIn(*limitsOf(c), t.Payment.Currency); ok {
+		s.Limits = &l
 	}
 }
 
 // ConfigureTap is Configure for a payment by tap: every combination with the kernel of the one in use gets what that
-// one had, and serves the payment's transaction type. Kernels are changed in place.
+// one had, and serves the payment's transaction type. An application without a kernel is one of its own: it has none
+// here either, whatever the configuration has. Kernels are changed in place.
 func (t *Transcript) ConfigureTap(cfg *entry.Config) {
 	t.Configure(cfg.EMV)
 	s := t.Terminal.Tap
@@ -66,21 +68,21 @@ func (t *Transcript) ConfigureTap(cfg *entry.Config) {
 	}
 	for i := range cfg.Combinations {
 		c := &cfg.Combinations[i]
-		if c.Kernel.ID() != s.Kernel {
-			continue
-		}
-		if _, elsewhere := c.Kernel.(tap.Elsewhere); elsewhere {
+		_, elsewhere := c.Kernel.(tap.Elsewhere)
+		switch {
+		case s.Elsewhere && bytes.Equal(c.AID, s.AID):
+			c.Kernel = tap.Elsewhere(s.Kernel)
+		case s.Elsewhere || elsewhere || c.Kernel.ID() != s.Kernel:
 			continue
 		}
 		if !c.Serves(t.Payment.Type) {
 			c.Types = append(slices.Clone(c.Types), t.Payment.Type)
 		}
 		c.TTQ, c.StatusCheck, c.ZeroAmountAllowed, c.ExtendedSelection = s.TTQ, s.StatusCheck, s.ZeroAmountAllowed, s.ExtendedSelection
-		if limits := limitsOf(c); limits != nil {
-			*limits = nil
-			if s.Limits != nil {
-				*limits = []tap.Limits{*s.Limits}
-			}
+		limits := limitsOf(c)
+		*limits = nil
+		if s.Limits != nil {
+			*limits = []tap.Limits{*s.Limits}
 		}
 		setOptions(c.Kernel, s.Options)
 	}
@@ -113,9 +115,6 @@ func limitsOf(c *tap.Combination) *[]tap.Limits {
 		if f := v.FieldByName("Limits"); f.IsValid() && f.Type() == reflect.TypeFor[[]tap.Limits]() {
 			return f.Addr().Interface().(*[]tap.Limits)
 		}
-	}
-	if _, elsewhere := c.Kernel.(tap.Elsewhere); elsewhere {
-		return nil
 	}
 	return &c.Limits
 }
@@ -227,6 +226,7 @@ var tapSettings = []setting{
 			c.Kernel = tap.KernelID(n)
 			return err
 		}),
+	tapOption("tap-insert", func(c *TapTerminal) *bool { return &c.Elsewhere }),
 	ofTap("tap-currency", "of its limits, ISO 4217 numeric; 000: any", func(c *TapTerminal) string {
 		if c.Limits == nil {
 			return ""

@@ -230,13 +230,16 @@ const (
 	KernelInsert = "insert" // known, but not taken by tap: the card is asked to be inserted
 )
 
-// ContactlessLimits bound taps in one currency, in minor units; absent: no such limit.
+// ContactlessLimits bound taps in one currency, in minor units. Floor and CVMRequired
+// have to be there: to forget one must not let cards approve every amount by
+// themselves, or nobody ever be verified. "From" a limit is beyond it with KernelC2,
+// whose specification counts so.
 type ContactlessLimits struct {
 	Currency    string `json:"currency"`
-	Transaction *int64 `json:"transaction,omitempty"` // no tap from here on
+	Transaction *int64 `json:"transaction,omitempty"` // no tap from here on; absent: any amount
 	OnDevice    *int64 `json:"onDevice,omitempty"`    // the same, where the cardholder's device verifies; KernelC2 only
-	Floor       *int64 `json:"floor,omitempty"`       // beyond it the issuer is asked
-	CVMRequired *int64 `json:"cvmRequired,omitempty"` // from here on the cardholder is verified
+	Floor       *int64 `json:"floor"`                 // beyond it the issuer is asked; 0: always
+	CVMRequired *int64 `json:"cvmRequired"`           // from here on the cardholder is verified
 }
 
 // CAKey is a payment scheme's public key.

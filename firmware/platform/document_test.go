@@ -42,12 +42,12 @@ func goodConfig(t testing.TB) *Config {
 		Contactless: []Contactless{
 			{
 				AID: "A0000000031010", Brand: "visa", Kernel: KernelC3, TTQ: "36C04000",
-				Limits: []ContactlessLimits{{Currency: "usd", Floor: new(int64), CVMRequired: new(int64)}, {Currency: "eur"}},
+				Limits: []ContactlessLimits{{Currency: "usd", Floor: new(int64), CVMRequired: new(int64)}, {Currency: "eur", Floor: amount(5000), CVMRequired: amount(5000)}},
 			},
 			{
 				AID: "A0000000041010", Brand: "mastercard", Kernel: KernelC2, Version: "0002",
 				TACDenial: "0000000000", TACOnline: "0000000000", TACDefault: "0000000000",
-				Limits: []ContactlessLimits{{Currency: "usd", Transaction: new(int64), OnDevice: new(int64)}},
+				Limits: []ContactlessLimits{{Currency: "usd", Transaction: new(int64), OnDevice: new(int64), Floor: new(int64), CVMRequired: new(int64)}},
 			},
 			{AID: "A00000002501", Brand: "amex", Kernel: KernelInsert},
 			{AID: "A00000002501", Brand: "amex", Kernel: KernelInsert, KernelID: 4},
@@ -146,12 +146,15 @@ func TestValidateNamesTheField(t *testing.T) {
 		"applications[0].additionalCapabilities": func(c *Config) {
 			c.Applications[0].AdditionalCapabilities = "E0"
 		},
-		"applications[0].country":              func(c *Config) { c.Applications[0].Country = 1000 },
-		"contactless[0].aid":                   func(c *Config) { c.Contactless[0].AID = "A0000000" },
-		"contactless[1].aid":                   func(c *Config) { c.Contactless[1].AID = "not hex" },
-		"contactless[0].brand":                 func(c *Config) { c.Contactless[0].Brand = "" },
-		"contactless[0].kernel":                func(c *Config) { c.Contactless[0].Kernel = "c4" },
-		"contactless[2].kernel":                func(c *Config) { c.Contactless[2].Kernel = "" },
+		"applications[0].country": func(c *Config) { c.Applications[0].Country = 1000 },
+		"contactless[0].aid":      func(c *Config) { c.Contactless[0].AID = "A0000000" },
+		"contactless[1].aid":      func(c *Config) { c.Contactless[1].AID = "not hex" },
+		"contactless[0].brand":    func(c *Config) { c.Contactless[0].Brand = "" },
+		"contactless[0].kernel":   func(c *Config) { c.Contactless[0].Kernel = "c4" },
+		"contactless[2].kernel":   func(c *Config) { c.Contactless[2].Kernel = "" },
+		"contactless[1].kernel": func(c *Config) {
+			c.Contactless[1] = Contactless{AID: "a0000000043060", Brand: "maestro", Kernel: KernelC3, TTQ: "36C04000", Limits: c.Contactless[0].Limits}
+		},
 		"contactless[0].kernelId":              func(c *Config) { c.Contactless[0].KernelID = 3 },
 		"contactless[2].kernelId":              func(c *Config) { c.Contactless[2].KernelID = 128 },
 		"contactless[3].kernelId":              func(c *Config) { c.Contactless[3].KernelID = -1 },
@@ -174,12 +177,19 @@ func TestValidateNamesTheField(t *testing.T) {
 		"contactless[0].limits[1].onDevice":    func(c *Config) { c.Contactless[0].Limits[1].OnDevice = new(int64) },
 		"contactless[0].limits[1].transaction": func(c *Config) { c.Contactless[0].Limits[1].Transaction = amount(-1) },
 		"contactless[0].limits[0].floor":       func(c *Config) { c.Contactless[0].Limits[0].Floor = amount(-1) },
+		"contactless[0].limits[1].floor":       func(c *Config) { c.Contactless[0].Limits[1].Floor = nil },
+		"contactless[1].limits[0].cvmRequired": func(c *Config) { c.Contactless[1].Limits[0].CVMRequired = nil },
 		"contactless[0].limits[0].cvmRequired": func(c *Config) { c.Contactless[0].Limits[0].CVMRequired = amount(1_000_000_000_000) },
 		"contactless[1].limits[0].onDevice":    func(c *Config) { c.Contactless[1].Limits[0].OnDevice = amount(-1) },
 		"contactless[4].aid": func(c *Config) { // in whatever letters
 			again := c.Contactless[0]
 			again.AID = "a0000000031010"
 			c.Contactless = append(c.Contactless, again)
+		},
+		"contactless[4].kernel": func(c *Config) {
+			mastercard := c.Contactless[1]
+			mastercard.AID = "A0000000032010"
+			c.Contactless = append(c.Contactless, mastercard)
 		},
 		"contactless[5].aid": func(c *Config) { // a reader with the kernel and one without it
 			c.Contactless = append(c.Contactless, Contactless{AID: "A000000004", Brand: "maestro", Kernel: KernelInsert, KernelID: 2},

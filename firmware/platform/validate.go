@@ -165,6 +165,10 @@ func (t *Contactless) validate(v *validator, field string) {
 	v.that(t.Brand != "", field+"brand", "is empty")
 	c2, c3, insert := t.Kernel == KernelC2, t.Kernel == KernelC3, t.Kernel == KernelInsert
 	v.that(c2 || c3 || insert, field+"kernel", "is none of c2, c3 and insert")
+	// Cards of the one never ask for the other's kernel, so none would be taken.
+	rid := strings.ToUpper(t.AID[:min(len(t.AID), 10)])
+	v.that(!c2 || rid != ridVisa, field+"kernel", "is c2, and the AID is Visa's; use c3")
+	v.that(!c3 || rid != ridMastercard, field+"kernel", "is c3, and the AID is Mastercard's; use c2")
 	v.that(t.KernelID == 0 || insert, field+"kernelId", "is for insert only")
 	// Beyond 127 a card names a kernel with three bytes (EMV Contactless Book B, 3.3.2.5).
 	v.that(t.KernelID >= 0 && t.KernelID <= 127, field+"kernelId", "is not 0 to 127")
@@ -187,12 +191,20 @@ func (t *Contactless) validate(v *validator, field string) {
 func (l *ContactlessLimits) validate(v *validator, field string, c2 bool) {
 	v.currency(field+"currency", l.Currency)
 	v.that(l.OnDevice == nil || c2, field+"onDevice", "is for c2 only")
+	v.that(l.Floor != nil, field+"floor", "is missing; 0 has the issuer asked each time")
+	v.that(l.CVMRequired != nil, field+"cvmRequired", "is missing; 0 has the cardholder verified each time")
 	for name, limit := range map[string]*int64{
 		"transaction": l.Transaction, "onDevice": l.OnDevice, "floor": l.Floor, "cvmRequired": l.CVMRequired,
 	} {
 		v.that(limit == nil || *limit >= 0 && *limit <= mostAmount, field+name, "is not 0 to %d", int64(mostAmount))
 	}
 }
+
+// The payment systems of the kernels (ISO/IEC 7816-5 registered identifiers).
+const (
+	ridVisa       = "A000000003"
+	ridMastercard = "A000000004"
+)
 
 // mostAmount is what a card can be told of (EMV Book 3, Annex A: '9F02' is n 12).
 const mostAmount = 999_999_999_999

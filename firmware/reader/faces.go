@@ -9,9 +9,10 @@ import (
 )
 
 // faces are the payment's pictures in their order: what is seen now, and what comes
-// next. A picture that has to be read keeps the others waiting; so the screen may be
-// late, the payment never is. What waits is bounded: of what only was true for a moment,
-// the newest is kept. Outcomes are never overtaken, and the newest is never lost.
+// next. The payment adds them, the screen goes on to the next one when it can show it. A
+// picture that has to be read keeps the others waiting; so the screen may be late, the
+// payment never is. What waits is bounded: of what only was true for a moment, the newest
+// is kept. Outcomes are never overtaken, and the newest is never lost.
 //
 // The zero value is ready: nothing was shown yet. Access is the screen's to guard.
 type faces struct {
@@ -92,19 +93,19 @@ func (p *picture) left(now time.Time) time.Duration {
 	return max(0, least-now.Sub(p.seen))
 }
 
-// add takes the next face. It returns the picture of a card that was read just now,
-// for lights and tone to say so at once: the card may be taken, whenever that will be
-// seen. Only an outcome that nobody has seen yet comes before it. Otherwise it returns nil.
-func (f *faces) add(face payment.Face, now time.Time) (early *picture) {
+// add takes the next face. Early: a card was read just now, which lights and tone are to
+// say at once: it may be taken away, whenever that will be seen. Only an outcome that
+// nobody has seen yet comes before it.
+func (f *faces) add(face payment.Face) (early bool) {
 	if all := f.all(); len(all) > 0 {
 		if newest := all[len(all)-1]; same(newest.face, face) {
 			face.Hold = max(face.Hold, newest.face.Hold)
 			newest.face = face
-			return nil
+			return false
 		}
 	}
 	if face.Kind == payment.FaceCardRead && f.read {
-		return nil // a card is read once; what comes after is being processed
+		return false // a card is read once; what comes after is being processed
 	}
 	p := &picture{face: face, afterRead: f.read}
 	sort := sortOf(face.Kind)
@@ -125,16 +126,19 @@ func (f *faces) add(face payment.Face, now time.Time) (early *picture) {
 	switch face.Kind {
 	case payment.FaceCardRead:
 		f.read = true
-		if !f.outcomeUnseen() {
-			p.early, p.sounded = true, true
-			early = p
-		}
+		early = !f.outcomeUnseen()
+		p.early, p.sounded = early, early
 	case payment.FaceProcessing:
 	default:
 		f.read = false
 	}
-	f.advance(now)
 	return early
+}
+
+// asked leaves out that a card was read, as far as lights and tone have told it: who is
+// asked for something else knows by then.
+func (f *faces) asked() {
+	f.waiting = slices.DeleteFunc(f.waiting, func(p *picture) bool { return p.early })
 }
 
 // same tells a face that only changed from the next one. A request stays one when the

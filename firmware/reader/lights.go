@@ -24,12 +24,11 @@ import (
 //	processing, inserted          dark                                          -
 //	card read (tapped)            read: all four for 750 ms                     success
 //	processing, after that        dark                                          -
-//	approved, accepted: tapped    dark; as card read if nothing told of that    - (success)
-//	                    inserted  done: all four                                success, while the card is in
+//	approved, accepted            dark; as card read if nothing told of that    success
 //	declined, not accepted,       dark                                          alert
 //	try again, error, one card,
-//	tap again, insert card
-//	see phone                     ready: LED1                                   alert
+//	insert card
+//	tap again, see phone          ready: LED1                                   alert
 //	anything else                 dark                                          -
 //
 // All four are never lit before a card was read. Card read is told when it is known,
@@ -45,7 +44,6 @@ const (
 	sceneReady
 	sceneReading
 	sceneRead
-	sceneDone
 )
 
 // readingStep is how long after the second light the third comes on.
@@ -71,8 +69,6 @@ func (s scene) at(d time.Duration) (lit byte, change time.Duration) {
 		if d < hal.ReadLit {
 			return hal.AllLEDs, hal.ReadLit - d
 		}
-	case sceneDone:
-		return hal.AllLEDs, 0
 	}
 	return 0, 0
 }
@@ -97,27 +93,20 @@ func sceneOf(p picture, seen display.View, contactless bool) scene {
 	case payment.FaceCardRead:
 		return sceneRead
 	case payment.FaceApproved, payment.FaceAccepted:
-		switch {
-		case !tapped:
-			return sceneDone
-		case !p.afterRead:
+		if tapped && !p.afterRead {
 			return sceneRead
 		}
-	case payment.FaceSeePhone:
+	case payment.FaceTapAgain, payment.FaceSeePhone:
 		return sceneReady
 	}
 	return sceneDark
 }
 
-// toneOf is the tone of a face, 0 if there is none (yet).
-func toneOf(p picture) hal.Tone {
-	switch p.face.Kind {
-	case payment.FaceCardRead:
+// toneOf is the tone of a face, 0 if there is none.
+func toneOf(kind payment.FaceKind) hal.Tone {
+	switch kind {
+	case payment.FaceCardRead, payment.FaceApproved, payment.FaceAccepted:
 		return hal.ToneSuccess
-	case payment.FaceApproved, payment.FaceAccepted:
-		if p.face.Tapped && !p.afterRead || !p.face.Tapped && p.face.RemoveCard {
-			return hal.ToneSuccess
-		}
 	case payment.FaceDeclined, payment.FaceNotAccepted, payment.FaceTryAgain, payment.FaceError,
 		payment.FaceOneCard, payment.FaceTapAgain, payment.FaceSeePhone, payment.FaceInsertCard:
 		return hal.ToneAlert
@@ -137,9 +126,9 @@ type lights struct {
 
 	mu           sync.Mutex
 	scene        scene
-	since        time.Time  // of the scene
-	tones        []hal.Tone // for run to start
-	dim, unheard bool       // lights, beeper: the last call failed
+	since        time.Time // of the scene
+	tone         hal.Tone  // for run to start; 0: none. One: the next cuts it off
+	dim, unheard bool      // lights, beeper: the last call failed
 }
 
 func newLights(signals hal.Signals, log *slog.Logger) *lights {
@@ -151,13 +140,13 @@ func (l *lights) play(s scene, t hal.Tone) {
 	l.change(func() {
 		l.scene, l.since = s, time.Now()
 		if t != 0 {
-			l.tones = append(l.tones, t)
+			l.tone = t
 		}
 	})
 }
 
 // ring starts a tone beside the scene, and returns at once.
-func (l *lights) ring(t hal.Tone) { l.change(func() { l.tones = append(l.tones, t) }) }
+func (l *lights) ring(t hal.Tone) { l.change(func() { l.tone = t }) }
 
 func (l *lights) change(f func()) {
 	if l.signals == nil {
@@ -196,21 +185,21 @@ func (l *lights) run(ctx context.Context) {
 	}
 }
 
-// turn switches the lights to what the scene wants by now and starts the tones. It
+// turn switches the lights to what the scene wants by now and starts the tone. It
 // returns after what time the scene changes; 0: never.
 func (l *lights) turn() (change time.Duration) {
 	l.mu.Lock()
 	want, change := l.scene.at(time.Since(l.since))
-	tones := l.tones
-	l.tones = nil
+	tone := l.tone
+	l.tone = 0
 	l.mu.Unlock()
 	if !l.known || want != l.lit {
 		err := l.signals.LEDs(want)
 		l.note("lights", err, &l.dim)
 		l.lit, l.known = want, err == nil
 	}
-	for _, t := range tones {
-		l.sound(t)
+	if tone != 0 {
+		l.sound(tone)
 	}
 	return change
 }

@@ -1,10 +1,12 @@
 package reader
 
 import (
+	"log/slog"
 	"testing"
 	"time"
 
 	"smartreader/hal"
+	"smartreader/hal/sim"
 )
 
 // The table of field times: what is lit from when on in each scene.
@@ -16,7 +18,6 @@ func TestScenes(t *testing.T) {
 	for s, want := range map[scene][]change{
 		sceneDark:    {{0, 0}},
 		sceneReady:   {{0, hal.LED1}},
-		sceneDone:    {{0, hal.AllLEDs}},
 		sceneReading: {{0, hal.LED1 | hal.LED2}, {150 * time.Millisecond, hal.LED1 | hal.LED2 | hal.LED3}},
 		sceneRead:    {{0, hal.AllLEDs}, {750 * time.Millisecond, 0}},
 		sceneBeat: {{0, hal.LED1}, {200 * time.Millisecond, 0}, {5 * time.Second, hal.LED1}, {5200 * time.Millisecond, 0},
@@ -51,5 +52,21 @@ func TestScenes(t *testing.T) {
 				t.Fatalf("scene %d at %v: lit %04b, want %04b", s, at, lit, want[i].lit)
 			}
 		}
+	}
+}
+
+// Of tones that come while the hardware is busy the newest is heard, which would have
+// cut the others off; a scene without a tone silences none.
+func TestTheNewestToneIsHeard(t *testing.T) {
+	signals := &sim.Signals{}
+	l := newLights(signals, slog.New(slog.DiscardHandler))
+	l.play(sceneDark, hal.ToneAlert)
+	l.play(sceneRead, hal.ToneSuccess)
+	l.play(sceneReady, 0)
+	for range 2 {
+		l.turn()
+	}
+	if got := signals.Tones(); len(got) != 1 || got[0] != hal.ToneSuccess || signals.Lit() != hal.LED1 {
+		t.Errorf("tones %v, lit %04b", got, signals.Lit())
 	}
 }

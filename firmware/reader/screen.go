@@ -70,7 +70,7 @@ func (s *screen) change(f func()) {
 // face is the payment's next face.
 func (s *screen) face(f payment.Face) {
 	s.change(func() {
-		if early := s.faces.add(f, time.Now()); early != nil {
+		if s.faces.add(f) {
 			s.lights.play(sceneRead, hal.ToneSuccess)
 		}
 	})
@@ -94,7 +94,11 @@ func (s *screen) ask(v *display.View) (q *question) {
 	if v != nil {
 		q = &question{*v, make(chan error, 1)}
 	}
-	s.change(func() { s.question = q })
+	s.change(func() {
+		if s.question = q; q != nil {
+			s.faces.asked()
+		}
+	})
 	return q
 }
 
@@ -180,15 +184,17 @@ type course struct {
 
 // next goes on to the picture of the moment and begins its lights and tone. It returns
 // the view of it, and after what time to look again; negative: not by itself. A
-// question takes its place: the payment needs the answer. What nobody has seen then is
-// seen afterwards.
+// question takes its place: the payment needs the answer. What nobody has seen then, and
+// is not out of date, is seen afterwards.
 func (s *screen) next(c *course) (p *picture, asked *question, v display.View, wait time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	s.faces.advance(now)
-	p, asked = s.faces.now, s.question
-	if p == nil {
+	asked = s.question
+	if asked == nil {
+		s.faces.advance(now)
+	}
+	if p = s.faces.now; p == nil {
 		return nil, asked, s.picture(c.step, false), -1
 	}
 	remind, again, wait := c.card.turn(p, now)
@@ -204,7 +210,7 @@ func (s *screen) next(c *course) (p *picture, asked *question, v display.View, w
 	v = s.picture(c.step, remind)
 	var tone hal.Tone
 	if !p.sounded {
-		tone = toneOf(*p)
+		tone = toneOf(p.face.Kind)
 		p.sounded = tone != 0
 	}
 	lit := sceneOf(*p, v, s.contactless)
@@ -291,6 +297,7 @@ func (s *screen) show(ctx context.Context, v display.View) error {
 func (s *screen) view(step int, remind bool) display.View {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.faces.advance(time.Now())
 	return s.picture(step, remind)
 }
 
@@ -307,16 +314,16 @@ func (s *screen) picture(step int, remind bool) display.View {
 	if v.Entries == 0 {
 		v.Entries = s.entries
 	}
+	if s.question != nil {
+		v = s.question.view
+		v.Merchant = s.shop
+		return v
+	}
 	if s.faces.now == nil {
 		v.Kind = display.Starting
 		if s.notice != "" {
 			v.Kind, v.Message = display.NotReady, s.notice
 		}
-		return v
-	}
-	if s.question != nil {
-		v = s.question.view
-		v.Merchant = s.shop
 		return v
 	}
 	if remind {

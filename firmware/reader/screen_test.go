@@ -240,6 +240,7 @@ func TestATapFromIdleToIdle(t *testing.T) {
 			"1@6000",              // ready
 			"12@7000", "123@7150", // reading
 			"1234@7300", "1234 success@7300", "-@8050", // read
+			"- success@8400", // approved
 			"1@12400", "-@12600")
 	})
 }
@@ -282,7 +283,35 @@ func TestCardReadIsHeardAtOnce(t *testing.T) {
 		st.show(payment.FaceApproved, tapped)
 		st.pass(5000 * ms)
 		st.wantScreens("starting@0", "present-card@0", "tap-again@1000", "card-read@2300", "approved@3050")
-		st.wantSignals("1@0", "-@1000", "- alert@1000", "1234@1700", "1234 success@1700", "-@2450")
+		st.wantSignals("1@0", "1 alert@1000", "1234@1700", "1234 success@1700", "-@2450", "- success@3050")
+	})
+}
+
+// slow is a screen that takes its time.
+type slow struct {
+	hal.Screen
+	takes time.Duration
+}
+
+func (s slow) Show(ctx context.Context, m image.Image) error {
+	time.Sleep(s.takes)
+	return s.Screen.Show(ctx, m)
+}
+
+// A request that a slow screen has not come to before the card was read is out of date:
+// nothing puts the lights out, and no alert comes after the success.
+func TestASlowScreenDoesNotAskForWhatWasDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := onStage(t, func(b *hal.Board) { b.Screen = slow{b.Screen, 300 * ms} })
+		st.pass(1000 * ms)
+		st.show(payment.FacePresentCard)
+		st.pass(100 * ms)
+		st.show(payment.FaceTapAgain, tapped, held(1300*ms))
+		st.pass(100 * ms)
+		st.show(payment.FaceCardRead, tapped)
+		st.pass(3000 * ms)
+		st.wantScreens("starting@300", "present-card@1300", "card-read@1600")
+		st.wantSignals("1@1000", "1234@1200", "1234 success@1200", "-@1950")
 	})
 }
 
@@ -301,8 +330,7 @@ func TestCardReadComesAfterAnUnseenOutcome(t *testing.T) {
 		st.show(payment.FaceAccepted, tapped)
 		st.pass(10000 * ms)
 		st.wantScreens("starting@0", "present-card@0", "card-read@0", "declined@2000", "card-read@3000", "accepted@3750")
-		st.wantTones(hal.ToneSuccess, hal.ToneAlert, hal.ToneSuccess)
-		st.wantSignals("1@0", "1234@0", "1234 success@0", "-@750", "- alert@2000", "1234@3000", "1234 success@3000", "-@3750")
+		st.wantSignals("1@0", "1234@0", "1234 success@0", "-@750", "- alert@2000", "1234@3000", "1234 success@3000", "-@3750", "- success@3750")
 	})
 }
 
@@ -317,7 +345,7 @@ func TestEveryEventIsHeardOnce(t *testing.T) {
 	}{
 		{"read", payment.FaceCardRead, []func(*payment.Face){tapped}, hal.ToneSuccess, hal.AllLEDs},
 		{"one card", payment.FaceOneCard, nil, hal.ToneAlert, 0},
-		{"tap again", payment.FaceTapAgain, []func(*payment.Face){tapped}, hal.ToneAlert, 0},
+		{"tap again", payment.FaceTapAgain, []func(*payment.Face){tapped}, hal.ToneAlert, hal.LED1},
 		{"see phone", payment.FaceSeePhone, []func(*payment.Face){tapped}, hal.ToneAlert, hal.LED1},
 		{"insert", payment.FaceInsertCard, []func(*payment.Face){tapped}, hal.ToneAlert, 0},
 		{"try again", payment.FaceTryAgain, []func(*payment.Face){tapped}, hal.ToneAlert, 0},
@@ -325,9 +353,9 @@ func TestEveryEventIsHeardOnce(t *testing.T) {
 		{"tap not accepted", payment.FaceNotAccepted, []func(*payment.Face){tapped}, hal.ToneAlert, 0},
 		{"error", payment.FaceError, []func(*payment.Face){tapped}, hal.ToneAlert, 0},
 		{"declined", payment.FaceDeclined, []func(*payment.Face){inSlot}, hal.ToneAlert, 0},
-		{"approved", payment.FaceApproved, []func(*payment.Face){inSlot}, hal.ToneSuccess, hal.AllLEDs},
-		{"accepted", payment.FaceAccepted, []func(*payment.Face){inSlot}, hal.ToneSuccess, hal.AllLEDs},
-		{"approved, card gone", payment.FaceApproved, nil, 0, hal.AllLEDs},
+		{"approved", payment.FaceApproved, []func(*payment.Face){inSlot}, hal.ToneSuccess, 0},
+		{"accepted", payment.FaceAccepted, []func(*payment.Face){inSlot}, hal.ToneSuccess, 0},
+		{"approved, card gone", payment.FaceApproved, nil, hal.ToneSuccess, 0},
 		// If nothing told of the card that was read, its success does.
 		{"approved tap", payment.FaceApproved, []func(*payment.Face){tapped}, hal.ToneSuccess, hal.AllLEDs},
 		{"processing a tap", payment.FaceProcessing, []func(*payment.Face){tapped}, 0, hal.LED1 | hal.LED2 | hal.LED3},
@@ -387,15 +415,16 @@ func TestOneTapIsReadOnce(t *testing.T) {
 		st.pass(100 * ms)
 		st.show(payment.FaceCardRead, tapped)
 		st.pass(1000 * ms)
+		st.wantTones(hal.ToneSuccess)
 		st.show(payment.FaceApproved, tapped)
 		st.pass(2000 * ms)
-		st.wantTones(hal.ToneSuccess)
+		st.wantTones(hal.ToneSuccess, hal.ToneSuccess)
 		// The next tap of the same sum is another one.
 		st.show(payment.FacePresentCard)
 		st.show(payment.FaceProcessing, tapped)
 		st.show(payment.FaceCardRead, tapped)
 		st.pass(2000 * ms)
-		st.wantTones(hal.ToneSuccess, hal.ToneSuccess)
+		st.wantTones(hal.ToneSuccess, hal.ToneSuccess, hal.ToneSuccess)
 	})
 }
 
@@ -415,7 +444,7 @@ func TestAnInsertedCardAsBefore(t *testing.T) {
 		st.show(payment.FacePresentCard) // the next payment does not wait
 		st.pass(100 * ms)
 		st.wantScreens("starting@0", "present-card@0", "keep-card@1000", "approved@2000", "remove-card@4500", "approved@9000", "present-card@10000")
-		st.wantSignals("1@0", "-@1000", "1234@2000", "1234 success@2000", "1234 remove@4500", "1234 remove@7500", "1@10000")
+		st.wantSignals("1@0", "-@1000", "- success@2000", "- remove@4500", "- remove@7500", "1@10000")
 	})
 }
 
@@ -425,7 +454,7 @@ func TestCardFoundInTheSlotAfterwards(t *testing.T) {
 		st := onStage(t)
 		st.show(payment.FaceApproved)
 		st.pass(1000 * ms)
-		st.wantTones()
+		st.wantTones(hal.ToneSuccess)
 		st.show(payment.FaceApproved, inSlot)
 		st.pass(3000 * ms)
 		st.wantTones(hal.ToneSuccess, hal.ToneRemove)
@@ -550,6 +579,46 @@ func TestAQuestionDoesNotWait(t *testing.T) {
 	})
 }
 
+// Who is asked for a PIN knows that the card was read: that is not said afterwards.
+func TestCardReadIsNotSaidBehindAQuestion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := onStage(t, func(b *hal.Board) { b.Screen = slow{b.Screen, 50 * ms} })
+		st.pass(1000 * ms)
+		st.show(payment.FacePresentCard)
+		st.pass(1000 * ms)
+		st.show(payment.FaceProcessing, tapped)
+		st.pass(10 * ms)
+		st.show(payment.FaceCardRead, tapped) // the screen is still at the picture before
+		st.s.ask(&display.View{Kind: display.EnterPIN, Amount: 1250, Currency: "usd"})
+		st.pass(5000 * ms)
+		st.s.ask(nil)
+		st.show(payment.FaceProcessing, tapped)
+		st.pass(1000 * ms)
+		st.show(payment.FaceApproved, tapped)
+		st.pass(2990 * ms)
+		st.wantScreens("starting@50", "present-card@1050", "processing@2050", "enter-pin@2100", "processing@7060", "approved@8060")
+		st.wantSignals("1@1000", "12@2000", "1234@2010", "1234 success@2010", "-@2760", "- success@8010")
+	})
+}
+
+// What is asked for behind a question and was not seen is out of date with the outcome.
+func TestRequestsBehindAQuestionGoOutOfDate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := onStage(t)
+		st.show(payment.FacePresentCard)
+		st.s.ask(&display.View{Kind: display.EnterPIN, Amount: 1250, Currency: "usd"})
+		st.pass(1000 * ms)
+		st.show(payment.FaceInsertCard)
+		st.pass(1000 * ms)
+		st.show(payment.FaceDeclined)
+		st.pass(1000 * ms)
+		st.s.ask(nil)
+		st.pass(3000 * ms)
+		st.wantScreens("starting@0", "present-card@0", "enter-pin@0", "declined@3000")
+		st.wantTones(hal.ToneAlert)
+	})
+}
+
 // stuck is a screen that shows nothing until it is let go.
 type stuck struct {
 	hal.Screen
@@ -629,8 +698,8 @@ func TestEveryReadingBeginsAnew(t *testing.T) {
 		st.s.face(reading)
 		st.pass(1000 * ms)
 		st.s.change(func() {
-			st.s.faces.add(payment.Face{Kind: payment.FacePresentCard, Amount: 1250, Currency: "usd"}, time.Now())
-			st.s.faces.add(reading, time.Now())
+			st.s.faces.add(payment.Face{Kind: payment.FacePresentCard, Amount: 1250, Currency: "usd"})
+			st.s.faces.add(reading)
 		})
 		st.pass(1000 * ms)
 		st.wantSignals("12@0", "123@150", "12@1000", "123@1150")
@@ -680,7 +749,7 @@ func TestEveryCardIsRemindedOfInItsOwnTime(t *testing.T) {
 		st.pass(2600 * ms)
 		st.show(payment.FaceDeclined, inSlot)
 		st.pass(6000 * ms)
-		st.wantSignals("1234@0", "1234 success@0", "1234 remove@2500", "-@2600", "- alert@2600", "- remove@5100", "- remove@8100")
+		st.wantSignals("- success@0", "- remove@2500", "- alert@2600", "- remove@5100", "- remove@8100")
 	})
 }
 
@@ -803,7 +872,7 @@ func TestWithoutSignalsOrScreen(t *testing.T) {
 				if name == "no signals" {
 					st.wantScreens("starting@0", "present-card@0", "card-read@0", "approved@750")
 				} else {
-					st.wantSignals("1@0", "1234@0", "1234 success@0", "1234 key@0", "-@750")
+					st.wantSignals("1@0", "1234@0", "1234 success@0", "1234 key@0", "-@750", "- success@750")
 				}
 			})
 		})

@@ -80,6 +80,14 @@ func TestSuitesNoticeBadDevices(t *testing.T) {
 		"field waits and closes the card":      {contactless(func(f *field) { f.rash = true }), "want an answer"},
 		"field never gets over a collision":    {contactless(func(f *field) { f.shy = true }), "one of two cards"},
 		"field hands out another card":         {contactless(func(f *field) { f.fickle = true }), "another one than before"},
+		"timed card has another answer":        {contactless(func(f *field) { f.times = &stopwatch{answer: "\x69\x85"} }), "another status word"},
+		"timed card takes no time":             {contactless(func(f *field) { f.times = &stopwatch{ok: true} }), "the answer took"},
+		"timed card counts in other units":     {contactless(func(f *field) { f.times = &stopwatch{ok: true, times: 1000} }), "the answer took"},
+		"timed card knows what it does not":    {contactless(func(f *field) { f.times = &stopwatch{times: 1} }), "not known"},
+		"timed card changes the command":       {contactless(func(f *field) { f.times = &stopwatch{ok: true, times: 1, scribble: true} }), "changed the command"},
+		"timed card does not see the context":  {contactless(func(f *field) { f.times = &stopwatch{ok: true, times: 1, deaf: true} }), "%s with a cancelled"},
+		"timed card fails":                     {contactless(func(f *field) { f.times = &stopwatch{fails: true} }), "TransceiveTimed: got"},
+		"timed card outlives its end":          {contactless(func(f *field) { f.times = &stopwatch{ok: true, times: 1, undead: true} }), "TransceiveTimed on a closed card"},
 		"head leaves the sentinels":            {swipe(head{track: ";4000000000000002=3012201?"}), "between the sentinels"},
 		"head leaves the check character":      {swipe(head{track: "4000000000000002=3012201:"}), "between the sentinels"},
 		"head returns nothing":                 {swipe(head{}), "got no track and no error"},
@@ -230,6 +238,7 @@ type field struct {
 	eager, on, greedy bool
 
 	sticky, lax, tires, rash, shy, fickle bool
+	times                                 *stopwatch // nil: cards are not timed
 
 	taps    int
 	crowded bool
@@ -266,7 +275,46 @@ func (f *field) Activate(ctx context.Context) (hal.Card, error) {
 			return nil, err
 		}
 	}
-	return &badCard{Card: card, flaws: &f.card}, nil
+	bad := &badCard{Card: card, flaws: &f.card}
+	if f.times != nil {
+		return timedCard{bad, f.times}, nil
+	}
+	return bad, nil
+}
+
+// stopwatch measures the times of a timed card, well or badly.
+type stopwatch struct {
+	ok     bool
+	times  int    // what it makes of the true time
+	answer string // instead of the card's
+
+	scribble, deaf, fails, undead bool
+}
+
+type timedCard struct {
+	*badCard
+	*stopwatch
+}
+
+func (c timedCard) TransceiveTimed(ctx context.Context, command []byte) ([]byte, time.Duration, bool, error) {
+	switch {
+	case c.fails:
+		return nil, 0, false, hal.ErrMute
+	case c.deaf && ctx.Err() != nil, c.undead && c.closed:
+		return []byte{0x90, 0x00}, 0, false, nil
+	}
+	answer, err := c.Transceive(ctx, command)
+	if err != nil {
+		return nil, 0, false, err
+	}
+	time.Sleep(time.Millisecond) // of the bubble
+	if c.scribble {
+		clear(command)
+	}
+	if c.answer != "" {
+		answer = []byte(c.answer)
+	}
+	return answer, time.Duration(c.times) * time.Millisecond, c.ok, nil
 }
 
 func (f *field) WaitRemoval(ctx context.Context) error {
@@ -553,7 +601,7 @@ func TestSuitesWaitForAHand(t *testing.T) {
 			later := func(do func()) { time.AfterFunc(reaction, do) }
 			haltest.ContactlessReader(t, b.HAL.Contactless, hand{
 				func() { later(tap) }, func() { later(func() { b.Field.Take() }) },
-				func() { later(tap); time.AfterFunc(2*time.Second, tap) },
+				func() { later(tap); time.AfterFunc(20*time.Second, tap) },
 			})
 		},
 	} {
@@ -564,6 +612,18 @@ func TestSuitesWaitForAHand(t *testing.T) {
 					t.Errorf("found %q", found)
 				}
 			})
+		})
+	}
+}
+
+// Hardware that measures is not found fault with, nor where it sometimes cannot.
+func TestTimedCardsConform(t *testing.T) {
+	for _, watch := range []stopwatch{{ok: true, times: 1}, {ok: false}} {
+		synctest.Test(t, func(t *testing.T) {
+			b := open(t)
+			if found := findings(t, func(t haltest.T) { contactless(func(f *field) { f.times = &watch })(t, b) }); len(found) > 0 {
+				t.Errorf("found %q", found)
+			}
 		})
 	}
 }

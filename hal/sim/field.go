@@ -69,12 +69,12 @@ func (f *Field) TakeOne(name string) error {
 	if f.tray.Inserted() != name {
 		return fmt.Errorf("%w named %s", ErrEmpty, name)
 	}
-	if err := f.tray.Remove(); err != nil || len(f.beside) == 0 {
-		return err
+	if len(f.beside) == 0 {
+		return f.tray.Remove()
 	}
-	next := f.beside[0]
+	f.tray.replace(f.beside[0].name, f.beside[0].chip)
 	f.beside = slices.Delete(f.beside, 0, 1)
-	return f.tray.Insert(next.name, next.chip)
+	return nil
 }
 
 // Held returns the names of the cards in the field, in the order they came.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -209,4 +211,29 @@ func TestContactWins(t *testing.T) {
 			t.Errorf("the card before: got %v, want hal.ErrHalted", err)
 		}
 	})
+}
+
+// TestTheOtherCardIsThereAllTheTime: while one of two cards is taken away, nobody
+// who waits for an empty field sees one.
+func TestTheOtherCardIsThereAllTheTime(t *testing.T) {
+	f := open(t).Field
+	f.Tap("0", newChip())
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var waiting sync.WaitGroup
+	defer waiting.Wait()
+	defer cancel()
+	for range 4 {
+		waiting.Go(func() {
+			if err := f.WaitRemoval(ctx); err == nil {
+				t.Error("WaitRemoval with a card there: got nil")
+			}
+		})
+	}
+	for n := range 20000 {
+		f.Tap(strconv.Itoa(n+1), newChip())
+		if err := f.TakeOne(strconv.Itoa(n)); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

@@ -71,10 +71,15 @@ func (t *Tray) Insert(name string, chip Chip) error {
 	case t.card != nil:
 		return fmt.Errorf("%w: %s", ErrOccupied, t.card.name)
 	}
+	t.put(name, chip)
+	return nil
+}
+
+// put puts a card in the empty slot. The caller holds mu.
+func (t *Tray) put(name string, chip Chip) {
 	gone, end := context.WithCancelCause(context.Background())
 	t.card = &insertion{name: name, chip: chip, gone: gone, end: end}
 	t.announce()
-	return nil
 }
 
 // Remove takes the card out, in the middle of an exchange if there is one;
@@ -89,6 +94,18 @@ func (t *Tray) Remove() error {
 	t.card = nil
 	t.announce()
 	return nil
+}
+
+// replace puts another card in the place of the one in the slot, if there is one:
+// nobody sees the slot empty between the two.
+func (t *Tray) replace(name string, chip Chip) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.card == nil {
+		return
+	}
+	t.card.end(hal.ErrCardRemoved)
+	t.put(name, chip)
 }
 
 // Inserted returns the name of the card in the slot, "" when it is empty.

@@ -106,7 +106,8 @@ func (f *Forwarder) reverse(ctx context.Context, p store.Payment) (result, error
 
 // begin puts an attempt on record before the first byte of it leaves, together
 // with the time of the next one: a payment that kills the process at every
-// attempt must not keep the others from theirs.
+// attempt must not keep the others from theirs. Only attempts that surely never
+// left are not counted in the end, see conclude.
 func (f *Forwarder) begin(ctx context.Context, p store.Payment, intent store.State) (store.Payment, error) {
 	killpoint.Hit("forward.before-attempt")
 	reason := fmt.Sprintf("attempt %d", p.Attempts+1)
@@ -163,13 +164,15 @@ func (f *Forwarder) conclude(ctx context.Context, p store.Payment, verdict Verdi
 	if ctx.Err() != nil && t.Sent {
 		return result{}, ctx.Err() // the attempt is on record as it is
 	}
-	p.NextAttemptAtMs = 0 // nobody saw it: the pause for everyone is enough
+	reason := "no answer"
 	if t.Sent {
 		p.NextAttemptAtMs = time.Now().Add(max(t.RetryAfter, f.backoff(p.Attempts))).UnixMilli()
-	}
-	reason := "not sent"
-	if t.Sent {
-		reason = "no answer"
+	} else {
+		// Nobody saw it: the pause for everyone is enough, and a long outage must not
+		// make the first answer that is lost after it cost minutes.
+		reason = "not sent"
+		p.Attempts--
+		p.NextAttemptAtMs = 0
 	}
 	if p.State == store.Sending {
 		p.State = store.Stored

@@ -11,13 +11,14 @@ import (
 
 // pace slows all attempts down while the link or the platform is in trouble.
 type pace struct {
-	mu       sync.Mutex
-	good     bool      // the last request was answered
-	failures int       // in a row; those of requests under way together count as one
-	round    uint64    // of counted failures
-	passed   uint64    // sequence of the payment that failed last: others get their turn first
-	pause    time.Time // no attempt before; Kick and ForwardNow end it
-	hold     time.Time // no attempt before, by the platform's wish; nothing ends it
+	mu         sync.Mutex
+	good       bool      // the last request was answered
+	failures   int       // in a row; those of requests under way together count as one
+	unanswered int       // of them, those that may have reached the platform
+	round      uint64    // of counted failures
+	passed     uint64    // sequence of the payment that failed last: others get their turn first
+	pause      time.Time // no attempt before; Kick and ForwardNow end it
+	hold       time.Time // no attempt before, by the platform's wish; nothing ends it
 }
 
 // limit returns how many may be under way at once: while it is not certain that
@@ -44,12 +45,14 @@ func (p *pace) succeeded() (again bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	again = p.failures > 0
-	p.good, p.failures, p.pause, p.passed = true, 0, time.Time{}, 0
+	p.good, p.failures, p.unanswered, p.pause, p.passed = true, 0, 0, time.Time{}, 0
 	return again
 }
 
 // failed notes a failure, and returns how many in a row it makes; 0: it belongs
-// to one that was counted already.
+// to one that was counted already. The pause is by those alike: a long time
+// without internet says nothing about a platform that is reached again, and a link
+// that comes and goes nothing good about one that does not answer.
 func (p *pace) failed(round, sequence uint64, t *Temporary, backoff func(failures int) time.Duration) (failures int) {
 	now := time.Now()
 	p.mu.Lock()
@@ -63,7 +66,12 @@ func (p *pace) failed(round, sequence uint64, t *Temporary, backoff func(failure
 	}
 	p.round++
 	p.failures++
-	p.good, p.pause = false, now.Add(backoff(p.failures))
+	alike := p.failures - p.unanswered
+	if t.Sent {
+		p.unanswered++
+		alike = p.unanswered
+	}
+	p.good, p.pause = false, now.Add(backoff(alike))
 	return p.failures
 }
 

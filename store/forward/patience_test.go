@@ -133,6 +133,86 @@ func TestCardDoesNotWaitForEver(t *testing.T) {
 	})
 }
 
+// After hours without internet a shop waits for nothing: neither had the payments
+// any part in it, nor does the power that goes in the middle of a try, nor an answer
+// that is lost when the internet is back, cost more than at the first try.
+func TestNobodyPaysForAnOutage(t *testing.T) {
+	in(t, func(t *testing.T, s *store.Store, f *platform) {
+		var made []store.Payment
+		want := map[string]int{}
+		for n := range 4 {
+			made = append(made, withCard(t, s, n, fmt.Sprint(n)))
+			want[made[n].LocalID] = 1
+		}
+		down := true
+		f.before = func(store.Payment, string) {
+			if down {
+				f.script = []fault{notSent}
+			}
+		}
+		stop := running(t, newCrewOf(4, s, f))
+		time.Sleep(time.Hour)
+		stop()
+		interrupted := reload(t, s, made[1]) // as a try in which the power goes leaves it
+		interrupted.Attempts++
+		commit(t, s, interrupted, store.Sending)
+		forwarder := newCrewOf(4, s, f)
+		defer running(t, forwarder)()
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if tried := reload(t, s, made[0]).Attempts; tried != 0 {
+			t.Errorf("%d attempts count, and nothing was ever sent", tried)
+		}
+		down = false
+		f.script = []fault{answerLost, none, answerLost}
+		start := time.Now()
+		forwarder.Kick()
+		until(s, func() bool { return s.Pending().Count == 0 })
+		if waited := time.Since(start); waited > 10*time.Second {
+			t.Errorf("with the internet back it took %v", waited)
+		}
+		f.settled(t, want)
+	})
+}
+
+// A platform that is there and answers nothing but errors is asked every few
+// minutes, by the whole queue; the same when the link goes now and then. Where it
+// answers look-ups, each payment waits for itself.
+func TestSickPlatformIsNotHammered(t *testing.T) {
+	for name, test := range map[string]struct {
+		fault func(n int, what string) fault
+		most  int // requests in an hour
+	}{
+		"errors":            {func(int, string) fault { return requestLost }, 25},
+		"errors, link lost": {func(n int, _ string) fault { return []fault{requestLost, notSent}[n%2] }, 32},
+		"look-ups answered": {func(_ int, what string) fault {
+			if what == "look up" {
+				return none
+			}
+			return requestLost
+		}, 150},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in(t, func(t *testing.T, s *store.Store, f *platform) {
+				for n := range 4 {
+					withCard(t, s, n, fmt.Sprint(n))
+				}
+				requests := 0
+				f.before = func(_ store.Payment, what string) {
+					f.script = []fault{test.fault(requests, what)}
+					requests++
+				}
+				defer running(t, newCrewOf(4, s, f))()
+				time.Sleep(time.Hour)
+				synctest.Wait()
+				if requests < 12 || requests > test.most {
+					t.Errorf("%d requests in an hour", requests)
+				}
+			})
+		})
+	}
+}
+
 // An outage, however long, is nobody's own failure: the order stays.
 func TestLongOutageKeepsTheOrder(t *testing.T) {
 	in(t, func(t *testing.T, s *store.Store, f *platform) {

@@ -3,6 +3,7 @@ package simulation
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"smartreader/build/bench"
@@ -18,7 +19,8 @@ type Antenna struct {
 
 	mu    sync.Mutex
 	ready []ready            // in the hand, for when the reader asks
-	held  bool               // the hand has cards at the antenna
+	held  []ready            // in the hand, at the antenna
+	seen  bool               // the reader has seen them
 	again context.CancelFunc // makes a reader that asks ask once more; nil: it does not ask
 }
 
@@ -62,7 +64,7 @@ func (a *Antenna) Tap(names ...string) error {
 func (a *Antenna) Take() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !a.held && len(a.ready) == 0 {
+	if len(a.held)+len(a.ready) == 0 {
 		return errNotTapped
 	}
 	a.ready = nil
@@ -73,11 +75,8 @@ func (a *Antenna) Take() error {
 func (a *Antenna) Tapped() (names []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, r := range a.ready {
+	for _, r := range slices.Concat(a.held, a.ready) {
 		names = append(names, r.name)
-	}
-	if a.held {
-		names = append(names, a.Held()...)
 	}
 	return names
 }
@@ -112,7 +111,12 @@ func (a *Antenna) asked(ctx context.Context, err error) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.again = nil
-	return !errors.Is(err, context.Canceled) || ctx.Err() != nil
+	if errors.Is(err, context.Canceled) {
+		return ctx.Err() != nil
+	}
+	read := err == nil || errors.Is(err, hal.ErrCollision) || errors.Is(err, hal.ErrMute)
+	a.seen = a.seen || read && len(a.held) > 0
+	return true
 }
 
 // WaitRemoval implements hal.ContactlessReader.
@@ -128,10 +132,15 @@ func (a *Antenna) FieldOff() error {
 	return errors.Join(a.Field.FieldOff(), a.done())
 }
 
-// done takes away what is at the antenna: a reader that is done with it was asking for it before.
+// done takes away what is at the antenna, when the reader has seen it. A reader that
+// stopped asking just then, or looks for the last customer's card, is no reason to
+// leave: the card stays in the hand, for when it asks.
 func (a *Antenna) done() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if len(a.held) > 0 && !a.seen {
+		a.ready = slices.Concat(a.held, a.ready)
+	}
 	return a.away()
 }
 
@@ -139,21 +148,20 @@ func (a *Antenna) done() error {
 func (a *Antenna) present() error {
 	for len(a.ready) > 0 {
 		next := a.ready[0]
-		a.ready = a.ready[1:]
 		if err := a.Field.Tap(next.name, next.chip); err != nil {
 			return err
 		}
-		a.held = true
+		a.ready, a.held = a.ready[1:], append(a.held, next)
 	}
 	return nil
 }
 
 // away takes the cards from the antenna. The caller holds mu.
 func (a *Antenna) away() error {
-	if !a.held {
+	if len(a.held) == 0 {
 		return nil
 	}
-	a.held = false
+	a.held, a.seen = nil, false
 	if err := a.Field.Take(); !errors.Is(err, sim.ErrEmpty) {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -89,6 +90,97 @@ func TestTapForAReaderThatWaits(t *testing.T) {
 			t.Errorf("nobody taps: %v", err)
 		}
 	})
+}
+
+// Somebody holds a card to the antenna in the moment in which the reader stops asking:
+// another payment, or a look for the last customer's card. The tap is not lost, and
+// the next payment gets it, once.
+func TestTapOutlivesAReaderThatStopsAsking(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for name, meanwhile := range map[string]func(*Antenna) error{
+			"field off":    (*Antenna).FieldOff,
+			"look":         func(a *Antenna) error { return a.WaitRemoval(t.Context()) },
+			"nothing":      func(*Antenna) error { return nil },
+			"all at once":  func(a *Antenna) error { return errors.Join(a.FieldOff(), a.WaitRemoval(t.Context()), a.FieldOff()) },
+			"another card": func(a *Antenna) error { return errors.Join(a.Tap("amex"), a.Tap("visa")) },
+		} {
+			a := newSimulation(t, 1).Antenna()
+			if err := a.Tap("visa"); err != nil {
+				t.Fatal(err)
+			}
+			canceled, cancel := context.WithCancel(t.Context())
+			cancel()
+			if _, err := a.Activate(canceled); !errors.Is(err, context.Canceled) {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if err := meanwhile(a); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			if !slices.Equal(a.Tapped(), []string{"visa"}) {
+				t.Errorf("%s: %q in the hand", name, a.Tapped())
+			}
+			if _, err := a.Activate(t.Context()); err != nil || !slices.Equal(a.Held(), []string{"visa"}) {
+				t.Errorf("%s: %q is read, %v", name, a.Held(), err)
+			}
+			if err := a.FieldOff(); err != nil || a.Tapped() != nil || len(a.Held()) != 0 {
+				t.Errorf("%s, when it was read: %q in the hand, %v", name, a.Tapped(), err)
+			}
+			short, cancel := context.WithTimeout(t.Context(), time.Minute)
+			if _, err := a.Activate(short); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%s: read twice: %v", name, err)
+			}
+			cancel()
+		}
+	})
+}
+
+// Taps, takes and a reader that asks and gives up, all at the same time: nobody waits
+// for ever, and what is in the hand is what is at the antenna.
+func TestHandsInARush(t *testing.T) {
+	a := newSimulation(t, 1).Antenna()
+	ctx, cancel := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	all.Go(func() {
+		for ctx.Err() == nil {
+			asking, stop := context.WithCancel(ctx)
+			go stop()
+			if card, err := a.Activate(asking); err == nil {
+				_, _ = card.Transceive(ctx, selectPPSE) // it may be away
+			}
+			stop()
+			if err := a.FieldOff(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	for range 2 {
+		all.Go(func() {
+			for range 300 {
+				if err := a.Tap("visa"); err != nil {
+					t.Error(err)
+				}
+				if err := a.Take(); err != nil && !errors.Is(err, errNotTapped) {
+					t.Error(err)
+				}
+				a.Tapped()
+			}
+		})
+	}
+	all.Go(func() {
+		for range 300 {
+			if err := a.Tap("mastercard", "amex"); err != nil {
+				t.Error(err)
+			}
+		}
+		cancel()
+	})
+	all.Wait()
+	if err := a.Take(); err != nil && !errors.Is(err, errNotTapped) {
+		t.Error(err)
+	}
+	if held := a.Held(); len(held) != 0 || a.Tapped() != nil {
+		t.Errorf("in the end %q is held, %q in the hand", held, a.Tapped())
+	}
 }
 
 func TestTakeInTheMiddle(t *testing.T) {
