@@ -79,7 +79,7 @@ func languages(b []byte) string {
 
 // device names the form factor by the third party data (Book C-2, "Third Party Data"): country, unique
 // identifier and, unless that one's first bit is set, a device type of two digits. Types as Mastercard's
-// list is quoted by acquirers [unverified].
+// list is quoted by acquirers; those from 20 on [unverified].
 func (t *transaction) device() string {
 	switch t.deviceType() {
 	case "":
@@ -88,12 +88,14 @@ func (t *transaction) device() string {
 		return "card"
 	case "02":
 		return "fob"
-	case "03", "22":
+	case "03", "18", "19", "23":
 		return "watch"
 	case "05":
 		return "wristband"
-	case "01", "06", "07", "08", "09", "15", "21":
+	case "01", "06", "07", "08", "09", "14", "16", "21":
 		return "phone"
+	case "10", "11", "12", "13", "15", "17", "22":
+		return "tablet"
 	default:
 		return "device"
 	}

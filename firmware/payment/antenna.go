@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"smartreader/emvkernel"
@@ -16,7 +17,7 @@ import (
 type presented struct{ inserted, tapped hal.Card }
 
 // errInserted and errSlot are why Entry Point's wait for a tap ended: a chip card
-// was inserted, or the slot could not read one.
+// was inserted, or the slot could not read one, or no device works.
 var (
 	errInserted = errors.New("payment: a card was inserted")
 	errSlot     = errors.New("payment: the chip card reader")
@@ -25,47 +26,87 @@ var (
 // await waits for a card that is inserted or tapped, whichever comes first; when
 // both do the chip wins. When it returns nobody waits for cards any more, and
 // nothing but the card it returns is powered. Again says that a card may stay in
-// the field. The error is that of the antenna, or wraps errSlot.
+// the field. The error is errSwiped, that of a card in the field, or wraps errSlot.
 func (m *Machine) await(ctx context.Context, again bool) (presented, error) {
-	wait, stop := context.WithCancel(ctx)
-	defer stop()
 	var tapped hal.Card
-	var tapErr error
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		tapped, tapErr = m.awaitTap(wait, again)
-		if tapErr == nil || errors.Is(tapErr, hal.ErrCollision) || errors.Is(tapErr, hal.ErrMute) {
-			stop()
-		}
-	}()
-	card, err := m.activate(wait)
-	stop()
-	<-ended
-	if card == nil && tapped != nil {
+	inserted, slotErr, tapErr := m.besideSlot(ctx, func(ctx context.Context) (err error) {
+		tapped, err = m.awaitTap(ctx, again)
+		return err
+	})
+	if inserted == nil && tapped != nil && m.inSlot(ctx) {
 		// Who inserts a card may pass the antenna with it: the slot may have been about to power it.
-		if here := m.inSlot(ctx); here {
-			m.fieldOff()
-			tapped = nil
-			card, err = m.activate(ctx)
-		}
+		m.fieldOff()
+		return m.await(ctx, false)
 	}
 	switch {
-	case card != nil:
+	case inserted != nil:
 		if tapped != nil {
 			m.fieldOff()
 		}
-		return presented{inserted: card}, nil
+		return presented{inserted: inserted}, nil
 	case tapped != nil:
 		return presented{tapped: tapped}, nil
 	case ctx.Err() != nil:
 		return presented{}, ctx.Err()
-	case err == errSwiped:
-		return presented{}, err
-	case errors.Is(tapErr, hal.ErrCollision), errors.Is(tapErr, hal.ErrMute):
+	case ofCard(slotErr):
+		return presented{}, slotError(slotErr)
+	case ofCard(tapErr), m.opt.Contact == nil:
 		return presented{}, tapErr
 	}
-	return presented{}, fmt.Errorf("%w: %w", errSlot, err)
+	return presented{}, slotError(slotErr)
+}
+
+// besideSlot waits for a card in the slot, or one that is swiped, while work waits for
+// something at the antenna. Whichever has an end, ends the other. A device that does
+// not work is no end while the other does: it is tried again now and then, as it may
+// have been unplugged for a moment. When besideSlot returns neither is under way.
+func (m *Machine) besideSlot(ctx context.Context, work func(context.Context) error) (card hal.Card, slotErr, workErr error) {
+	both, stop := context.WithCancel(ctx)
+	defer stop()
+	var down atomic.Int32 // devices that do not work now
+	if m.opt.Contact == nil {
+		down.Add(1)
+	}
+	persist := func(device string, try func() error) error {
+		defer stop()
+		for told := false; ; told = true {
+			err := try()
+			if err == nil || ofCard(err) || both.Err() != nil {
+				return err
+			}
+			if !told {
+				m.opt.Log.Warn("a device for cards does not work", "device", device, "err", err)
+			}
+			if down.Add(1) == 2 || pause(both, deviceRetry) != nil {
+				return err
+			}
+			down.Add(-1)
+		}
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- persist("antenna", func() error { return work(both) }) }()
+	slotErr = persist("slot", func() (err error) {
+		card, err = m.activate(both)
+		return err
+	})
+	return card, slotErr, <-ended
+}
+
+// deviceRetry is how long a device that does not work is left alone.
+const deviceRetry = time.Second
+
+// ofCard reports whether a device works, and a card is why it has none to give.
+func ofCard(err error) bool {
+	return errors.Is(err, errSwiped) || errors.Is(err, hal.ErrMute) || errors.Is(err, hal.ErrCollision)
+}
+
+// slotError marks an error that came from the slot, which Entry Point must not take for
+// one of the field.
+func slotError(err error) error {
+	if errors.Is(err, errSwiped) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", errSlot, err)
 }
 
 // awaitTap waits for a card in the field. One that was read before must have been
@@ -73,13 +114,13 @@ func (m *Machine) await(ctx context.Context, again bool) (presented, error) {
 func (m *Machine) awaitTap(ctx context.Context, again bool) (hal.Card, error) {
 	if m.onAntenna && !again {
 		if err := m.opt.Contactless.WaitRemoval(ctx); err != nil {
-			return nil, m.noAntenna(ctx, err)
+			return nil, err
 		}
 		m.onAntenna = false
 	}
 	card, err := m.opt.Contactless.Activate(ctx)
 	if err != nil {
-		return nil, m.noAntenna(ctx, err)
+		return nil, err
 	}
 	m.onAntenna = true
 	return card, nil
@@ -114,14 +155,6 @@ func (m *Machine) watchAntenna(ctx context.Context) (stop func()) {
 			m.onAntenna = false
 		}
 	}
-}
-
-// noAntenna notes an antenna that does not work; chips can still be inserted.
-func (m *Machine) noAntenna(ctx context.Context, err error) error {
-	if ctx.Err() == nil && !errors.Is(err, hal.ErrCollision) && !errors.Is(err, hal.ErrMute) {
-		m.opt.Log.Warn("no cards can be tapped", "err", err)
-	}
-	return err
 }
 
 func (m *Machine) fieldOff() {
@@ -174,26 +207,18 @@ func (a *antenna) Activate(context.Context) (emvkernel.Transceiver, error) {
 
 // WaitRemoval implements entry.Field. A chip card may be inserted instead.
 func (a *antenna) WaitRemoval(context.Context) error {
-	wait, stop := context.WithCancel(a.wait)
-	defer stop()
-	ended := make(chan error, 1)
-	go func() {
-		err := a.m.opt.Contactless.WaitRemoval(wait)
-		stop()
-		ended <- err
-	}()
-	card, _ := a.m.activate(wait)
-	stop()
-	err := <-ended
+	card, slotErr, err := a.m.besideSlot(a.wait, a.m.opt.Contactless.WaitRemoval)
 	if err == nil {
 		a.m.onAntenna = false
 	}
-	if card != nil {
+	switch {
+	case card != nil:
 		a.inserted = card
 		return errInserted
-	}
-	if a.wait.Err() != nil {
+	case a.wait.Err() != nil:
 		return a.wait.Err()
+	case ofCard(slotErr):
+		return slotError(slotErr)
 	}
 	return err
 }

@@ -90,7 +90,7 @@ func (m *Machine) complete(ctx context.Context, s *session, a Answer) (Phase, er
 		m.opt.Log.Error("the platform answered with another intent", "payment", p.LocalID, "intent", p.IntentID, "answered", a.Intent.ID)
 	}
 	p.ChargeID = a.ChargeID
-	p.Receipt = receiptOf(s.read)
+	p.Receipt = s.receipt()
 	switch {
 	case a.Verdict == AlreadyCharged, a.Verdict == Approved && cardErr == nil && outcome.Kind == emvkernel.Approved:
 		p.State, p.DoneAtMs = store.Approved, m.now()
@@ -123,11 +123,16 @@ func (m *Machine) complete(ctx context.Context, s *session, a Answer) (Phase, er
 	}
 	p.State, p.DoneAtMs = store.Declined, m.now()
 	p.Failure = &store.Failure{Code: string(failure.Code), DeclineCode: a.DeclineCode, Message: a.Message}
-	if a.Verdict == Declined && m.stepsUp(s, a.DeclineCode) {
-		return m.stepUp(ctx, s, p, failure, a.DeclineCode)
-	}
 	if err := m.commit(ctx, s, store.Change{Payment: p, Reason: failure.Message, DropSealed: true}, failure, true); err != nil {
 		return m.broken(s, err)
+	}
+	if m.stepsUp(s, a) {
+		switch again, err := m.stepUp(ctx, s, failure); {
+		case err != nil:
+			return m.broken(s, err)
+		case again:
+			return Collecting, nil
+		}
 	}
 	m.show(s, FaceDeclined)
 	s.tell(store.Payment{}, failure.with(s.payment))
@@ -223,7 +228,7 @@ func (m *Machine) storePayment(ctx context.Context, s *session, sent bool) (Phas
 	killpoint.Hit("payment.card-ended")
 	p := s.payment
 	if s.cardApproved {
-		p.ResponseCode, p.Receipt = s.responseCode(), receiptOf(s.read)
+		p.ResponseCode, p.Receipt = s.responseCode(), s.receipt()
 	}
 	change := store.Change{Reason: "stored, to be forwarded"}
 	if p.State != store.Authorizing { // else it was sealed, and numbered, for the attempt
@@ -317,7 +322,7 @@ func (m *Machine) sealer(s *session) (func(uint64) ([]byte, string, error), erro
 			Metadata: p.Metadata, CreatedAtMs: p.CreatedAtMs, CollectedAtMs: p.CollectedAtMs, Offline: offline,
 			ATC: atcHex(r.ATC), Cryptogram: upperHex(r.Cryptogram),
 			CardBrand: p.Card.Brand, CardLast4: p.Card.Last4, ReadMethod: p.Card.ReadMethod,
-			CardUnauthenticated: settings.Policy.Unauthenticated && unauthenticated(p.Card),
+			CardUnauthenticated: settings.Policy.Unauthenticated && Unauthenticated(p.Card),
 		}
 		header, err := h.Bytes()
 		if err != nil {
@@ -338,10 +343,10 @@ func (m *Machine) sealer(s *session) (func(uint64) ([]byte, string, error), erro
 	}, nil
 }
 
-// unauthenticated reports whether a tap did not prove to be a genuine card's. Of
+// Unauthenticated reports whether a tap did not prove to be a genuine card's. Of
 // chips that did not nothing is stored.
-func unauthenticated(c *store.Card) bool {
-	return strings.HasPrefix(c.ReadMethod, contactless) && !c.Authenticated
+func Unauthenticated(c *store.Card) bool {
+	return c != nil && strings.HasPrefix(c.ReadMethod, contactless) && !c.Authenticated
 }
 
 func sealFailure(err error) *Error {

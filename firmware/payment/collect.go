@@ -369,7 +369,7 @@ func (m *Machine) params(s *session) (emvkernel.Params, *Error) {
 	return emvkernel.Params{
 		Amount: s.payment.Amount, Currency: iso.numeric, Exponent: iso.exponent,
 		Time: m.opt.Store.Now(), Counter: uint32(s.payment.Index % 100_000_000), // eight digits
-		NoOnlinePIN: !m.takesPIN(s), NoOfflineApproval: s.notStorable != nil,
+		NoOnlinePIN: !m.takesPIN(s), NoOfflineApproval: s.notStorable != nil || s.steppedUp,
 	}, nil
 }
 
@@ -472,7 +472,7 @@ func (m *Machine) judge(s *session, o emvkernel.Outcome) *Error {
 	case emvkernel.Approved:
 		// Offline EMV approval, a mode of its own with its own liability: the kernel
 		// asks for it only where the application is configured for it.
-		if s.notStorable != nil || s.tapped() != nil && m.storableWith(s, m.factsOf(s)) != nil {
+		if s.notStorable != nil {
 			return refuse(DeclinedByReader, RetryCollectAgain, "the card approved offline, which this payment does not allow", "ask for another card")
 		}
 		s.cardApproved = true
@@ -542,6 +542,9 @@ func (m *Machine) keep(ctx context.Context, s *session) (Phase, error) {
 	if s.notStorable == nil {
 		s.notStorable = m.storable(s)
 	}
+	if s.notStorable == nil && s.steppedUp && !strings.HasPrefix(s.facts.CVM, offlinePIN) {
+		s.notStorable = refuse(OfflineDeclined, RetryCollectAgain, "the issuer wants a PIN with this payment, and the card asked for none", "ask for another card, or wait for the internet")
+	}
 	s.face.Languages = card.Languages
 	if s.offline && s.notStorable != nil {
 		m.abandon(ctx, s)
@@ -554,7 +557,7 @@ func (m *Machine) keep(ctx context.Context, s *session) (Phase, error) {
 		Brand: card.Brand, Last4: card.Last4, ExpMonth: card.ExpiryMonth, ExpYear: card.ExpiryYear,
 		ReadMethod: s.facts.ReadMethod, Authenticated: s.read.Authenticated(),
 	}
-	p.Receipt = receiptOf(s.read)
+	p.Receipt = s.receipt()
 	if err := m.commit(ctx, s, store.Change{Payment: p, Reason: "card read"}, nil, !s.command.confirm); err != nil {
 		return m.broken(s, err)
 	}

@@ -65,6 +65,7 @@ func (m *Machine) collected(ctx context.Context, s *session) (Phase, error) {
 		case c := <-m.commands:
 			switch {
 			case c.kind == commandConfirm && c.localID == s.payment.LocalID:
+				c.collect = s.command.collect // it may be collected again
 				s.command = c
 				return Confirming, nil
 			case c.kind == commandConfirm:
@@ -122,8 +123,12 @@ func (m *Machine) decide(ctx context.Context, s *session) (Phase, error) {
 	return m.storePayment(ctx, s, false)
 }
 
-func receiptOf(t reading) *store.Receipt {
-	r := t.Receipt()
+// receipt is what a receipt shows of the card that was read.
+func (s *session) receipt() *store.Receipt {
+	r := s.read.Receipt()
+	if s.tapWithPIN() {
+		r.CVM = onlinePIN
+	}
 	return &store.Receipt{
 		ApplicationPreferredName: r.PreferredName, ApplicationLabel: r.Label, DedicatedFileName: upperHex(r.AID),
 		ApplicationCryptogram: upperHex(r.Cryptogram), TerminalVerificationResults: upperHex(r.TVR[:]),

@@ -16,7 +16,8 @@ import (
 //	 └──────────────────────────────────────────┘ card taken
 //
 // Collected with confirm already asked for (processPaymentIntent) goes straight
-// on to Confirming. Without a card in the slot Removing ends at once.
+// on to Confirming. Without a card in the slot Removing ends at once. A tap whose
+// issuer wants a PIN leads from Confirming back to Collecting, once (see stepUp).
 type Phase int
 
 // The phases of the machine.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"smartreader/emvkernel"
@@ -45,7 +46,7 @@ type PINBlock struct {
 func (p *pad) EnterOnline(ctx context.Context, pin emvkernel.OnlinePIN) (emvkernel.PINEntry, error) {
 	account := hal.NewSecret(bytes.Clone(pin.PAN))
 	defer account.Wipe()
-	request := hal.OnlinePIN{Prompt: p.prompt(pin.Bypass), PAN: account, Format: p.session.settings.PINFormat, Key: p.session.settings.PINKey}
+	request := hal.OnlinePIN{Prompt: p.prompt(pin.Bypass, pin.Languages), PAN: account, Format: p.session.settings.PINFormat, Key: p.session.settings.PINKey}
 	entry, stop := p.entry(ctx)
 	defer stop()
 	block, err := p.OnlineBlock(entry, request)
@@ -60,12 +61,20 @@ func (p *pad) EnterOnline(ctx context.Context, pin emvkernel.OnlinePIN) (emvkern
 	return how, nil
 }
 
-func (p *pad) prompt(bypass bool) hal.PINPrompt {
+// prompt is what the cardholder sees. Languages are those of a card that was tapped.
+func (p *pad) prompt(bypass bool, languages string) hal.PINPrompt {
 	prompt := hal.PINPrompt{
 		Amount: p.session.payment.Amount, Currency: p.session.payment.Currency, MinDigits: 4, MaxDigits: 12, AllowBypass: bypass,
 	}
 	if t := p.session.transaction; t != nil {
 		prompt.Language, _ = t.Language()
+		return prompt
+	}
+	for wanted := languages; len(wanted) >= 2; wanted = wanted[2:] {
+		if slices.Contains(p.session.settings.Kernel.Terminal.Languages, wanted[:2]) {
+			prompt.Language = wanted[:2]
+			break
+		}
 	}
 	return prompt
 }
@@ -96,7 +105,7 @@ func ended(ctx, entry context.Context, how hal.PINEntry, err error) (emvkernel.P
 
 // VerifyOffline implements emvkernel.PINPad.
 func (p *pad) VerifyOffline(ctx context.Context, pin emvkernel.OfflinePIN) (emvkernel.PINVerdict, error) {
-	request := hal.OfflinePIN{Method: hal.PlainPIN, Modulus: pin.Modulus, Exponent: pin.Exponent, Prompt: p.prompt(pin.Bypass)}
+	request := hal.OfflinePIN{Method: hal.PlainPIN, Modulus: pin.Modulus, Exponent: pin.Exponent, Prompt: p.prompt(pin.Bypass, "")}
 	request.Prompt.TriesLeft, request.Prompt.WrongPINLast = pin.TriesLeft, pin.Again
 	if pin.Enciphered {
 		request.Method = hal.EncipheredPIN

@@ -142,6 +142,7 @@ const (
 	contactlessStripe = "contactless_magstripe_mode"
 	magneticStripe    = "magnetic_stripe" // what all its methods begin with
 	onlinePIN         = "online_pin"      // a CVM
+	offlinePIN        = "offline_pin"     // what the CVMs with one begin with
 	failedCVM         = "failure"         // what the CVM is when none succeeded
 	brandInterac      = "interac"
 	fingerprintLength = 16

@@ -43,7 +43,7 @@ func (m *Machine) factsOf(s *session) CardFacts {
 		WrongBrand:  !brandFits(card.Brand, card.PAN),
 		fingerprint: m.velocity.fingerprint(card.PAN),
 	}
-	if s.transaction != nil && s.transaction.OnlinePINEntered() {
+	if s.transaction != nil && s.transaction.OnlinePINEntered() || s.tapWithPIN() {
 		f.OnlinePIN = true
 	}
 	return f
@@ -52,8 +52,8 @@ func (m *Machine) factsOf(s *session) CardFacts {
 // brandFits reports whether an account number can belong to the brand of the
 // application it was read from. Only brands whose numbers nobody else has are
 // looked at (ISO/IEC 7812; the ranges are public): Visa begins with 4,
-// Mastercard with 51 to 55 or 2221 to 2720, American Express with 34 or 37. Their
-// debit brands and the domestic schemes that share their cards have others.
+// Mastercard with 51 to 55 or 2221 to 2720, American Express with 34 or 37. Domestic
+// schemes that share cards with them have their numbers.
 func brandFits(brand string, pan []byte) bool {
 	if len(pan) < 4 {
 		return false
@@ -68,7 +68,7 @@ func brandFits(brand string, pan []byte) bool {
 	switch brand {
 	case "visa":
 		return !mastercard && !amex
-	case "mastercard":
+	case "mastercard", "maestro":
 		return !visa && !amex
 	case "amex":
 		return amex

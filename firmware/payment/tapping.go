@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"smartreader/emvkernel"
+	"smartreader/emvkernel/apdu"
 	"smartreader/emvkernel/entry"
 	"smartreader/emvkernel/tap"
 )
@@ -119,24 +120,30 @@ func (m *Machine) judgeTap(ctx context.Context, s *session, o tap.Outcome) tapEn
 		outcome := emvkernel.Outcome{Kind: emvkernel.Declined, Reason: o.Reason}
 		return tapEnd{read: &cardRead{outcome: outcome}}
 	}
-	outcome := emvkernel.Outcome{Kind: emvkernel.OnlineRequest, Reason: o.Reason}
-	if o.Kind == tap.Approved {
-		outcome.Kind = emvkernel.Approved
+	if failure := m.rightMode(s); failure != nil { // before anybody is asked for anything
+		return tapEnd{read: &cardRead{failure: failure}}
 	}
-	if outcome.Kind == emvkernel.OnlineRequest && s.notStorable == nil && s.read.ClearingData() != nil {
-		// The card approved and the kernel did not: that is for the issuer to see, and nobody else.
-		s.notStorable = insert(refuse(OfflineDeclined, RetryCollectAgain, "the card's approval needs its issuer", "insert the card"))
+	outcome := emvkernel.Outcome{Kind: emvkernel.Approved, Reason: o.Reason}
+	if o.Kind == tap.OnlineRequest {
+		outcome.Kind = emvkernel.OnlineRequest
+		if s.notStorable == nil && o.Reading.Decision() == apdu.RequestTC {
+			// The card approved and the kernel did not: that is for the issuer to see, and nobody else.
+			s.notStorable = insert(refuse(OfflineDeclined, RetryCollectAgain, "the card's approval needs its issuer", "insert the card"))
+		}
 	}
-	if s.offline {
-		failure := s.notStorable
-		if failure == nil {
-			failure = m.storableWith(s, m.factsOf(s))
-		}
-		if failure != nil && failure.insert {
-			m.forgetTap(s)
-			return m.insertInstead(s, failure)
-		}
-	} else if s.read.OnlinePINRequired() {
+	notStorable := s.notStorable
+	if notStorable == nil {
+		notStorable = m.storableWith(s, m.factsOf(s))
+	}
+	switch {
+	case s.offline && notStorable != nil && notStorable.insert:
+		m.forgetTap(s)
+		return m.insertInstead(s, notStorable)
+	case !s.offline && outcome.Kind == emvkernel.Approved && notStorable != nil:
+		// What it approved may not be stored, which a tapped card cannot be asked before. Its chip asks the issuer.
+		m.forgetTap(s)
+		return m.insertInstead(s, refuse(DeclinedByReader, RetryCollectAgain, "the card approved offline, which this payment does not allow: "+notStorable.Message, "insert the card"))
+	case !s.offline && s.read.OnlinePINRequired():
 		if end := m.pinForTap(ctx, s); end != nil {
 			return *end
 		}
@@ -148,10 +155,13 @@ func (m *Machine) judgeTap(ctx context.Context, s *session, o tap.Outcome) tapEn
 // card has been taken away, or may be.
 func (m *Machine) pinForTap(ctx context.Context, s *session) *tapEnd {
 	fail := func(e *Error) *tapEnd { return &tapEnd{read: &cardRead{failure: e}} }
-	if !m.takesPIN(s) {
+	noPIN := func() *tapEnd {
 		m.forgetTap(s)
 		end := m.insertInstead(s, refuse(CardNotSupported, RetryCollectAgain, "the card wants an online PIN, which this reader cannot ask for", "insert the card"))
 		return &end
+	}
+	if !m.takesPIN(s) {
+		return noPIN()
 	}
 	card := s.read.Card()
 	entered, err := (&pad{PINPad: m.opt.PINPad, session: s, timeout: m.opt.PINTimeout}).EnterOnline(ctx,
@@ -159,6 +169,9 @@ func (m *Machine) pinForTap(ctx context.Context, s *session) *tapEnd {
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return fail(refuse(Canceled, RetryCollectAgain, "collecting was canceled", "collect again when ready"))
+	case errors.Is(err, emvkernel.ErrPINPad):
+		m.opt.Log.Warn("no PIN could be asked for", "payment", s.payment.LocalID, "err", err)
+		return noPIN()
 	case err != nil:
 		return fail(readerFailure(err))
 	case entered == emvkernel.PINTimedOut:

@@ -6,7 +6,10 @@ import (
 	"strings"
 	"testing"
 
+	"smartreader/emvkernel/c2"
+	"smartreader/emvkernel/c3"
 	"smartreader/emvkernel/emvtest"
+	"smartreader/emvkernel/tap"
 	"smartreader/firmware/platform"
 )
 
@@ -139,5 +142,61 @@ func TestConfigurationOfAnOlderRelease(t *testing.T) {
 	}
 	if s.PINKey != "" || s.CardDecides || s.Kernel.Applications[0].OfflineApproval || s.Kernel.Applications[0].RandomMaximum != 0 || len(s.Kernel.Terminal.Languages) == 0 {
 		t.Errorf("%+v", s.Kernel)
+	}
+}
+
+// What the platform says of taps reaches Entry Point and its kernels.
+func TestTapConfiguration(t *testing.T) {
+	limit := func(n int64) *int64 { return &n }
+	mastercard := platform.Contactless{
+		AID: "A0000000041010", Brand: "mastercard", Kernel: platform.KernelC2, Version: "0002",
+		TACDenial: "0100000000", TACOnline: "FC509C8800", TACDefault: "FC509C8801",
+		Limits: []platform.ContactlessLimits{{Currency: "usd", Transaction: limit(20000), OnDevice: limit(30000), Floor: limit(100), CVMRequired: limit(5000)}},
+	}
+	debit := mastercard
+	debit.AID, debit.MagneticStripe = "A0000000043060", true
+	visa := platform.Contactless{
+		AID: "A0000000031010", Brand: "visa", Kernel: platform.KernelC3, TTQ: "3600C000", ZeroAmount: true,
+		Limits: []platform.ContactlessLimits{{Currency: "jpy", CVMRequired: limit(10000)}},
+	}
+	amex := platform.Contactless{AID: "A000000025", Brand: "amex", Kernel: platform.KernelInsert, KernelID: 4}
+	c := kernelSettings(t)
+	c.Contactless = []platform.Contactless{mastercard, debit, visa, amex}
+	s, err := settingsOf(c, "S1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Tap.EMV != s.Kernel || len(s.Tap.Combinations) != 4 {
+		t.Fatalf("%d combinations", len(s.Tap.Combinations))
+	}
+	k, other := s.Tap.Combinations[0].Kernel.(*c2.Kernel), s.Tap.Combinations[1].Kernel.(*c2.Kernel)
+	if k.Version != [2]byte{0, 2} || k.TACDenial[0] != 1 || k.TACOnline[3] != 0x88 || k.TACDefault[4] != 1 || k.MagneticStripe || !other.MagneticStripe {
+		t.Errorf("%+v", k)
+	}
+	if l := k.Limits[0]; l.Currency != 840 || *l.Transaction != 20000 || *l.OnDevice != 30000 || *l.Floor != 100 || *l.CVMRequired != 5000 {
+		t.Errorf("%+v", l)
+	}
+	if k.Torn == nil || k.Torn != other.Torn {
+		t.Error("a card that left is not found under its other application")
+	}
+	combination := s.Tap.Combinations[2]
+	if _, ok := combination.Kernel.(*c3.Kernel); !ok || *combination.TTQ != [4]byte{0x36, 0, 0x40, 0} || !combination.ZeroAmountAllowed || combination.Limits[0].Currency != 392 {
+		t.Errorf("%+v, qualifiers %X: an issuer update is promised, or something is lost", combination, *combination.TTQ)
+	}
+	if combination := s.Tap.Combinations[3]; combination.Kernel != tap.Elsewhere(4) {
+		t.Errorf("%+v", combination)
+	}
+	for want, change := range map[string]func(*platform.Contactless){
+		"contactless[2].kernel":             func(c *platform.Contactless) { c.Kernel = "c9" },
+		"contactless[2].ttq":                func(c *platform.Contactless) { c.TTQ = "36" },
+		"contactless[2].aid":                func(c *platform.Contactless) { c.AID = "no" },
+		"contactless[2].limits[0].currency": func(c *platform.Contactless) { c.Limits = []platform.ContactlessLimits{{Currency: "xxx"}} },
+	} {
+		bad := visa
+		change(&bad)
+		c.Contactless = []platform.Contactless{mastercard, debit, bad}
+		if _, err := settingsOf(c, "S1"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", want, err)
+		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
-	"strings"
 
 	"smartreader/firmware/payment"
 	"smartreader/firmware/platform"
@@ -60,7 +59,7 @@ func (r *Reader) paymentIntent(p store.Payment, proof bool) wire.PaymentIntent {
 	if p.StoredAtMs != 0 || p.State == store.Interrupted {
 		pi.OfflineDetails = &wire.OfflineDetails{
 			StoredAtMs: p.StoredAtMs, RequiresUpload: requiresUpload(p), State: offlineState(p), Sequence: p.Sequence, AmountDetails: amounts,
-			CardUnauthenticated: p.StoredAtMs != 0 && p.Card != nil && strings.HasPrefix(p.Card.ReadMethod, "contactless_") && !p.Card.Authenticated,
+			CardUnauthenticated: p.StoredAtMs != 0 && payment.Unauthenticated(p.Card),
 		}
 		if details != nil {
 			pi.OfflineDetails.CardPresentDetails = details.CardPresent

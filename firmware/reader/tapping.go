@@ -20,6 +20,10 @@ const (
 	tornLifetime = 5 * time.Minute
 )
 
+// ttqIssuerUpdate, in byte 3 of '9F66', promises that the card is asked for a second
+// time, with its issuer's answer. No payment does that.
+const ttqIssuerUpdate = 0x80
+
 // tapConfig converts the applications taken by tap; nil when there are none. They
 // share terminal, keys and revocation list with those of the chip.
 func tapConfig(c *platform.Config, kernel *emvkernel.Config) (*entry.Config, error) {
@@ -52,6 +56,7 @@ func tapConfig(c *platform.Config, kernel *emvkernel.Config) (*entry.Config, err
 		case platform.KernelC3:
 			k := c3.Default()
 			ttq := [4]byte(d.fixed(field("ttq"), a.TTQ, 4))
+			ttq[2] &^= ttqIssuerUpdate
 			combination.Kernel, combination.TTQ, combination.Limits = &k, &ttq, limits
 		case platform.KernelInsert:
 			combination.Kernel = tap.Elsewhere(a.KernelID)
