@@ -294,10 +294,17 @@ func (m *Machine) readCard(ctx context.Context, timeout time.Duration, s *sessio
 	}
 	wait, stop := context.WithTimeoutCause(ctx, timeout, errCardTimeout)
 	defer stop()
+	if m.entries(s) == EntryInsert|EntryTap && !m.tapPossible(s) {
+		s.insertOnly = true
+	}
 	for {
 		s.onTap = false
+		s.ready = true
 		m.show(s, cmp.Or(s.prompt, FacePresentCard))
-		s.prompt = 0
+		s.prompt, s.ready = 0, false
+		if m.opt.Seen != nil && m.entries(s)&EntryTap != 0 {
+			m.opt.Seen(wait)
+		}
 		card, read, err := m.present(ctx, wait, s)
 		switch {
 		case read != nil:

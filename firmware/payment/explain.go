@@ -6,6 +6,9 @@ import (
 	"slices"
 	"strings"
 
+	"smartreader/emvkernel"
+	"smartreader/emvkernel/entry"
+	"smartreader/emvkernel/tap"
 	"smartreader/store"
 )
 
@@ -47,6 +50,9 @@ func (m *Machine) Explain(q Question) Explanation {
 		livemode: settings.Livemode, readerLivemode: settings.Livemode, noSealKey: settings.SealKey.ID() == "",
 		card: CardFacts{Brand: q.Brand, ReadMethod: q.ReadMethod, CVM: q.CVM}, now: m.opt.Store.Now(),
 	}, held)...)
+	if strings.HasPrefix(q.ReadMethod, contactless) {
+		states = append(states, m.taps(settings, q))
+	}
 	states = append(states, m.room())
 	failure = refusal(states)
 	return Explanation{Allowed: failure == nil, Rules: states, Failure: failure}
@@ -65,6 +71,41 @@ func (s Settings) brands() []string {
 // knows reports whether there is such a brand, taken here or not.
 func (s Settings) knows(brand string) bool {
 	return brand == brandInterac || slices.Contains(deferrable, brand) || slices.Contains(s.brands(), brand)
+}
+
+// taps is whether such a card can be tapped here at all.
+func (m *Machine) taps(s Settings, q Question) RuleState {
+	state := RuleState{Rule: "contactless", Source: string(byConfiguration), Current: "taken by tap"}
+	stop := func(why string) RuleState {
+		state.Current, state.Stops = why, true
+		state.Failure = insert(refuse(CardNotSupported, RetryCollectAgain, why, "insert the card"))
+		return state
+	}
+	switch iso, err := lookUpCurrency(q.Currency); {
+	case m.opt.Contactless == nil:
+		return stop("this reader has no contactless reader")
+	case s.Tap == nil:
+		return stop("taps are not configured at this Location")
+	case err != nil: // the currency rule says so
+		return state
+	case q.Brand != "" && !s.tapped(q.Brand):
+		return stop("cards of this brand are not taken by tap")
+	default:
+		t, err := entry.New(s.Tap, emvkernel.Params{Amount: q.Amount, Currency: iso.numeric, Exponent: iso.exponent, Time: m.opt.Store.Now()},
+			entry.Environment{Field: &antenna{}})
+		if err == nil && !t.Possible() {
+			return stop("an amount like this is not taken by tap")
+		}
+	}
+	return state
+}
+
+// tapped reports whether cards of a brand are taken by tap.
+func (s Settings) tapped(brand string) bool {
+	return slices.ContainsFunc(s.Tap.Combinations, func(c tap.Combination) bool {
+		_, elsewhere := c.Kernel.(tap.Elsewhere)
+		return c.Brand == brand && !elsewhere
+	})
 }
 
 // certificate is whether what answers is the platform.

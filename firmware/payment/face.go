@@ -46,6 +46,7 @@ type Face struct {
 	RemoveCard bool          // the card is still in the slot and may be taken
 	Entries    Entries       // what is open now; of faces that ask for a card
 	Tapped     bool          // the card was tapped: lights and tones are those of a tap
+	Ready      bool          // a card is awaited: of faces that ask for something else first
 	Hold       time.Duration // the face stays at least this long, whatever comes next; 0: no longer than it has to
 }
 

@@ -41,6 +41,9 @@ func (e *evaluation) limit(name string, r sourcedRule, limit, current string, fa
 		f := *failure
 		f.Message += " (for " + r.scope() + ")"
 		f.Remedy, f.Retry = "ask for another card, or "+f.Remedy, RetryCollectAgain
+		if r.EntryMode == contactlessEMV { // the same card by chip does not fall under it
+			f.Remedy, f.insert = "insert the card, or "+failure.Remedy, true
+		}
 		failure = &f
 	}
 	e.states = append(e.states, RuleState{

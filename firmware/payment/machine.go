@@ -75,6 +75,9 @@ type Options struct {
 	Record func(p store.Payment, t *transcript.Transcript)
 
 	Face func(Face) // what the cardholder is to see
+	// Seen waits until the newest face is on the screen, or ctx ends: nobody pays by tap
+	// what has not been shown yet. nil: faces are seen at once.
+	Seen func(ctx context.Context)
 	Step func(Step) // what the POS may want to follow; nothing of it is durable
 
 	// EncodeOutcome turns the outcome of a request into the bytes that are

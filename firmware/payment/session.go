@@ -31,7 +31,9 @@ type session struct {
 	tapRefused  *Error                 // why, when a card was tapped
 	steppedUp   bool                   // the issuer declined the tap for want of a PIN
 	prompt      FaceKind               // what asks for the card
+	prompted    FaceKind               // what the POS was told last that the cardholder sees
 	holding     time.Duration          // how long the next face stays at least
+	ready       bool                   // ... and that a card is awaited with it
 	onTap       bool                   // the last card was tapped
 	recording   *recording             // nil: not recorded
 	face        Face
@@ -90,7 +92,7 @@ func (s *session) dropPIN() {
 func (m *Machine) show(s *session, kind FaceKind) {
 	s.face = Face{
 		Kind: kind, Amount: s.payment.Amount, Currency: s.payment.Currency, Languages: s.face.Languages,
-		Entries: m.entries(s), Tapped: s.card == nil && s.onTap, Hold: s.holding,
+		Entries: m.entries(s), Tapped: s.card == nil && s.onTap, Hold: s.holding, Ready: s.ready,
 	}
 	switch kind {
 	case FaceIdle, FacePresentCard, FaceProcessing:
@@ -98,7 +100,8 @@ func (m *Machine) show(s *session, kind FaceKind) {
 		s.face.RemoveCard = s.card != nil
 	}
 	m.opt.Face(s.face)
-	if s.payment.State == store.Collecting {
+	if s.payment.State == store.Collecting && s.prompted != kind { // said once
+		s.prompted = kind
 		m.opt.Step(Step{Kind: StepPrompt, Prompt: kind, LocalID: s.payment.LocalID})
 	}
 }

@@ -23,6 +23,17 @@ func (m *Machine) entries(s *session) Entries {
 	return e
 }
 
+// tapPossible reports whether any card can be tapped for the payment: its amount and
+// currency are looked at before anybody is asked to.
+func (m *Machine) tapPossible(s *session) bool {
+	params, failure := m.params(s)
+	if failure != nil {
+		return false
+	}
+	t, err := entry.New(s.settings.Tap, params, entry.Environment{Field: &antenna{}})
+	return err == nil && t.Possible()
+}
+
 // tapEnd is how waiting for a tap ended; exactly one is set.
 type tapEnd struct {
 	read     *cardRead // the payment has its card, or has failed
@@ -211,9 +222,9 @@ func (m *Machine) showRequest(s *session, r tap.UIRequest) {
 	if r.Languages != "" {
 		s.face.Languages = r.Languages
 	}
-	s.holding = r.Hold
+	s.holding, s.ready = r.Hold, r.Status == tap.ReadyToRead
 	m.show(s, kind)
-	s.holding = 0
+	s.holding, s.ready = 0, false
 }
 
 // requested is what the messages of EMV Contactless Book A look like here. The

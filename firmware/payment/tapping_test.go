@@ -10,7 +10,9 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"smartreader/emvkernel/c2"
 	"smartreader/emvkernel/emvtest"
+	"smartreader/emvkernel/tap"
 	"smartreader/emvkernel/tlv"
 	"smartreader/emvkernel/transcript"
 	"smartreader/firmware/payment"
@@ -654,5 +656,135 @@ func TestTapsAreRecorded(t *testing.T) {
 	}
 	if !strings.Contains(kept[0], "online request") || !strings.Contains(kept[2], "try another interface") {
 		t.Errorf("recordings without outcome:\n%s\n%s", kept[0], kept[2])
+	}
+}
+
+// Nobody pays by tap what is not on the screen yet.
+func TestTapIsTakenOnceTheAmountIsSeen(t *testing.T) {
+	asked, seen := make(chan bool), make(chan bool)
+	b := newTapBench(t, func(_ *bench, o *payment.Options) {
+		o.Seen = func(ctx context.Context) {
+			asked <- true
+			select {
+			case <-seen:
+			case <-ctx.Done():
+			}
+		}
+	})
+	p := b.create(2000, payment.PreferOnline)
+	b.tap("visa")
+	done := make(chan error, 1)
+	go func() { _, err := b.process(p); done <- err }()
+	<-asked
+	if b.saw(payment.FaceProcessing) || b.state(p, store.Collecting).Card != nil {
+		t.Error("the card was read before the amount was seen")
+	}
+	close(seen)
+	b.must(<-done)
+
+	b.takeTapped()
+	p = b.create(2000, payment.PreferOnline) // a screen that never gets there keeps nobody from canceling
+	seen = make(chan bool)
+	go func() { _, err := b.process(p); done <- err }()
+	<-asked
+	_, _, err := b.machine.CancelCollect(t.Context())
+	b.must(err)
+	b.fails(<-done, payment.Canceled)
+}
+
+// What cannot be tapped, whatever the card, is not offered; the POS is told each thing once.
+func TestTapIsOfferedWhereItIsPossible(t *testing.T) {
+	var mu sync.Mutex
+	var prompts []payment.FaceKind
+	var offered []payment.Entries
+	b := newTapBench(t, func(_ *bench, o *payment.Options) {
+		told := o.Step
+		o.Step = func(s payment.Step) {
+			if s.Kind == payment.StepPrompt {
+				mu.Lock()
+				prompts = append(prompts, s.Prompt)
+				mu.Unlock()
+			}
+			told(s)
+		}
+	})
+	limit := int64(5000)
+	for i := range b.settings.Tap.Combinations {
+		b.settings.Tap.Combinations[i].Limits = []tap.Limits{{Transaction: &limit}}
+		if k, ok := b.settings.Tap.Combinations[i].Kernel.(*c2.Kernel); ok {
+			k.Limits, b.settings.Tap.Combinations[i].Limits = []tap.Limits{{Transaction: &limit}}, nil
+			b.settings.Tap.Combinations[i].Types = []byte{0x20} // of purchases only Visa's are left
+		}
+	}
+	b.look(func(f payment.Face) {
+		if f.Kind == payment.FacePresentCard {
+			mu.Lock()
+			offered = append(offered, f.Entries)
+			mu.Unlock()
+		}
+	})
+	over := b.create(6000, payment.PreferOnline)
+	b.insert("visa")
+	_, err := b.process(over)
+	b.must(err)
+	b.take()
+	if len(offered) == 0 || slices.ContainsFunc(offered, func(e payment.Entries) bool { return e != payment.EntryInsert }) {
+		t.Errorf("over the limit the cardholder was offered %v", offered)
+	}
+	mu.Lock()
+	prompts = nil
+	mu.Unlock()
+	p := b.create(4000, payment.PreferOnline)
+	b.tap("amex")
+	b.whenShown(payment.FaceInsertCard, func() { b.insert("amex") })
+	_, err = b.process(p)
+	b.must(err)
+	told := 0
+	for _, prompt := range prompts {
+		if prompt == payment.FaceInsertCard {
+			told++
+		}
+	}
+	if told != 1 {
+		t.Errorf("the POS was told %d times to have the card inserted: %v", told, prompts)
+	}
+}
+
+func TestExplainTaps(t *testing.T) {
+	b := newTapBench(t)
+	stops := func(q payment.Question) bool {
+		q.Currency, q.ReadMethod = "usd", "contactless_emv"
+		for _, r := range b.machine.Explain(q).Rules {
+			if r.Rule == "contactless" {
+				return r.Stops
+			}
+		}
+		t.Error("no rule about taps")
+		return false
+	}
+	if stops(payment.Question{Amount: 2000, Brand: "visa"}) || stops(payment.Question{Amount: 2000}) {
+		t.Error("a Visa card cannot be tapped")
+	}
+	if !stops(payment.Question{Amount: 2000, Brand: "amex"}) {
+		t.Error("an American Express card can be tapped")
+	}
+	b.settings.Tap = nil
+	if !stops(payment.Question{Amount: 2000, Brand: "visa"}) {
+		t.Error("taps although there are none")
+	}
+}
+
+// A limit for taps alone does not hold for the same card's chip.
+func TestLimitOfTapsLeadsToTheChip(t *testing.T) {
+	b := newTapBench(t)
+	b.settings.Policy = policyOf(payment.Rule{Currency: "usd"}, payment.Rule{Currency: "usd", EntryMode: "contactless_emv", Limit: payment.Limit{MaxAmount: 1000}})
+	b.goOffline()
+	p := b.create(2000, payment.PreferOnline)
+	b.tap("visa")
+	b.whenShown(payment.FaceInsertCard, func() { b.insert("visa") })
+	stored, err := b.process(p)
+	b.must(err)
+	if stored.Card.ReadMethod != "contact_emv" {
+		t.Errorf("%+v", stored.Card)
 	}
 }

@@ -98,7 +98,9 @@ func (p *picture) left(now time.Time) time.Duration {
 // nobody has seen yet comes before it.
 func (f *faces) add(face payment.Face) (early bool) {
 	if all := f.all(); len(all) > 0 {
-		if newest := all[len(all)-1]; same(newest.face, face) {
+		newest := all[len(all)-1]
+		again := newest.face.Ready && !face.Ready // it had been put right, and happened once more
+		if same(newest.face, face) && !again {
 			face.Hold = max(face.Hold, newest.face.Hold)
 			newest.face = face
 			return false

@@ -29,6 +29,7 @@ import (
 //	try again, error, one card,
 //	insert card
 //	tap again, see phone          ready: LED1                                   alert
+//	one card, the field is empty  ready: LED1                                   -
 //	anything else                 dark                                          -
 //
 // All four are never lit before a card was read. Card read is told when it is known,
@@ -98,6 +99,10 @@ func sceneOf(p picture, seen display.View, contactless bool) scene {
 		}
 	case payment.FaceTapAgain, payment.FaceSeePhone:
 		return sceneReady
+	case payment.FaceOneCard:
+		if p.face.Ready {
+			return sceneReady
+		}
 	}
 	return sceneDark
 }

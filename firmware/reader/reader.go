@@ -192,7 +192,7 @@ func (r *Reader) run(ctx context.Context) (err error) {
 	r.machine = payment.New(payment.Options{
 		Store: r.store, Contact: r.board.Contact, Contactless: r.board.Contactless, Swipe: r.board.Swipe, PINPad: r.pinPad(), Platform: authorizer{r}, Tip: r.tip(), Choose: r.chooser(), Record: r.recorder(),
 		Settings: r.settings, Offline: r.offline, Impostor: r.impostor,
-		AfterLoss: lossAccepted, Face: r.screen.face, Step: r.step, EncodeOutcome: encodeOutcome,
+		AfterLoss: lossAccepted, Face: r.screen.face, Seen: r.screen.seen, Step: r.step, EncodeOutcome: encodeOutcome,
 		CardTimeout: r.opt.CardTimeout, ConfirmTimeout: r.opt.ConfirmTimeout, AuthorizeTimeout: r.opt.AuthorizeTimeout,
 		Log: r.log,
 	})

@@ -26,9 +26,10 @@ type screen struct {
 	wake        chan struct{}
 
 	mu        sync.Mutex
-	faces     faces    // until the first one, notice is shown
-	notice    string   // why the reader is not ready
-	languages []string // that are spoken here, the reader's own first
+	faces     faces         // until the first one, notice is shown
+	shown     chan struct{} // closed and renewed when a face is seen for the first time
+	notice    string        // why the reader is not ready
+	languages []string      // that are spoken here, the reader's own first
 	shop      string
 	slotFault error  // of the chip card reader, nil: none
 	closed    string // why no payments are taken any more
@@ -46,7 +47,7 @@ type question struct {
 func newScreen(board hal.Board, log *slog.Logger) *screen {
 	s := &screen{
 		hal: board.Screen, lights: newLights(board.Signals, log), contactless: board.Contactless != nil, log: log,
-		wake: make(chan struct{}, 1), languages: display.Languages(),
+		wake: make(chan struct{}, 1), shown: make(chan struct{}), languages: display.Languages(),
 	}
 	switch {
 	case board.Contact != nil:
@@ -232,8 +233,28 @@ func (s *screen) saw(p *picture) (left time.Duration, next bool) {
 	now := time.Now()
 	if p.seen.IsZero() {
 		p.seen = now
+		close(s.shown)
+		s.shown = make(chan struct{})
 	}
 	return p.left(now), len(s.faces.waiting) > 0
+}
+
+// seen waits until the newest face is on the screen, or ctx ends.
+func (s *screen) seen(ctx context.Context) {
+	for {
+		s.mu.Lock()
+		done := s.faces.now != nil && !s.faces.now.seen.IsZero() && len(s.faces.waiting) == 0
+		shown := s.shown
+		s.mu.Unlock()
+		if done {
+			return
+		}
+		select {
+		case <-shown:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // leave shows the newest outcome if nobody has seen it yet. What waits behind it is of

@@ -402,6 +402,53 @@ func TestTwoCollisionsAreHeardTwice(t *testing.T) {
 	})
 }
 
+// The reader is ready again once the cards were taken away, which is no second event; two cards after that are.
+func TestOneCardUntilReady(t *testing.T) {
+	ready := func(f *payment.Face) { f.Ready = true }
+	synctest.Test(t, func(t *testing.T) {
+		st := onStage(t)
+		st.show(payment.FacePresentCard, ready)
+		st.pass(1000 * ms)
+		for range 2 {
+			st.show(payment.FaceOneCard)
+			st.pass(1500 * ms)
+			if lit := st.board.Signals.Lit(); lit != 0 {
+				t.Errorf("two cards: lights %04b", lit)
+			}
+			st.show(payment.FaceOneCard, ready)
+			st.pass(1500 * ms)
+			if lit := st.board.Signals.Lit(); lit != hal.LED1 {
+				t.Errorf("ready again: lights %04b", lit)
+			}
+		}
+		st.wantTones(hal.ToneAlert, hal.ToneAlert)
+	})
+}
+
+// Who waits for a face to be seen waits for those before it, and for a slow screen.
+func TestSeen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := onStage(t)
+		st.show(payment.FaceApproved, tapped, held(1500*ms))
+		st.pass(100 * ms)
+		st.show(payment.FacePresentCard)
+		begun := time.Now()
+		st.s.seen(t.Context())
+		if took := time.Since(begun); took != 1400*ms {
+			t.Errorf("the amount was seen after %v", took)
+		}
+		st.s.seen(t.Context()) // already
+		if took := time.Since(begun); took != 1400*ms {
+			t.Errorf("waited once more, until %v", took)
+		}
+		st.show(payment.FaceDeclined, tapped)
+		st.show(payment.FacePresentCard)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		st.s.seen(ctx)
+	})
+}
+
 // "Authorising" is shown as processing and comes again as the card that was read: one tone.
 func TestOneTapIsReadOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
