@@ -41,17 +41,49 @@ var configurationBits = bitTable{
 // TTQ decodes terminal transaction qualifiers, '9F66' of the terminal (EMV Contactless Book A, 5.7).
 func TTQ(b []byte) (Item, error) { return ttqBits.decode("Terminal Transaction Qualifiers", b) }
 
-// qualifiers decodes '9F66' as a data object: two bytes of a Mastercard card are something else.
+// Tags that payment systems use differently, as far as a value tells which of them it is of.
+var (
+	isPUNATC        = func(b []byte) bool { return len(b) == 2 } // '9F66' of a Mastercard card in magnetic stripe mode
+	isStripeVersion = func(b []byte) bool {                      // '9F6C' of a Mastercard card: a small number, whose bits no qualifiers have
+		return len(b) == 2 && b[0] == 0 && b[1] > 0 && b[1] < 0x40
+	}
+	isUDOL         = func(b []byte) bool { return len(b) > 0 && b[0] > 0x0F }   // '9F69': half a tag, or a version
+	isCardCurrency = func(b []byte) bool { return len(b) == 2 && b[0] <= 0x09 } // '9F51' of a contact card
+	isFormFactor   = func(b []byte) bool { return len(b) == 4 }                 // '9F6E' of a Visa card
+	isThirdParty   = func(b []byte) bool { return len(b) >= 5 && len(b) <= 32 } // '9F6E' of a Mastercard card
+)
+
+// otherNames are what a value of such a tag is called in place of the dictionary's name.
+var otherNames = []struct {
+	tag  tlv.Tag
+	is   func([]byte) bool
+	name string
+}{
+	{0x9F66, isPUNATC, "PUNATC (Track2)"}, {0x9F6C, isStripeVersion, "Mag-stripe Application Version Number (Card)"}, {0x9F69, isUDOL, "UDOL"},
+	{0x9F51, isCardCurrency, "Application Currency Code"}, {0x9F6E, isFormFactor, "Form Factor Indicator"}, {0x9F6E, isThirdParty, "Third Party Data"},
+}
+
+// nameWith is the name of a data object with this value.
+func nameWith(tag tlv.Tag, value []byte) string {
+	for _, o := range otherNames {
+		if o.tag == tag && o.is(value) {
+			return o.name
+		}
+	}
+	return nameOf(tag)
+}
+
+// qualifiers decodes '9F66' as a data object. PUNATC is a bitmap of places in a track, with nothing in it for words.
 func qualifiers(b []byte) (Item, error) {
-	if len(b) == 2 {
-		return Item{Meaning: "PUNATC (Track2)"}, nil
+	if isPUNATC(b) {
+		return Item{}, nil
 	}
 	return TTQ(b)
 }
 
 // drdol decodes '9F51': the list of RECOVER AC (EMV Contactless Book C-2), or a contact card's currency.
 func drdol(b []byte) (Item, error) {
-	if len(b) == 2 && b[0] <= 0x09 {
+	if isCardCurrency(b) {
 		return Currency(b)
 	}
 	return DOL(b)
@@ -60,11 +92,10 @@ func drdol(b []byte) (Item, error) {
 // CTQ decodes card transaction qualifiers, '9F6C' of Visa cards (EMV Contactless Book C-3, Annex A).
 func CTQ(b []byte) (Item, error) { return ctqBits.decode("Card Transaction Qualifiers", b) }
 
-// cardQualifiers decodes '9F6C' as a data object: of a Mastercard it is the version of its magnetic stripe mode, a small
-// number, whose bits no qualifiers have.
+// cardQualifiers decodes '9F6C' as a data object.
 func cardQualifiers(b []byte) (Item, error) {
-	if len(b) == 2 && b[0] == 0 && b[1] > 0 && b[1] < 0x40 {
-		return Item{Meaning: fmt.Sprintf("magnetic stripe mode, version %d (Mastercard)", b[1])}, nil
+	if isStripeVersion(b) {
+		return Item{Meaning: fmt.Sprintf("version %d", b[1])}, nil
 	}
 	return CTQ(b)
 }
@@ -95,10 +126,10 @@ var deviceTypes = map[string]string{
 // form factor indicator of a Visa card (EMV Contactless Book C-3, Annex A), five and more the third party data
 // of a Mastercard (Book C-2, Annex A).
 func FormFactor(b []byte) (Item, error) {
-	switch n := len(b); {
-	case n == 4:
+	switch {
+	case isFormFactor(b):
 		return formFactorIndicator(b), nil
-	case n >= 5 && n <= 32:
+	case isThirdParty(b):
 		return thirdPartyData(b), nil
 	}
 	return Item{}, wrong("form factor indicator or third party data", len(b), "4, or 5 to 32")
@@ -149,7 +180,7 @@ func thirdPartyData(b []byte) Item {
 // a version, of the other half a tag.
 func CardAuthentication(b []byte) (Item, error) {
 	const name = "Card Authentication Related Data"
-	if len(b) > 0 && b[0] > 0x0F {
+	if isUDOL(b) {
 		return DOL(b)
 	}
 	if len(b) < 5 || len(b) > 16 {

@@ -26,7 +26,7 @@ var byTag = map[tlv.Tag]func([]byte) (Item, error){
 
 // Object decodes one primitive data object. A value without the form of its tag says so in its meaning.
 func Object(tag tlv.Tag, value []byte) Item {
-	out := Item{Tag: tag.String(), Name: nameOf(tag), Value: hexOf(value)}
+	out := Item{Tag: tag.String(), Name: nameWith(tag, value), Value: hexOf(value)}
 	if known, ok := byTag[tag]; ok {
 		item, err := known(value)
 		if err != nil {

@@ -59,6 +59,12 @@ When the card asks for its issuer, the issuer's answer is one of -issuer test (w
 says; the default with -card), -arc (with -91 and -scripts), -unable (no answer, card and terminal decide),
 -deferred (the payment is stored, the card gets an AAC; the default otherwise) or -cancel.
 
+The result of a tap is one word: approved, stored, declined, insert (the card is to be inserted), ended (nothing can
+be done with it), again (it is asked for once more than -taps allows), error, or asks: the issuer is asked, and no
+answer is there. So ends the recording of a reader, which has the card and not its issuer, and a magnetic stripe,
+which the test cards' issuer cannot check; -arc gives the latter an answer. The exit code is 0 for approved, stored
+and asks.
+
 The "expect" lines of a .card file are about the payment its "payment" line describes. They are shown beside the
 result, not compared with it.
 

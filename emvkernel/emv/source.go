@@ -69,6 +69,10 @@ func (o *runOptions) open(ctx context.Context, played *transcript.Transcript) (*
 		if err != nil {
 			return nil, err
 		}
+		if c.tapped() {
+			c.Close()
+			return nil, usage("-tcp %s: the card there is tapped, not inserted; add -contactless", o.tcp)
+		}
 		return &source{card: c, atr: c.atr, close: func() { c.Close() }}, nil
 	case played != nil:
 		p := transcript.NewPlayer(played)

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"smartreader/emvkernel"
 	"smartreader/emvkernel/decode"
@@ -255,6 +256,55 @@ func TestUILine(t *testing.T) {
 	}
 }
 
+// What a reader recorded is played with the reader's configuration: a brand without a kernel whose number it does not
+// know. Who has answered is told where nobody has.
+func TestReplayOfReaderTap(t *testing.T) {
+	cfg := emvtest.Contactless()
+	for i := range cfg.Combinations {
+		if c := &cfg.Combinations[i]; c.Brand == "amex" {
+			c.Kernel = tap.Elsewhere(0)
+		}
+	}
+	if err := cfg.EMV.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cfg.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	for profile, want := range map[string]struct {
+		code int
+		text []string
+	}{
+		"amex": {exitDeclined, []string{"no kernel 0 for amex", "\n    insert\n", "transcript: as recorded\n"}},
+		"visa": {exitDone, []string{"\nissuer: no answer in the transcript: ", "\n    asks\n", "transcript: as recorded\n"}},
+	} {
+		r := transcript.NewTapRecorder()
+		env := r.Environment(entry.Environment{Field: &hand{card: tapOf(t, profile)}, Hold: atOnce})
+		payment, err := entry.New(cfg, r.Params(emvkernel.Params{Amount: 1250, Currency: 840, Exponent: 2, Time: time.Date(2026, time.November, 21, 12, 0, 0, 0, time.UTC)}), env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := payment.Run(t.Context())
+		recorded := r.Transcript()
+		recorded.ConfiguredTap(cfg)
+		recorded.EndTap(out, err)
+		out.Reading.Wipe()
+		var written, said, errs bytes.Buffer
+		if err := transcript.Save(&written, recorded, true); err != nil {
+			t.Fatal(err)
+		}
+		code := (&app{stdin: &written, stdout: &said, stderr: &errs}).main(t.Context(), []string{"run", "-transcript", "-"})
+		for _, text := range want.text {
+			if !strings.Contains(said.String(), text) {
+				t.Errorf("%s: no %q in %s", profile, text, said.String())
+			}
+		}
+		if code != want.code {
+			t.Errorf("%s: exit code %d, want %d: %s", profile, code, want.code, errs.String())
+		}
+	}
+}
+
 func TestResult(t *testing.T) {
 	issuer := func(arc string) *emvkernel.Answer {
 		return &emvkernel.Answer{Kind: emvkernel.IssuerAnswered, ARC: [2]byte([]byte(arc))}
@@ -269,7 +319,7 @@ func TestResult(t *testing.T) {
 		{tap.OnlineRequest, nil, nil, "asks"}, {tap.OnlineRequest, issuer("00"), nil, "approved"}, {tap.OnlineRequest, issuer("05"), nil, "declined"},
 		{tap.OnlineRequest, issuer("10"), nil, "declined"}, {tap.OnlineRequest, &emvkernel.Answer{}, nil, "stored"},
 		{tap.OnlineRequest, &emvkernel.Answer{Kind: emvkernel.UnableToGoOnline}, nil, "declined"}, {tap.OnlineRequest, &emvkernel.Answer{Kind: emvkernel.Cancel}, nil, "declined"},
-		{tap.Approved, nil, errTaps, "error"}, {tap.NoOutcome, nil, nil, "declined"},
+		{tap.Approved, nil, errTaps, "again"}, {tap.Approved, nil, errNotApproved, "error"}, {tap.NoOutcome, nil, nil, "declined"},
 	} {
 		if got := result(&tapOutcome{Kind: tt.kind.String()}, tt.answer, tt.err); got != tt.want {
 			t.Errorf("%v %+v: %s, want %s", tt.kind, tt.answer, got, tt.want)

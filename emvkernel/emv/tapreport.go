@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -14,7 +15,7 @@ import (
 
 // tapReport is what -json prints of a payment by tap.
 type tapReport struct {
-	Result     string        `json:"result"`  // approved, stored, asks, declined, insert, ended or error
+	Result     string        `json:"result"`  // approved, stored, asks, declined, insert, ended, again or error
 	Outcome    *tapOutcome   `json:"outcome"` // of Entry Point; null when there is none
 	Resumed    *tapOutcome   `json:"resumed,omitempty"`
 	Reason     string        `json:"reason,omitempty"` // why there is none
@@ -37,6 +38,7 @@ const (
 	resultDeclined = "declined"
 	resultInsert   = "insert"
 	resultEnded    = "ended"
+	resultAgain    = "again" // the card is asked for once more than -taps allows
 	resultError    = "error"
 )
 
@@ -209,6 +211,10 @@ func (r *tapReport) finish(s *tapSession, recorded *transcript.Transcript, answe
 		defer recorded.Wipe()
 	}
 	r.Taps = tapsOf(recorded)
+	if r.Result == resultAgain {
+		r.Reason = s.enough().Error()
+		r.Taps = r.Taps[:min(s.taps, len(r.Taps))] // the one that was not allowed is none
+	}
 	for _, t := range r.Taps {
 		r.Traffic.Commands += t.Traffic.Commands
 		r.Traffic.Sent += t.Traffic.Sent
@@ -219,6 +225,8 @@ func (r *tapReport) finish(s *tapSession, recorded *transcript.Transcript, answe
 // result is what the payment came to, in a word.
 func result(o *tapOutcome, answer *emvkernel.Answer, err error) string {
 	switch {
+	case errors.Is(err, errTaps):
+		return resultAgain
 	case err != nil || o == nil:
 		return resultError
 	case o.Kind == tap.Approved.String():
@@ -291,6 +299,9 @@ func (s *tapSession) report(r *tapReport) error {
 		return s.app.printJSON(r)
 	}
 	s.say("\n== result\n    %s\n", r.Result)
+	if r.Result == resultAgain {
+		s.say("    %s\n", r.Reason)
+	}
 	for i, t := range r.Taps {
 		s.say("    tap %d: %v\n", i+1, t.Traffic)
 	}

@@ -24,7 +24,8 @@ type tapSession struct {
 	first  [4]byte // unpredictable number of the first kernel activation
 	drawn  uint32  // how many were drawn
 
-	taps   int // how often a card was activated, or tried to
+	taps   int    // how often a card was activated, or tried to
+	kernel string // what the last kernel came to
 	issuer string
 }
 
@@ -90,6 +91,8 @@ func (s *tapSession) run(ctx context.Context, params emvkernel.Params) error {
 	switch {
 	case unsaved != nil:
 		return unsaved
+	case r.Result == resultAgain:
+		return errNotApproved
 	case err != nil:
 		failed := errors.New("no outcome: " + s.redactor.Text(err.Error()))
 		if errors.Is(err, errSetup) {
@@ -123,7 +126,10 @@ func (s *tapSession) ask(r *tapReport, out tap.Outcome) (answer *emvkernel.Answe
 	case out.Kind != tap.OnlineRequest:
 		return nil
 	case s.source.played != nil:
-		answer = s.source.played.Answer
+		if answer = s.source.played.Answer; answer == nil {
+			r.Issuer = "no answer in the transcript: a reader records the card and not its issuer"
+			s.say("\nissuer: %s\n", r.Issuer)
+		}
 	case out.Reading.MagneticStripe() && s.options.arc == "" && !s.options.unable && !s.options.cancel:
 		r.Issuer = "not asked: the test issuer knows chips alone, and a magnetic stripe is never stored; -arc gives an answer"
 		s.say("\nissuer: %s\n", r.Issuer)
@@ -214,7 +220,7 @@ type presented struct {
 func (p presented) Activate(ctx context.Context) (emvkernel.Transceiver, error) {
 	s := p.session
 	if s.taps == s.options.taps && s.source.player == nil {
-		return nil, fmt.Errorf("%w after %d taps; -taps allows more", errTaps, s.taps)
+		return nil, s.enough()
 	}
 	s.taps++
 	s.say("\n== tap %d\n", s.taps)
@@ -223,6 +229,18 @@ func (p presented) Activate(ctx context.Context) (emvkernel.Transceiver, error) 
 		s.say("  ! %s\n", s.redactor.Text(err.Error()))
 	}
 	return card, err
+}
+
+// enough says why the card is not presented again.
+func (s *tapSession) enough() error {
+	taps := fmt.Sprintf("%d taps", s.taps)
+	if s.taps == 1 {
+		taps = "1 tap"
+	}
+	if s.kernel != "" {
+		taps += " (" + s.kernel + ")"
+	}
+	return fmt.Errorf("%w after %s; -taps allows more", errTaps, taps)
 }
 
 // tapListener hears from Entry Point's log what each kernel came to.
@@ -243,7 +261,8 @@ func (l *tapListener) Handle(_ context.Context, r slog.Record) error {
 	if said["reason"] != "" {
 		line += ": " + said["reason"]
 	}
-	(*tapSession)(l).say("  %s\n", (*tapSession)(l).redactor.Text(line))
+	l.kernel = l.redactor.Text(line)
+	(*tapSession)(l).say("  %s\n", l.kernel)
 	return nil
 }
 

@@ -182,6 +182,10 @@ func dial(ctx context.Context, address string) (*remote, error) {
 	return r, nil
 }
 
+// tapped reports whether the card's answer is that of a card in a field: a chip's begins with one of two bytes. A
+// reader with an antenna may make an answer up that does, too.
+func (r *remote) tapped() bool { return len(r.atr) > 0 && r.atr[0] != 0x3B && r.atr[0] != 0x3F }
+
 // reset takes the card's power and gives it back.
 func (r *remote) reset(ctx context.Context) error {
 	line, err := r.ask(ctx, "RESET")

@@ -119,7 +119,7 @@ const (
 //	scripts yes|no             accepts the issuer's commands (no: 6E00)
 //	issuer approve|decline CODE   what the issuer answers online, CODE as in Stripe's decline codes
 //
-// What is different by tap:
+// What is different by tap. What another KIND has than the application's is refused, because nothing would come of it:
 //
 //	contactless KIND           visa (qVSDC), mastercard, listed (in the directory and no more) or no
 //	tap-entry HEX|none         further data objects of the directory's entry, such as 9F2A0103
@@ -205,6 +205,8 @@ func ParseProfile(r io.Reader) (*Profile, error) {
 type parser struct {
 	profile *Profile
 	app     *application // being filled; nil before the first application line
+	began   int          // its line
+	brand   *application // as its payment system has it by default
 	seen    map[string]int
 }
 
@@ -213,7 +215,7 @@ func parseProfile(file, text string) (*Profile, error) {
 		return nil, fmt.Errorf("%w: %s: not UTF-8 text; save the file as UTF-8", ErrProfile, file)
 	}
 	p := &parser{profile: &Profile{pse: true, gpoNeedsLe: true, ppse: "yes", payment: ordinaryPayment}, seen: map[string]int{}}
-	number, began := 0, 0
+	number := 0
 	for line := range strings.Lines(text) {
 		number++
 		line = strings.TrimSpace(line)
@@ -227,9 +229,9 @@ func parseProfile(file, text string) (*Profile, error) {
 		var err error
 		if word == "application" {
 			if err = p.finish(); err != nil {
-				return nil, fmt.Errorf("%w: %s:%d: %w", ErrProfile, file, began, err)
+				return nil, fmt.Errorf("%w: %s:%d: %w", ErrProfile, file, p.blamed(err), err)
 			}
-			began = number
+			p.began = number
 			err = p.begin(value)
 		} else {
 			err = p.set(word, value, number)
@@ -242,7 +244,7 @@ func parseProfile(file, text string) (*Profile, error) {
 		return nil, fmt.Errorf("%w: %s:%d: no application; write a line \"application visa\"", ErrProfile, file, max(number, 1))
 	}
 	if err := p.finish(); err != nil {
-		return nil, fmt.Errorf("%w: %s:%d: %w", ErrProfile, file, began, err)
+		return nil, fmt.Errorf("%w: %s:%d: %w", ErrProfile, file, p.blamed(err), err)
 	}
 	p.profile.sortConducts()
 	if err := p.profile.check(); err != nil {
@@ -278,7 +280,18 @@ func (p *parser) begin(name string) error {
 		}
 	}
 	p.seen = map[string]int{}
+	brand := *p.app
+	p.brand = &brand
 	return nil
+}
+
+// blamed is the line an error of finish is about: that of the setting it begins with, or the application's.
+func (p *parser) blamed(err error) int {
+	word, _, _ := strings.Cut(err.Error(), " ")
+	if s, ok := settingNamed(word); ok && !s.repeats && p.seen[word] > 0 {
+		return p.seen[word]
+	}
+	return p.began
 }
 
 // finish checks the application as a whole and adds it to the card.
@@ -288,6 +301,9 @@ func (p *parser) finish() error {
 	}
 	p.app.sortEdits()
 	if err := p.app.check(); err != nil {
+		return err
+	}
+	if err := p.app.checkIdle(p.brand); err != nil {
 		return err
 	}
 	for _, other := range p.profile.applications {

@@ -92,7 +92,7 @@ func TestProfileErrorsNameLineAndRemedy(t *testing.T) {
 		{visa + "omit 5A\nreplace 5A 00\n", `:1: replace 5A: the profile changes this data object twice`},
 		{visa + "replace 5A 4242424242424242X\n", `:3: replace is not valid; write a tag and up to 32 bytes`},
 		{visa + "replace 94\n", `:3: replace is not valid`},
-		{visa + "code-table 7\npreferred-name Виза\n", `:1: preferred-name has a character that is not in part 7`},
+		{visa + "code-table 7\npreferred-name Виза\n", `:4: preferred-name has a character that is not in part 7`},
 		{visa + "discretionary 9F4D02\n", `:3: discretionary "9F4D02" is not valid; write data objects`},
 		{visa + "used 5 7\n", `:3: used "5 7" is not valid; write the counter`},
 		{"status reset 6985\n" + visa, `:1: status: there is no step "reset"; there are select-pse, `},
@@ -115,10 +115,16 @@ func TestProfileErrorsNameLineAndRemedy(t *testing.T) {
 		{"expect-tap online taps 1\n" + visa, `:1: expect-tap "online taps 1"`},
 		{"expect-tap online tvr\n" + visa, `:1: expect-tap "online tvr"`},
 		{visa + "contactless amex\n", `:3: contactless "amex" is not valid; write visa, mastercard, listed, no`},
-		{visa + "tap-pdol 9F02:6\n", `:1: tap-pdol lacks 9F66:4`},
-		{visa + "tap-pdol 9F66:4 9F02:6\n", `:1: tap-pdol lacks 9F03:6`},
-		{"application mastercard\npan 5555555555554444\ntap-cdol1 9F02:6\n", `:1: tap-cdol1 lacks 9F03:6`},
+		{visa + "tap-pdol 9F02:6\n", `:3: tap-pdol lacks 9F66:4`},
+		{visa + "tap-pdol 9F66:4 9F02:6\n", `:3: tap-pdol lacks 9F03:6`},
+		{"application mastercard\npan 5555555555554444\ntap-cdol1 9F02:6\n", `:3: tap-cdol1 lacks 9F03:6`},
 		{visa + "tap-cvm none always\ntap-cvm off\n", `:4: tap-cvm off stands beside rules`},
+		{visa + "tap-relay 1 2 3\n", `:3: tap-relay has no effect with "contactless visa"; it is for mastercard, so remove it or write another "contactless"`},
+		{visa + "label X\ncontactless no\ntap-token 12345678901\n", `:5: tap-token has no effect with "contactless no"; it is for visa, mastercard, `},
+		{"application mastercard\npan 5555555555554444\ntap-ctq 0080\n", `:3: tap-ctq has no effect with "contactless mastercard"; it is for visa, `},
+		{"application amex\npan 378282246310005\ntap-device phone\n", `:3: tap-device has no effect with "contactless listed"`},
+		{visa + "label X\ncontactless mastercard\n", `:4: contactless mastercard has no tap-cdol1; write a line "tap-cdol1 9F02:6 9F03:6 9F1A:2 95:5 `},
+		{"application mastercard\npan 5555555555554444\ncontactless visa\n", `:3: contactless visa has no tap-pdol; write a line "tap-pdol 9F66:4 9F02:6 `},
 		{visa + "tap-relay 1 2\n", `:3: tap-relay "1 2" is not valid; write the least`},
 		{visa + "tap-issuer decline broke\n", `:3: tap-issuer "decline broke" is not valid; write same, or decline and a code`},
 		{visa + "tap-fdda 02\n", `:3: tap-fdda "02" is not valid; write 00 or 01`},
@@ -131,16 +137,16 @@ func TestProfileErrorsNameLineAndRemedy(t *testing.T) {
 		{visa + "pse no\n", `:3: pse is a setting of the card; write it above the first application`},
 		{"label X\n" + visa, `:1: label is a setting of an application; write a line "application visa" above it`},
 		{visa + "issuer decline broke\n", `:3: issuer "decline broke" is not valid; write approve, or decline and a code: call_issuer`},
-		{visa + "cdol1 9F02:6\n", `:1: cdol1 lacks 9F03:6`},
+		{visa + "cdol1 9F02:6\n", `:3: cdol1 lacks 9F03:6`},
 		{visa + "cdol1 9F02\n", `:3: cdol1 "9F02" is not valid; write tags and lengths`},
-		{visa + "cdol2 8A:2 9F37:4 91:10\n", `:1: cdol2 asks for 91:10; write "issuer-authentication second-ac"`},
-		{visa + "aid A0000000041010\n", `:1: aid A0000000041010 does not begin with the RID of visa`},
+		{visa + "cdol2 8A:2 9F37:4 91:10\n", `:3: cdol2 asks for 91:10; write "issuer-authentication second-ac"`},
+		{visa + "aid A0000000041010\n", `:3: aid A0000000041010 does not begin with the RID of visa`},
 		{visa + visa, `:3: two applications have the AID A0000000031010`},
 		{visa + "priority 16\n", `:3: priority "16" is not valid; write a number from 0 to 15`},
 		{visa + "pin 12345678901234\n", `:3: pin "..." is not valid; write 4 to 12 digits`},
 		{visa + "pin 12a4\n", `:3: pin "..."`},
 		{visa + "pin-key none\n", `:3: pin-key "none" is not valid; write own or shared`},
-		{visa + "oda none\npin-key own\n", `:1: pin-key own needs an issuer certificate`},
+		{visa + "oda none\npin-key own\n", `:4: pin-key own needs an issuer certificate`},
 		{"application eftpos_au\npan 9999999999999995\n", `:1: the card number does not begin like one of eftpos_au`},
 		{visa + "oda cda\n", `:1: a cda card answers in format 77`},
 		{"pse\n" + visa, `:1: pse "" is not valid; write yes or no`},
@@ -278,15 +284,9 @@ tap-cvm fail cashback
 tap-ac aac
 tap-device watch
 tap-cdcvm locked
-tap-ctq 2000
-tap-insert cvm
-tap-fdda 00
-tap-sdad-format 95
-tap-sdad-place gpo
 tap-relay 20 60 24
 tap-recovery yes
 tap-mode magstripe
-tap-update yes
 tap-token 50110030273
 tap-issuer decline offline_pin_required
 omit 5F20
@@ -297,6 +297,16 @@ replace 9F27 C0
 add 9F45 1234
 fault static-data cryptogram
 fault static-signature
+application amex
+pan 378282246310005
+contactless visa
+tap-pdol 9F66:4 9F02:6 9F03:6 9F1A:2 95:5 5F2A:2 9A:3 9C:1 9F37:4
+tap-ctq 2000
+tap-insert cvm
+tap-fdda 00
+tap-sdad-format 95
+tap-sdad-place gpo
+tap-update yes
 `
 
 func TestEverySettingIsReadAndWritten(t *testing.T) {

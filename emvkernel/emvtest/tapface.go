@@ -305,13 +305,16 @@ func (a *application) checkTap() error {
 	dol, word := a.tap.pdol, "tap-pdol"
 	switch a.tap.kind {
 	case tapVisa:
-		if !asksFor(dol, tlv.DOLItem{Tag: 0x9F66, Length: 4}) {
+		if dol != nil && !asksFor(dol, tlv.DOLItem{Tag: 0x9F66, Length: 4}) {
 			return fmt.Errorf("tap-pdol lacks 9F66:4, by which a Visa card knows the terminal")
 		}
 	case tapMastercard:
 		dol, word = a.tap.cdol1, "tap-cdol1"
 	default:
 		return nil
+	}
+	if dol == nil {
+		return fmt.Errorf("contactless %s has no %s; write a line %q", a.tap.kind, word, word+" "+leastDOL(a.tap.kind))
 	}
 	for _, want := range cryptogramTags {
 		if !asksFor(dol, want) {
@@ -328,6 +331,38 @@ func (a *application) checkTap() error {
 		if len(content) > maxRecordBytes {
 			return fmt.Errorf("the answer to %s would have %d bytes; %d fit, so make something shorter", what, len(content), maxRecordBytes)
 		}
+	}
+	return nil
+}
+
+// leastDOL asks for what a card of the kind cannot do without.
+func leastDOL(kind string) string {
+	dol := tlv.DOL(cryptogramTags)
+	if kind == tapVisa {
+		dol = append(tlv.DOL{{Tag: 0x9F66, Length: 4}}, dol...)
+	}
+	return dataObjects.text(dol)
+}
+
+// kindsOf says of the settings by tap with which kinds something comes of them; the others are for all.
+var kindsOf = map[string][]string{
+	"tap-entry": {tapVisa, tapMastercard, tapListed}, "tap-pdol": {tapVisa, tapMastercard, tapListed},
+	"tap-cvm": {tapVisa, tapMastercard}, "tap-ac": {tapVisa, tapMastercard}, "tap-device": {tapVisa, tapMastercard},
+	"tap-cdcvm": {tapVisa, tapMastercard}, "tap-mode": {tapVisa, tapMastercard}, "tap-token": {tapVisa, tapMastercard},
+	"tap-issuer": {tapVisa, tapMastercard},
+	"tap-ctq":    {tapVisa}, "tap-insert": {tapVisa}, "tap-fdda": {tapVisa}, "tap-sdad-format": {tapVisa}, "tap-sdad-place": {tapVisa},
+	"tap-update": {tapVisa},
+	"tap-cdol1":  {tapMastercard}, "tap-relay": {tapMastercard}, "tap-recovery": {tapMastercard},
+}
+
+// checkIdle finds a setting by tap that is another than the brand's and of another kind than the application's.
+func (a *application) checkIdle(brand *application) error {
+	for _, s := range settings() {
+		kinds := kindsOf[s.word]
+		if kinds == nil || slices.Contains(kinds, a.tap.kind) || slices.Equal(s.appText(a), s.appText(brand)) {
+			continue
+		}
+		return fmt.Errorf("%s has no effect with \"contactless %s\"; it is for %s, so remove it or write another \"contactless\"", s.word, a.tap.kind, strings.Join(kinds, ", "))
 	}
 	return nil
 }

@@ -12,6 +12,17 @@
 // Environment the rest. Run does a whole payment. Step and Process do a part each, so that a conformance suite
 // can begin at each start point and read each parameter of an outcome; Run is nothing but the two in turn.
 //
+// # A suite of one's own
+//
+// example_test.go beside this file is a whole suite in small: a kernel, a card, an antenna and a test case of
+// two start points. It needs nothing but the packages it imports, so it is a beginning in any module that
+// requires this one ("go doc -http" shows it; "go doc" alone prints no examples):
+//
+//	cp "$(go list -f '{{.Dir}}' smartreader/emvkernel/entry)/example_test.go" suite_test.go
+//	go test -run Example -v .
+//
+// In a folder that has Go files already, make its package that of their tests.
+//
 // # Outcomes and errors
 //
 // What card, cardholder or rules decide is a tap.Outcome. An error means that nothing can be said: the context

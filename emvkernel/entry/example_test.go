@@ -1,11 +1,15 @@
 package entry_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/hex"
 	"fmt"
+	"strings"
 	"time"
 
 	"smartreader/emvkernel"
+	"smartreader/emvkernel/apdu"
 	"smartreader/emvkernel/entry"
 	"smartreader/emvkernel/tap"
 )
@@ -25,18 +29,43 @@ func (k *suiteKernel) Activate(_ context.Context, a *tap.Activation) (tap.Outcom
 	return out, nil
 }
 
-// suiteField is the suite's lower tester: it presents a card each time the field is switched on.
-type suiteField struct{ card emvkernel.Transceiver }
+// suiteCard is a card of the suite: a directory with one application of Visa, which asks for the terminal's
+// qualifiers. There is nothing else in it, because the kernel of the suite sends it nothing.
+type suiteCard struct{}
 
-func (f suiteField) Activate(context.Context) (emvkernel.Transceiver, error) {
-	fmt.Println("field on")
-	return f.card, nil
+func (suiteCard) Transceive(_ context.Context, command []byte) ([]byte, error) {
+	const (
+		directory   = "6F20 840E325041592E5359532E4444463031 A50E BF0C0B 6109 4F07A0000000031010"
+		application = "6F11 8407A0000000031010 A506 9F3803 9F6604"
+	)
+	for name, answer := range map[string]string{apdu.PPSE: directory, "\xA0\x00\x00\x00\x03\x10\x10": application} {
+		if bytes.Contains(command, []byte(name)) {
+			return append(unspaced(answer), 0x90, 0x00), nil
+		}
+	}
+	return []byte{0x6A, 0x82}, nil
 }
-func (f suiteField) WaitRemoval(context.Context) error { return nil }
-func (f suiteField) Off() error                        { fmt.Println("field off"); return nil }
+
+func unspaced(text string) []byte {
+	b, err := hex.DecodeString(strings.ReplaceAll(text, " ", ""))
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// suiteField is the suite's lower tester: it presents the card each time the field is switched on.
+type suiteField struct{}
+
+func (suiteField) Activate(context.Context) (emvkernel.Transceiver, error) {
+	fmt.Println("field on")
+	return suiteCard{}, nil
+}
+func (suiteField) WaitRemoval(context.Context) error { return nil }
+func (suiteField) Off() error                        { fmt.Println("field off"); return nil }
 
 // A conformance suite drives Entry Point start point by start point: everything around it is given, and
-// everything it comes to can be read.
+// everything it comes to can be read. The file of this example needs no other: copy it into a module of your own.
 func Example() {
 	kernel := &suiteKernel{outcomes: []tap.Outcome{
 		{
@@ -47,10 +76,13 @@ func Example() {
 		{Kind: tap.EndApplication, Reason: "end of the test case"},
 	}}
 	cvmLimit := int64(1000)
-	config := &entry.Config{EMV: terminal(), Combinations: []tap.Combination{{
-		AID: unhex(visa), Kernel: kernel, Brand: "visa", TTQ: &[4]byte{0x26, 0x00, 0x40, 0x00},
-		Limits: []tap.Limits{{Currency: 840, CVMRequired: &cvmLimit}},
-	}}}
+	config := &entry.Config{
+		EMV: &emvkernel.Config{Terminal: emvkernel.Terminal{Type: 0x22, Country: 840}},
+		Combinations: []tap.Combination{{
+			AID: []byte{0xA0, 0x00, 0x00, 0x00, 0x03, 0x10, 0x10}, Kernel: kernel, Brand: "visa", TTQ: &[4]byte{0x26, 0x00, 0x40, 0x00},
+			Limits: []tap.Limits{{Currency: 840, CVMRequired: &cvmLimit}},
+		}},
+	}
 	if err := config.Validate(); err != nil {
 		fmt.Println(err)
 		return
@@ -59,7 +91,7 @@ func Example() {
 	tx, err := entry.New(config, emvkernel.Params{
 		Amount: 1250, Currency: 840, Exponent: 2, Time: time.Date(2026, time.November, 21, 12, 34, 56, 0, time.UTC),
 	}, entry.Environment{
-		Field: suiteField{plain(visa)},
+		Field: suiteField{},
 		UI:    func(r tap.UIRequest) { fmt.Println(r) },
 		UN:    func() ([4]byte, error) { number++; return [4]byte{0, 0, 0, number}, nil },
 		Hold:  func(_ context.Context, d time.Duration) error { fmt.Println("hold", d); return nil },

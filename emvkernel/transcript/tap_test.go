@@ -533,26 +533,27 @@ func TestConfiguredTapOfNothing(t *testing.T) {
 // application has there: by the number the reader knew it by, and for the transaction type it was.
 func TestReplayElsewhere(t *testing.T) {
 	for name, tt := range map[string]struct {
-		profile string
-		kernel  tap.KernelID
-		kind    byte
+		profile, brand string
+		kernel         tap.KernelID
+		kind           byte
 	}{
-		"of any number":        {"amex", 0, 0},
-		"of another number":    {"tap-visa-online", tap.KernelVisa, 0},
-		"of another type":      {"amex", tap.KernelAmex, 0x20},
-		"as the test terminal": {"amex", tap.KernelAmex, 0},
+		"of any number":        {"amex", "amex", 0, 0},
+		"with a kernel now":    {"tap-visa-online", "visa", tap.KernelVisa, 0},
+		"of another type":      {"amex", "amex", tap.KernelAmex, 0x20},
+		"as the test terminal": {"amex", "amex", tap.KernelAmex, 0},
 	} {
 		cfg, params := tapTerminal(t), payment()
 		params.Type = tt.kind
 		for i := range cfg.Combinations {
-			if c := &cfg.Combinations[i]; strings.HasPrefix(tt.profile, c.Brand) || strings.HasPrefix(tt.profile, "tap-"+c.Brand) {
+			c := &cfg.Combinations[i]
+			c.Types = []byte{tt.kind}
+			if c.Brand == tt.brand {
 				limit := int64(100_000)
-				c.Kernel, c.TTQ, c.Types = tap.Elsewhere(tt.kernel), nil, []byte{tt.kind}
-				c.Limits = []tap.Limits{{Currency: params.Currency, Transaction: &limit}}
+				c.Kernel, c.TTQ, c.Limits = tap.Elsewhere(tt.kernel), nil, []tap.Limits{{Currency: params.Currency, Transaction: &limit}}
 			}
 		}
 		recorded := recordTapOf(t, cfg, holding(t, tt.profile, false), params)
-		if !strings.HasPrefix(recorded.Outcome, "try another interface: ") {
+		if want := fmt.Sprintf("try another interface: this reader has no kernel %d for %s", tt.kernel, tt.brand); recorded.Outcome != want {
 			t.Errorf("%s: outcome %q", name, recorded.Outcome)
 		}
 		again := parse(t, text(t, recorded))
@@ -572,6 +573,18 @@ func TestReplayElsewhere(t *testing.T) {
 				t.Errorf("%s: Mastercard has no kernel any more", name)
 			}
 		}
+	}
+}
+
+// A payment of a type that nobody could tap is none that can be tapped when it is replayed.
+func TestReplayOfNoType(t *testing.T) {
+	params := payment()
+	params.Type = 0x20
+	recorded := recordTapOf(t, tapTerminal(t), holding(t, "tap-visa-online", false), params)
+	again, terminal := parse(t, text(t, recorded)), tapTerminal(t)
+	again.ConfigureTap(terminal)
+	if r, err := transcript.ReplayTap(t.Context(), terminal, again); err != nil || r.Outcome.Kind != tap.TryAnotherInterface {
+		t.Errorf("%v\n%s", err, text(t, again))
 	}
 }
 

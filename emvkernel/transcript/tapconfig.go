@@ -34,11 +34,11 @@ type TapTerminal struct {
 }
 
 // ConfiguredTap is Configured for a payment by tap. It goes by the application that was selected last; where
-// there was none the first combination counts.
+// there was none the first combination for the payment's type counts.
 func (t *Transcript) ConfiguredTap(cfg *entry.Config) {
 	t.Configured(cfg.EMV, nil)
 	t.Terminal = Terminal{SerialNumber: t.Terminal.SerialNumber}
-	c := combinationOf(cfg, t.selected())
+	c := combinationOf(cfg, t.Payment.Type, t.selected())
 	if c == nil {
 		return
 	}
@@ -57,9 +57,9 @@ func (t *Transcript) ConfiguredTap(cfg *entry.Config) {
 	}
 }
 
-// ConfigureTap is Configure for a payment by tap: every combination with the kernel of the one in use gets what that
-// one had, and serves the payment's transaction type. An application without a kernel is one of its own: it has none
-// here either, whatever the configuration has. Kernels are changed in place.
+// ConfigureTap is Configure for a payment by tap: every combination serves the payment's transaction type, and those
+// with the kernel of the one in use get what that one had. An application without a kernel is one of its own: it has
+// none here either, whatever the configuration has. Kernels are changed in place.
 func (t *Transcript) ConfigureTap(cfg *entry.Config) {
 	t.Configure(cfg.EMV)
 	s := t.Terminal.Tap
@@ -68,15 +68,15 @@ func (t *Transcript) ConfigureTap(cfg *entry.Config) {
 	}
 	for i := range cfg.Combinations {
 		c := &cfg.Combinations[i]
+		if !c.Serves(t.Payment.Type) {
+			c.Types = append(slices.Clone(c.Types), t.Payment.Type)
+		}
 		_, elsewhere := c.Kernel.(tap.Elsewhere)
 		switch {
 		case s.Elsewhere && bytes.Equal(c.AID, s.AID):
 			c.Kernel = tap.Elsewhere(s.Kernel)
 		case s.Elsewhere || elsewhere || c.Kernel.ID() != s.Kernel:
 			continue
-		}
-		if !c.Serves(t.Payment.Type) {
-			c.Types = append(slices.Clone(c.Types), t.Payment.Type)
 		}
 		c.TTQ, c.StatusCheck, c.ZeroAmountAllowed, c.ExtendedSelection = s.TTQ, s.StatusCheck, s.ZeroAmountAllowed, s.ExtendedSelection
 		limits := limitsOf(c)
@@ -98,11 +98,15 @@ func (t *Transcript) selected() (aid []byte) {
 	return aid
 }
 
-// combinationOf is the entry with the longest name that the application's begins with.
-func combinationOf(cfg *entry.Config, aid []byte) (best *tap.Combination) {
+// combinationOf is the entry for the transaction type with the longest name that the application's begins with; nil:
+// there is none for the type.
+func combinationOf(cfg *entry.Config, kind byte, aid []byte) (best *tap.Combination) {
 	for i := range cfg.Combinations {
 		c := &cfg.Combinations[i]
-		if i == 0 || bytes.HasPrefix(aid, c.AID) && (!bytes.HasPrefix(aid, best.AID) || len(c.AID) > len(best.AID)) {
+		if !c.Serves(kind) {
+			continue
+		}
+		if best == nil || bytes.HasPrefix(aid, c.AID) && (!bytes.HasPrefix(aid, best.AID) || len(c.AID) > len(best.AID)) {
 			best = c
 		}
 	}

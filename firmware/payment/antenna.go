@@ -134,11 +134,12 @@ func (m *Machine) lookForCard(ctx context.Context) {
 	}
 	look, stop := context.WithTimeout(ctx, lookTime)
 	defer stop()
-	m.onAntenna = m.opt.Contactless.WaitRemoval(look) != nil
+	// An antenna that does not work has no card on it; only one that is not empty in time may.
+	m.onAntenna = m.opt.Contactless.WaitRemoval(look) != nil && look.Err() != nil
 }
 
-// lookTime is more than an antenna needs to see that it is empty.
-const lookTime = time.Second
+// lookTime is more than the slowest antenna needs to be found and seen empty.
+const lookTime = 5 * time.Second
 
 // watchAntenna waits, while nobody pays, for the card that was tapped last to be
 // taken away, so that the next one is read at once. Stop ends that.
