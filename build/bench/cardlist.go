@@ -140,7 +140,7 @@ func (c Client) listCards(ctx context.Context, groups []string, stdout io.Writer
 		}
 	}
 	if rest > 0 {
-		fmt.Fprintf(w, "Those above can be tapped, too. Phones, and %d more to test readers with: card list all\n", rest)
+		fmt.Fprintf(w, "By tap Visa and Mastercard are taken; the reader asks for the others to be inserted.\nPhones, cards made to be tapped, and %d more to test readers with: card list all\n", rest)
 	}
 	return w.Flush()
 }

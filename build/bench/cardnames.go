@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -18,6 +19,21 @@ func FindCard(name string) (profile string, ok bool) {
 		return profile, true
 	}
 	return emvtest.ByPaymentMethod(name)
+}
+
+// Insertable refuses the profile of a device, which fits into no slot.
+func Insertable(profile string) error {
+	p, err := emvtest.Load(profile)
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(p.Text()) {
+		device, ok := strings.CutPrefix(strings.TrimSpace(line), "tap-device ")
+		if ok && device != "card" {
+			return fmt.Errorf("%s is a %s, which fits into no slot; tap it: card tap %s", profile, device, profile)
+		}
+	}
+	return nil
 }
 
 // MaskCard is a card's name as it may be printed: of a number the last four

@@ -94,6 +94,9 @@ func (c *Cards) Insert(name string, into Slot) error {
 	if !ok {
 		return noSuchCard(name)
 	}
+	if err := Insertable(profile); err != nil {
+		return err
+	}
 	card, err := c.Card(profile)
 	if err != nil {
 		return err
@@ -132,9 +135,11 @@ func noSuchCard(name string) error {
 	return fmt.Errorf("there is no card %s; see: card list", MaskCard(name))
 }
 
-// ResetPIN gives a card all of its PIN tries back, as its issuer would; the
-// counters go on. The slot must not have the card, which would remember better.
-func (c *Cards) ResetPIN(name string, slot Slot) error {
+// Reset gives a card all of its PIN tries back, as its issuer would; a phone is
+// locked again, and a tap that was torn is forgotten, and will be torn again where the
+// card's profile has that. The counters go on. The slot must not have the card, which
+// would remember better.
+func (c *Cards) Reset(name string, slot Slot) error {
 	profile, ok := FindCard(name)
 	if !ok {
 		return noSuchCard(name)
@@ -147,7 +152,8 @@ func (c *Cards) ResetPIN(name string, slot Slot) error {
 		return err
 	}
 	for aid, application := range state.Applications {
-		application.PINFailures = 0
+		application.PINFailures, application.Unlocked = 0, false
+		application.Torn, application.Update = "", ""
 		state.Applications[aid] = application
 	}
 	return c.keep(profile, *state)

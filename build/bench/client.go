@@ -57,6 +57,9 @@ func (c Client) Command(args []string, stdout io.Writer) (run func(context.Conte
 		return func(ctx context.Context) error { return c.Insert(ctx, args[2]) }, nil
 	case (len(args) == 3 || len(args) == 4) && args[0] == "card" && args[1] == "tap":
 		return func(ctx context.Context) error { return c.Tap(ctx, args[2:]...) }, nil
+	case len(args) > 2 && args[0] == "card" && args[1] == "hold":
+		longer, cards, err := parseHold(args[2:])
+		return func(ctx context.Context) error { return c.Hold(ctx, longer, cards...) }, err
 	case command == "card take":
 		return c.Take, nil
 	case len(args) == 3 && args[0] == "card" && args[1] == "reset":
@@ -82,12 +85,18 @@ func (c Client) Command(args []string, stdout io.Writer) (run func(context.Conte
 	if len(args) > 0 && commandForms[args[0]] != "" {
 		return nil, Usagef("there is no command %q; it is: %s", said, commandForms[args[0]])
 	}
+	if len(args) > 0 && slices.Contains(cardWords, args[0]) {
+		return nil, Usagef("there is no command %q; is %q meant?", said, "card "+said)
+	}
 	return nil, Usagef("there is no command %q", said)
 }
 
+// cardWords are what is done with cards: who leaves out the first word is told.
+var cardWords = []string{"list", "insert", "remove", "tap", "hold", "take", "reset"}
+
 // commandForms are the ways to go on after a command's first word.
 var commandForms = map[string]string{
-	"card":   "card list [all], card insert NAME, card remove, card tap NAME [NAME], card take, card reset NAME",
+	"card":   "card list [all], card insert NAME, card remove, card tap NAME [NAME], card hold NAME [NAME] [TIME], card take, card reset NAME",
 	"fault":  "fault NAME [VALUES]; there is " + strings.Join(slices.Sorted(maps.Keys(faultForms)), ", "),
 	"net":    "net cut, net restore",
 	"pin":    pinForm,
@@ -114,7 +123,7 @@ func (c Client) Remove(ctx context.Context) error {
 	return c.Do(ctx, http.MethodDelete, "card", nil, nil)
 }
 
-// ResetCard gives a card all of its PIN tries back.
+// ResetCard gives a card all of its PIN tries back, and locks a phone again.
 func (c Client) ResetCard(ctx context.Context, card string) error {
 	return c.Do(ctx, http.MethodPost, "card/reset", map[string]string{"card": card}, nil)
 }

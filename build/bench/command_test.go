@@ -366,9 +366,10 @@ func TestAnnounceNamesAddresses(t *testing.T) {
 func TestHalfACommandIsExplained(t *testing.T) {
 	for command, want := range map[string]string{
 		"pin": "it is: pin wrong, bypass, cancel, timeout or 4 to 12 digits", "pin weird": "it is: pin wrong, bypass", "pin 123": "4 to 12 digits",
-		"card": "card insert NAME", "card insert": "card insert NAME", "card tap": "card tap NAME [NAME], card take", "card tap a b c": "card tap NAME", "card reset": "card reset NAME", "net": "net cut, net restore", "net mend": "net cut, net restore",
+		"card": "card insert NAME", "card insert": "card insert NAME", "card tap": "card hold NAME [NAME] [TIME], card take", "card tap a b c": "card tap NAME", "card reset": "card reset NAME", "net": "net cut, net restore", "net mend": "net cut, net restore",
 		"screen": "screen FILE.png", "fault": "there is captive-portal, clear,", "fault sunspots": "there is captive-portal, clear,",
 		"fault latency 3s 1s": "3s is more than 1s; it is: fault latency MIN MAX", "dance": `there is no command "dance"`,
+		"tap visa": `is "card tap visa" meant?`, "hold visa 2s": `is "card hold visa 2s" meant?`,
 	} {
 		_, err := Client{}.Command(strings.Fields(command), io.Discard)
 		if !errors.As(err, new(UsageError)) || !strings.Contains(err.Error(), want) {

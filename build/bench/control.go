@@ -33,6 +33,8 @@ type Control struct {
 	// Screen returns a PNG of what the reader shows; nil without a screen.
 	Screen func(context.Context) ([]byte, error)
 
+	Signals func() Signals // nil without lights and beeper, or where nobody sees them
+
 	PINPad PINPad // nil where no cardholder is simulated
 
 	Simulator Simulator // nil where the reader is a real one
@@ -50,6 +52,7 @@ type Status struct {
 	Endpoints Endpoints       `json:"endpoints"`
 	Card      string          `json:"card"`             // in the slot; empty: none
 	Tapped    []string        `json:"tapped,omitempty"` // in the hand that taps
+	Signals   *Signals        `json:"signals,omitempty"`
 	Platform  *sandbox.Status `json:"platform,omitempty"`
 }
 
@@ -101,7 +104,7 @@ func (c Control) Handler() http.Handler {
 			if err := c.tapped(body.Card); err != nil {
 				return err
 			}
-			return c.Cards.ResetPIN(body.Card, c.Slot)
+			return c.Cards.Reset(body.Card, c.Slot)
 		})
 		do("DELETE /control/card", func(*http.Request) error { return c.Slot.Remove() })
 	}
@@ -163,6 +166,10 @@ func (c Control) status() Status {
 	}
 	if c.Antenna != nil {
 		s.Tapped = c.Antenna.Tapped()
+	}
+	if c.Signals != nil {
+		shown := c.Signals()
+		s.Signals = &shown
 	}
 	if c.Platform != nil {
 		p := c.Platform.Status()

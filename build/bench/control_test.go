@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -88,9 +89,20 @@ func TestControlAPI(t *testing.T) {
 }
 
 // hand notes what is tapped.
-type hand struct{ cards []string }
+type hand struct {
+	cards  []string
+	held   bool
+	longer time.Duration
+}
+
+func (h *hand) Hold(longer time.Duration, cards ...string) error {
+	err := h.Tap(cards...)
+	h.held, h.longer = true, longer
+	return err
+}
 
 func (h *hand) Tap(cards ...string) error {
+	h.held, h.longer = false, 0
 	h.cards = h.cards[:0]
 	for _, name := range cards {
 		profile, ok := bench.FindCard(name)
@@ -144,6 +156,11 @@ func TestTapByControl(t *testing.T) {
 		{"card insert amex", "", []string{"visa"}},
 		{"card tap amex", "card remove", []string{"visa"}},
 		{"card tap visa amex", "card remove", []string{"visa"}},
+		{"card hold visa amex", "card remove", []string{"visa"}},
+		{"card hold visa mastercard 6s", "not 0s to 5s", []string{"visa"}},
+		{"card hold visa mastercard visa-debit", "one card or two", []string{"visa"}},
+		{"card hold visa mastercard 1500ms", "", []string{"visa", "mastercard"}},
+		{"card insert mastercard", "card take", []string{"visa", "mastercard"}},
 		{"card take", "", nil},
 		{"card remove", "", nil},
 		{"card insert visa", "", nil},
@@ -157,7 +174,17 @@ func TestTapByControl(t *testing.T) {
 			t.Errorf("%s: %q in the hand, %v", step.command, status.Tapped, err)
 		}
 	}
-	for _, body := range []string{`{}`, `{"with": "visa"}`, `{"card": "visa", "and": "amex"}`, `[]`} {
+	for command, want := range map[string]hand{
+		"card hold mastercard":           {[]string{"mastercard"}, true, 0},
+		"card hold mastercard 2s":        {[]string{"mastercard"}, true, 2 * time.Second},
+		"card hold mastercard amex 0s":   {[]string{"mastercard", "amex"}, true, 0},
+		"card tap mastercard visa-debit": {[]string{"mastercard", "visa-debit"}, false, 0},
+	} {
+		if err := client.Run(t.Context(), strings.Fields(command), io.Discard); err != nil || !reflect.DeepEqual(*h, want) {
+			t.Errorf("%s: %+v, %v", command, *h, err)
+		}
+	}
+	for _, body := range []string{`{}`, `{"with": "visa"}`, `{"card": "amex", "hold": true, "slowMs": 5001}`, `{"card": "amex", "hold": true, "slowMs": -1}`, `{"card": "amex", "slowMs": 1}`, `{"card": "visa", "and": "amex"}`, `[]`} {
 		response, err := http.Post(server.URL+"/control/tap", "application/json", strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
@@ -298,6 +325,55 @@ func TestCardListNamesNumbers(t *testing.T) {
 	var out bytes.Buffer
 	if err := client.Run(t.Context(), []string{"card", "list"}, &out); err != nil || !strings.Contains(out.String(), "4242424242424242  Visa credit") {
 		t.Errorf("%v\n%s", err, &out)
+	}
+}
+
+// A phone that was unlocked, or a card that was torn, is as new after a reset, and
+// counts on: what one test left behind does not change the next one.
+func TestResetOfWhatWasTapped(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "cards.json")
+	const aid, phone, torn = "A0000000031010", "tap-visa-phone-locked", "tap-visa-torn-select-ppse"
+	left := fmt.Sprintf(`{%q: {"applications": {%q: {"atc": 7, "unlocked": true, "torn": "01", "update": "02"}}}}`, phone, aid)
+	if err := os.WriteFile(file, []byte(left), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	board, err := sim.Open(sim.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer board.HAL.Close()
+	cards, err := bench.OpenCards(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, unlocked, err := cards.Tap(phone); err != nil || !unlocked.State().Applications[aid].Unlocked {
+		t.Fatalf("%v, not as it was left", err)
+	}
+	if err := cards.Reset(phone, board.Tray); err != nil {
+		t.Fatal(err)
+	}
+	_, locked, err := cards.Tap(phone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := locked.State().Applications[aid]; got != (emvtest.ApplicationState{ATC: 7}) {
+		t.Errorf("afterwards it remembers %+v", got)
+	}
+	for range 2 {
+		_, chip, err := cards.Tap(torn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		chip.Reset()
+		if _, err := chip.Exchange(t.Context(), []byte("\x00\xA4\x04\x00\x0E2PAY.SYS.DDF01\x00")); !errors.Is(err, emvtest.ErrTorn) {
+			t.Errorf("a card that tears was reset, and gives %v", err)
+		}
+		if err := cards.Reset(torn, board.Tray); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := cards.Insert(phone, board.Tray); err == nil || !strings.Contains(err.Error(), "card tap "+phone) {
+		t.Errorf("a phone went into the slot: %v", err)
 	}
 }
 

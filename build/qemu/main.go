@@ -24,9 +24,11 @@ const usage = `Usage:
   qemu card list                   the cards there are, and what each is for
   qemu card insert NAME            put a card in (it stays until removed)
   qemu card remove                 take the card out
-  qemu card reset NAME             give it all of its PIN tries back (while it is out)
+  qemu card reset NAME             give it all of its PIN tries back, lock the phone again (while it is out)
   qemu card tap NAME [NAME]        tap a card or phone, or two cards at once: when the reader asks, until it is read
-  qemu card take                   take them away before that
+  qemu card hold NAME [NAME] [TIME] lay a card on the antenna and leave it there until it is taken;
+                                   it takes TIME (2s) longer for each command
+  qemu card take                   take away what is tapped, was to be, or lies there, at any moment
   qemu key NAME                    press a key: 0 to 9, enter, cancel, clear
   qemu ccid unplug | plug          the USB chip card reader
   qemu pn532 unplug | plug         the serial adapter with the contactless reader

@@ -34,16 +34,34 @@ var _ bench.Antenna = (*tapper)(nil)
 const (
 	look     = 5 * time.Millisecond
 	unserved = 2 * time.Second
-	quiet    = 10 * time.Second // much longer than an emulated reader thinks between two commands
-	apart    = 300 * time.Millisecond
-	pair     = time.Second // how long two cards are held together
+	quiet    = 10 * time.Second       // much longer than an emulated reader thinks between two commands
+	apart    = 300 * time.Millisecond // the first time; twice as long each time after, for slow machines
+
+	// Two cards are asked nothing, and nothing tells whether a reader that found them
+	// was after a card to read or after the last customer's. So they come to one that
+	// asks: with nobody at the antenna it looks on and on, while a look for the last
+	// customer's card is over after a few rounds, and the field stays off.
+	asks = 1500 * time.Millisecond
+	dark = 300 * time.Millisecond // more than the field is off between two rounds
+	pair = time.Second            // how long two cards are held together
 )
 
 // Tap implements bench.Antenna.
-func (t *tapper) Tap(names ...string) error {
+func (t *tapper) Tap(names ...string) error { return t.hand(0, names, t.tap) }
+
+// Hold implements bench.Antenna.
+func (t *tapper) Hold(longer time.Duration, names ...string) error {
+	return t.hand(longer, names, t.leave)
+}
+
+// hand takes cards in hand and does something with them, until that has an end.
+func (t *tapper) hand(longer time.Duration, names []string, do func(context.Context, []pn532test.Card)) error {
 	held, profiles, err := faces(t.cards, names)
 	if err != nil {
 		return err
+	}
+	for i := range held {
+		held[i].Chip = bench.Slowly(held[i].Chip, longer)
 	}
 	t.end()
 	ctx, stop := context.WithCancel(context.Background())
@@ -53,7 +71,7 @@ func (t *tapper) Tap(names ...string) error {
 	t.mu.Unlock()
 	go func() {
 		defer close(done)
-		t.tap(ctx, held)
+		do(ctx, held)
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		if t.done == done {
@@ -94,34 +112,78 @@ func (t *tapper) end() {
 // tap holds the cards to the antenna until they were read or ctx ends.
 func (t *tapper) tap(ctx context.Context, cards []pn532test.Card) {
 	defer t.field.Take()
-	for {
+	again := false
+	for away := apart; ; {
 		if !await(ctx, 0, t.field.FieldOn) {
 			return
 		}
-		asked := t.field.Exchanges()
-		for _, c := range cards {
-			if err := t.field.Tap(c); err != nil {
-				panic(err) // the cards are made above
+		if len(cards) > 1 && !t.asking(ctx) {
+			if ctx.Err() != nil {
+				return
 			}
+			continue
 		}
+		asked := t.field.Exchanges()
+		t.show(cards)
 		if len(cards) > 1 {
 			await(ctx, pair, func() bool { return false })
 			return
 		}
 		served := await(ctx, unserved, func() bool { return t.field.Exchanges() > asked })
 		if served {
-			for more := true; more && t.field.FieldOn(); {
+			more := true
+			for more && t.field.FieldOn() {
 				asked = t.field.Exchanges()
 				more = await(ctx, quiet, func() bool { return !t.field.FieldOn() || t.field.Exchanges() > asked })
 			}
-			return
+			if more || again {
+				return
+			}
+			// An answer may have got lost on the way: a reader that asks again soon gets the card once more.
+			t.field.Take()
+			await(ctx, apart, func() bool { return false })
+			if again = await(ctx, unserved, t.field.FieldOn); !again {
+				return
+			}
+			continue
 		}
 		t.field.Take()
 		if ctx.Err() != nil {
 			return
 		}
-		await(ctx, apart, func() bool { return false })
+		await(ctx, away, func() bool { return false })
+		away *= 2
 	}
+}
+
+// leave lays the cards on the antenna until ctx ends.
+func (t *tapper) leave(ctx context.Context, cards []pn532test.Card) {
+	defer t.field.Take()
+	t.show(cards)
+	<-ctx.Done()
+}
+
+// show holds the cards to the antenna.
+func (t *tapper) show(cards []pn532test.Card) {
+	for _, c := range cards {
+		if err := t.field.Tap(c); err != nil {
+			panic(err) // they are made in faces
+		}
+	}
+}
+
+// asking reports whether the reader asks for a card: it looks for one longer than it
+// takes to see that nobody is at the antenna. If ctx ends it does not.
+func (t *tapper) asking(ctx context.Context) bool {
+	begun := time.Now()
+	lit := begun
+	gaveUp := func() bool { return time.Since(lit) > dark }
+	return await(ctx, 0, func() bool {
+		if t.field.FieldOn() {
+			lit = time.Now()
+		}
+		return gaveUp() || time.Since(begun) > asks
+	}) && !gaveUp()
 }
 
 // await looks again and again whether ok, for no longer than limit (0: for ever).

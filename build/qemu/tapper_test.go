@@ -112,6 +112,93 @@ func TestTapperLeavesAReaderThatWaits(t *testing.T) {
 	})
 }
 
+// Two cards are kept until the reader asks for one, however often it looked for the
+// last customer's before: it would find two, and say nothing of it.
+func TestTapperKeepsTwoCardsForAReaderThatAsks(t *testing.T) {
+	r := desk(t)
+	synctest.Test(t, func(t *testing.T) {
+		reader, unplug := plugged(r)
+		defer unplug()
+		if err := r.tapper.Tap("visa", "mastercard"); err != nil {
+			t.Fatal(err)
+		}
+		within, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		for range 3 {
+			if err := reader.WaitRemoval(within); err != nil {
+				t.Fatal(err)
+			}
+			if len(r.tapper.Tapped()) != 2 {
+				t.Fatalf("the hand has %q", r.tapper.Tapped())
+			}
+			time.Sleep(dark / 2) // the next look may come before the hand has seen that this one is over
+		}
+		if _, err := reader.Activate(within); !errors.Is(err, hal.ErrCollision) {
+			t.Errorf("two cards: %v", err)
+		}
+		if err := reader.WaitRemoval(within); err != nil || r.tapper.Tapped() != nil {
+			t.Errorf("%v, %q in the hand", err, r.tapper.Tapped())
+		}
+		// A tap that is taken back ends at once, before the reader asks for long enough.
+		if err := r.tapper.Tap("visa", "mastercard"); err != nil {
+			t.Fatal(err)
+		}
+		shortly, end := context.WithTimeout(t.Context(), asks/2)
+		defer end()
+		time.AfterFunc(asks/4, func() {
+			if err := r.tapper.Take(); err != nil {
+				t.Error(err)
+			}
+		})
+		if _, err := reader.Activate(shortly); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("nobody taps: %v", err)
+		}
+	})
+}
+
+// A card that is left on the antenna stays there until it is taken, in the middle of a
+// command if need be: the reader sees the last customer's card for as long.
+func TestTapperLeavesACard(t *testing.T) {
+	r := desk(t)
+	synctest.Test(t, func(t *testing.T) {
+		reader, unplug := plugged(r)
+		defer unplug()
+		if err := r.tapper.Hold(3*time.Second, "visa"); err != nil {
+			t.Fatal(err)
+		}
+		card, err := reader.Activate(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		if answer, err := card.Transceive(t.Context(), selectPPSE); err != nil || len(answer) < 2 || time.Since(began) < 3*time.Second {
+			t.Errorf("SELECT PPSE: %X, %v, after %v", answer, err, time.Since(began))
+		}
+		if err := reader.FieldOff(); err != nil {
+			t.Error(err)
+		}
+		look, stop := context.WithTimeout(t.Context(), time.Minute)
+		defer stop()
+		if err := reader.WaitRemoval(look); !errors.Is(err, context.DeadlineExceeded) || !slices.Equal(r.tapper.Tapped(), []string{"visa"}) {
+			t.Errorf("%v, %q in the hand", err, r.tapper.Tapped())
+		}
+		if card, err = reader.Activate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(time.Second, func() {
+			if err := r.tapper.Take(); err != nil {
+				t.Error(err)
+			}
+		})
+		if _, err := card.Transceive(t.Context(), selectPPSE); err == nil {
+			t.Error("a card that was taken away answers")
+		}
+		if err := reader.WaitRemoval(t.Context()); err != nil || r.tapper.Tapped() != nil {
+			t.Errorf("%v, %q in the hand", err, r.tapper.Tapped())
+		}
+	})
+}
+
 // Whoever stops a tap does not wait for the reader.
 func TestTapperStops(t *testing.T) {
 	r := desk(t)

@@ -43,7 +43,7 @@ func (s *Sandbox) build(st *state, rd reader, set Settings) ([]byte, error) {
 		ReaderID:           rd.ID,
 		AccountID:          st.account.ID,
 		IssuedAtMs:         issued,
-		Location:           l.Location,
+		Location:           set.place(l),
 		Offline:            set.offline(l, st.offlineEnabled(l)),
 		Link:               known(set.Link),
 		SoftwareVersion:    known(set.SoftwareVersion),

@@ -44,6 +44,11 @@ type Settings struct {
 	Contactless       *bool                        `json:"contactless,omitempty"`
 	ContactlessLimits []platform.ContactlessLimits `json:"contactlessLimits,omitzero"`
 
+	// Country is where readers believe to be (ISO 3166 alpha-2), in place of the
+	// Location's own, which the public API says, and cannot change either. Terminal
+	// data and currency stay.
+	Country *string `json:"country,omitempty"`
+
 	Link *platform.LinkSettings `json:"link,omitempty"`
 
 	// SoftwareVersion announces a release. SoftwareNotAfterMs, when absent, is a
@@ -93,6 +98,7 @@ func (s Settings) over(base Settings) Settings {
 	s.DeferAfterMs = cmp.Or(s.DeferAfterMs, base.DeferAfterMs)
 	s.ForwardInFlight = cmp.Or(s.ForwardInFlight, base.ForwardInFlight)
 	s.ReceiptDays = cmp.Or(s.ReceiptDays, base.ReceiptDays)
+	s.Country = cmp.Or(s.Country, base.Country)
 	s.Link = cmp.Or(s.Link, base.Link)
 	s.SoftwareVersion = cmp.Or(s.SoftwareVersion, base.SoftwareVersion)
 	s.SoftwareNotAfterMs = cmp.Or(s.SoftwareNotAfterMs, base.SoftwareNotAfterMs)
@@ -106,6 +112,15 @@ func known[T any](p *T) (v T) {
 		v = *p
 	}
 	return v
+}
+
+// place is the Location as readers are told of it.
+func (s Settings) place(l location) platform.Location {
+	p := l.Location
+	if s.Country != nil {
+		p.Country, p.Address.Country = *s.Country, *s.Country
+	}
+	return p
 }
 
 // offline is the settings' part of a configuration.
@@ -156,17 +171,14 @@ func (s *Sandbox) Settings(locationID string) Settings {
 
 // SetSettings replaces the settings of the Location, or of the account. It
 // refuses what makes no usable configuration for one of the Locations
-// concerned; the error names the field.
+// concerned; the error names the member.
 func (s *Sandbox) SetSettings(set Settings) error {
 	return s.update(func(t *tx) error {
 		if _, ok := t.locations.get(set.Location); set.Location != "" && !ok {
 			return invalid("location: there is no %s", set.Location)
 		}
-		if known(set.PaymentMaxAgeMs) < 0 {
-			return invalid("paymentMaxAgeMs is negative")
-		}
-		if e := set.Equivalents; e != nil && e.Amounts == nil {
-			return invalid("equivalents.amounts is missing")
+		if err := set.check(); err != nil {
+			return err
 		}
 		account, _ := t.settings.get(accountSettings)
 		for _, l := range t.locations.all() {
@@ -179,7 +191,7 @@ func (s *Sandbox) SetSettings(set Settings) error {
 			}
 			rd := reader{Reader: platform.Reader{ID: "tmr_trial", LocationID: l.ID}}
 			if _, err := s.build(t.state, rd, trial.over(Settings{Limits: s.opts.OfflineLimits})); err != nil {
-				return invalid("%v", err)
+				return inSettings(err)
 			}
 		}
 		t.put(settings{Settings: set, UpdatedAtMs: t.stamp()})

@@ -121,34 +121,74 @@ func TestSettingsRefusals(t *testing.T) {
 	p := openShop(t)
 	before := configOf(t, p)
 	for _, test := range [][2]string{
-		{`{"limits":[{"currency":"USD"}]}`, "offline.limits[0].currency"},
+		{`{"limits":[{"currency":"USD"}]}`, "limits[0].currency"},
 		{`{"limits":[{"currency":"usd","entryMode":"swipe"}]}`, "entryMode"},
 		{`{"limits":[{"currency":"usd","maxPerCard":-1}]}`, "maxPerCard"},
-		{`{"equivalents":{"asOf":"soon","amounts":{"usd":1}}}`, "offline.equivalents.asOf"},
+		{`{"equivalents":{"asOf":"soon","amounts":{"usd":1}}}`, "equivalents.asOf"},
 		{`{"equivalents":{"asOf":"2026-11-01"}}`, "amounts"},
-		{`{"inspection":"maybe"}`, "offline.inspection"},
-		{`{"deferAfterMs":-1}`, "offline.deferAfterMs"},
-		{`{"contactlessLimits":[]}`, "contactless[0].limits"},
-		{`{"contactlessLimits":[{"currency":"usd","floor":0,"cvmRequired":0},{"currency":"usd","floor":0,"cvmRequired":0}]}`, "contactless[0].limits[1].currency"},
-		{`{"contactlessLimits":[{"currency":"usd","floor":0,"cvmRequired":-1}]}`, "limits[0].cvmRequired"},
-		{`{"contactlessLimits":[{"currency":"usd","cvmRequired":0}]}`, "limits[0].floor is missing"},
+		{`{"inspection":"maybe"}`, "inspection"},
+		{`{"deferAfterMs":-1}`, "deferAfterMs"},
+		{`{"contactlessLimits":[]}`, "contactlessLimits is empty"},
+		{`{"contactlessLimits":[{"currency":"usd","floor":0,"cvmRequired":0},{"currency":"usd","floor":0,"cvmRequired":0}]}`, "contactlessLimits[1].currency is a repeat"},
+		{`{"contactlessLimits":[{"currency":"usd","floor":0,"cvmRequired":-1}]}`, "contactlessLimits[0].cvmRequired"},
+		{`{"contactlessLimits":[{"currency":"usd","cvmRequired":0}]}`, "contactlessLimits[0].floor is missing"},
+		// What only the reader would refuse: it would keep its old configuration, and nobody be told.
+		{`{"contactlessLimits":[{"currency":"xyz","floor":0,"cvmRequired":0}]}`, `contactlessLimits[0].currency: \"xyz\" is no currency`},
+		{`{"limits":[{"currency":"usd"},{"currency":"xyz"}]}`, `limits[1].currency: \"xyz\" is no currency`},
+		{`{"equivalents":{"asOf":"2026-11-01","amounts":{"usd":1,"xyz":1}}}`, `equivalents.amounts: \"xyz\" is no currency`},
+		{`{"floorLimit":4294967296}`, `"floorLimit is not`},
+		{`{"floorLimit":-1}`, `"floorLimit is not`},
+		{`{"pinFormat":"iso2"}`, `"pinFormat is neither`},
+		{`{"country":"XX"}`, `country: \"XX\" is no country`},
+		{`{"country":"de"}`, `country: \"de\"`},
 		{`{"contactlessLimits":[{"currency":"usd","cvmLimit":1}]}`, "cvmLimit"},
-		{`{"forwardInFlight":99}`, "offline.forwardInFlight"},
+		{`{"forwardInFlight":99}`, "forwardInFlight"},
 		{`{"link":{"retryMinMs":-1}}`, "link.retryMinMs"},
 		{`{"softwareNotAfterMs":-1}`, "softwareNotAfterMs"},
 		{`{"paymentMaxAgeMs":-1}`, "paymentMaxAgeMs"},
 		{`{"limit":[]}`, "limit"},
 		{`{"location":"tml_x"}`, "tml_x"},
-		{`{"location":"` + p.activation.Reader.LocationID + `","sessionMaxAgeMs":-1}`, "offline.sessionMaxAgeMs"},
+		{`{"location":"` + p.activation.Reader.LocationID + `","sessionMaxAgeMs":-1}`, "sessionMaxAgeMs"},
 		{`[]`, "object"},
 		{``, "object"},
 	} {
-		if status, body := p.putSettings(test[0]); status != http.StatusBadRequest || !strings.Contains(body, test[1]) {
+		status, body := p.putSettings(test[0])
+		if status != http.StatusBadRequest || !strings.Contains(body, test[1]) {
 			t.Errorf("%s: %d %s", test[0], status, body)
+		}
+		for _, foreign := range []string{"offline.", "contactless[", "applications[", "terminal.", "configuration:"} {
+			if strings.Contains(body, foreign) {
+				t.Errorf("%s: %s, which says %s, a word of no setting", test[0], body, foreign)
+			}
 		}
 	}
 	if after := configOf(t, p); !reflect.DeepEqual(before, after) {
 		t.Errorf("%+v, not %+v", after, before)
+	}
+}
+
+// TestSettingOfTheCountry: readers believe to be there, with the terminal data and
+// the currency they have; the public API's Location stays.
+func TestSettingOfTheCountry(t *testing.T) {
+	p := openShop(t)
+	before := configOf(t, p)
+	if status, body := p.putSettings(`{"country":"DE"}`); status != http.StatusOK {
+		t.Fatalf("%d %s", status, body)
+	}
+	got := configOf(t, p)
+	if got.Location.Country != "DE" || got.Location.Currency != "usd" || !reflect.DeepEqual(got.Terminal, before.Terminal) {
+		t.Errorf("%+v, %+v", got.Location, got.Terminal)
+	}
+	address := p.must("GET", "/v1/terminal/locations/"+before.Location.ID, "")["address"].(map[string]any)
+	if address["country"] != "US" {
+		t.Errorf("the public API says %v", address["country"])
+	}
+	at := before.Location.ID
+	if status, body := p.putSettings(`{"location":"` + at + `","country":"FR"}`); status != http.StatusOK {
+		t.Fatalf("%d %s", status, body)
+	}
+	if c := configOf(t, p).Location.Country; c != "FR" {
+		t.Errorf("the Location's own country is %s", c)
 	}
 }
 

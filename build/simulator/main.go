@@ -23,13 +23,15 @@ const usage = `Usage:
   simulator card insert NAME            put a card in (it stays until removed); a test card number does, too
   simulator card remove                 take the card out
   simulator card tap NAME [NAME]        tap a card or phone, or two cards at once: when the reader asks, until it is read
-  simulator card take                   take them away before that
-  simulator card reset NAME             give it all of its PIN tries back (while it is out)
+  simulator card hold NAME [NAME] [TIME] lay a card on the antenna and leave it there until it is taken;
+                                        it takes TIME (2s) longer for each command
+  simulator card take                   take away what is tapped, was to be, or lies there, at any moment
+  simulator card reset NAME             give it all of its PIN tries back, lock the phone again (while it is out)
   simulator pin wrong|bypass|cancel|timeout|DIGITS
                                         what the cardholder does at the next PIN entry
   simulator net cut | net restore       cut or restore the internet of reader and shop
   simulator screen FILE.png             save what the reader's screen shows
-  simulator status                      reader, card, faults and the platform's totals, as JSON
+  simulator status                      reader, card, lights and tones, faults and the platform's totals, as JSON
 
   How the reader behaves; what is not named stays as it is, and all of it is printed:
   simulator simulate

@@ -53,7 +53,7 @@ func (o *options) register(f *flag.FlagSet) {
 	f.StringVar(&o.acceptLoss, "accept-loss", "", "go on although the ledger is damaged; give the `reason`, it is signed into the ledger")
 	f.StringVar(&o.demo, "demo", "", "play a `story` and check it: outage")
 	f.BoolVar(&o.json, "json", false, "print for machines")
-	f.BoolVar(&o.verbose, "v", false, "log what goes on, to standard error")
+	f.BoolVar(&o.verbose, "v", false, "log what goes on, lights and tones too, to standard error")
 	f.DurationVar(&o.cardTimeout, "card-timeout", 2*time.Minute, "how long a payment waits for a card")
 	f.DurationVar(&o.authorizeTimeout, "authorize-timeout", 15*time.Second, "how long an authorization may take before the payment is stored instead")
 }

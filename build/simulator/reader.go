@@ -34,6 +34,8 @@ func startReader(ctx context.Context, o options, board *sim.Board, ca []byte, at
 	}
 	hardware := *board.HAL
 	hardware.Contact, hardware.Contactless = simulated.Slot(), simulated.Antenna()
+	lights := &signals{on: board.Signals, log: log}
+	hardware.Signals, control.Signals = lights, lights.shown
 	listener, err := bench.Listen(o.listen, "-listen")
 	if err != nil {
 		return nil, err

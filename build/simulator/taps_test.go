@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"testing"
+	"time"
 
 	"smartreader/build/bench"
 	"smartreader/build/story"
@@ -101,6 +102,29 @@ func TestTaps(t *testing.T) {
 		d.command("card", "tap", "tap-visa-torn-read-record")
 		p.approved(wire.ReadContactlessEMV)
 	})
+	sub("left on the antenna by the last customer", func(d *desk) {
+		d.command("card", "hold", "visa")
+		p := d.begin(2500)
+		d.command("card", "tap", "mastercard") // the hand takes the other one away
+		if p := p.approved(wire.ReadContactlessEMV); p.PaymentMethod.CardPresent.Brand != "mastercard" {
+			d.t.Errorf("paid with %s", p.PaymentMethod.CardPresent.Brand)
+		}
+	})
+	sub("taken away by hand, in the middle", func(d *desk) {
+		p := d.begin(2600)
+		d.signals("ready for a card", func(s bench.Signals) bool {
+			return len(s.Last) > 0 && slices.Equal(s.Last[len(s.Last)-1].Lights, []int{1})
+		})
+		d.command("card", "hold", "visa", "5s")
+		d.signals("reading", func(s bench.Signals) bool { return slices.Contains(s.Lights, 2) })
+		d.command("card", "take")
+		p.told(wire.DisplayRemovedTooEarly)
+		d.command("card", "tap", "visa")
+		p.approved(wire.ReadContactlessEMV)
+		d.signals("read", func(s bench.Signals) bool {
+			return slices.ContainsFunc(s.Last, func(l bench.Signal) bool { return l.Tone == "success" && len(l.Lights) == 4 })
+		})
+	})
 	sub("a brand without a kernel", func(d *desk) {
 		d.command("card", "tap", "amex")
 		p := d.begin(1500)
@@ -144,8 +168,30 @@ func TestTaps(t *testing.T) {
 		}
 	})
 	status := d.platformStatus()
-	if got := status.Totals; got.Approved.Count != 13 || got.Declined.ByCurrency["usd"] != 1602+1703+1800+1900 || got.Duplicates != 0 || got.Failed != 0 || len(status.Gaps) != 0 {
+	if got := status.Totals; got.Approved.Count != 15 || got.Declined.ByCurrency["usd"] != 1602+1703+1800+1900 || got.Duplicates != 0 || got.Failed != 0 || len(status.Gaps) != 0 {
 		t.Errorf("%+v, gaps %v", got, status.Gaps)
+	}
+}
+
+// signals waits until the reader's lights and tones are as wanted.
+func (d *desk) signals(what string, ok func(bench.Signals) bool) {
+	d.t.Helper()
+	again := time.NewTicker(5 * time.Millisecond)
+	defer again.Stop()
+	for late := time.After(time.Minute); ; {
+		var status bench.Status
+		d.must(bench.Client{Base: d.at.Control}.Do(d.t.Context(), http.MethodGet, "status", nil, &status))
+		if status.Signals == nil {
+			d.t.Fatal("the status has no signals")
+		}
+		if ok(*status.Signals) {
+			return
+		}
+		select {
+		case <-again.C:
+		case <-late:
+			d.t.Fatalf("%s: %+v", what, *status.Signals)
+		}
 	}
 }
 
@@ -200,7 +246,21 @@ func TestTapsOffline(t *testing.T) {
 		t.Errorf("what its card did not prove is not told: %+v", p.OfflineDetails)
 	}
 	d.mode(wire.SimulatedOnline)
-	d.await("forwarded", func(b *story.Books) bool { return len(b.Told) == 4 && b.Status.Reader.OfflinePaymentsCount == 0 })
+	d.network(wire.NetworkOnline)
+
+	// Another country's rules, without another shop.
+	set(map[string]any{"country": "DE"})
+	d.mode(wire.SimulatedOfflineImmediate)
+	d.network(wire.NetworkOffline)
+	inserted(2350, "visa", "visa-debit")
+	d.mode(wire.SimulatedOnline)
+	d.network(wire.NetworkOnline)
+	set(map[string]any{"country": "DE", "contactlessSca": true})
+	d.mode(wire.SimulatedOfflineImmediate)
+	d.network(wire.NetworkOffline)
+	store(2360, "visa")
+	d.mode(wire.SimulatedOnline)
+	d.await("forwarded", func(b *story.Books) bool { return len(b.Told) == 6 && b.Status.Reader.OfflinePaymentsCount == 0 })
 
 	set(map[string]any{"contactless": false})
 	d.command("card", "tap", "visa")
@@ -230,7 +290,7 @@ func TestTapsOffline(t *testing.T) {
 			t.Errorf("%d: marked unauthenticated: %v", c.Amount, o.Unauthenticated)
 		}
 	}
-	want := map[int64]string{2000: wire.ReadContactlessEMV, 2100: wire.ReadContactlessEMV, 2200: wire.ReadContactEMV, 2300: wire.ReadContactlessEMV, 2400: wire.ReadContactEMV}
+	want := map[int64]string{2000: wire.ReadContactlessEMV, 2100: wire.ReadContactlessEMV, 2200: wire.ReadContactEMV, 2300: wire.ReadContactlessEMV, 2350: wire.ReadContactEMV, 2360: wire.ReadContactlessEMV, 2400: wire.ReadContactEMV}
 	if len(charges.Data) != len(want) || !maps.Equal(seen, want) {
 		t.Errorf("charged %v, want %v", seen, want)
 	}

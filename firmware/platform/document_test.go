@@ -224,6 +224,19 @@ func TestValidateNamesTheField(t *testing.T) {
 	}
 }
 
+// The largest floor limit is what '9F1B' holds; the kernel would refuse more.
+func TestFloorLimitFits(t *testing.T) {
+	c := goodConfig(t)
+	c.Applications[0].FloorLimit = 1<<32 - 1
+	if err := c.Validate(); err != nil {
+		t.Error(err)
+	}
+	c.Applications[0].FloorLimit++
+	if err := c.Validate(); !errors.Is(err, ErrDocument) || !strings.Contains(err.Error(), "applications[0].floorLimit is not 0 to 4294967295") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // What does not fit into the arithmetic is refused, not taken for no bound.
 func TestValidateBoundsWhatIsReckonedWith(t *testing.T) {
 	const huge = math.MaxInt64

@@ -124,7 +124,7 @@ func (a *Application) validate(v *validator, field string) {
 	v.hex(field+"tacDenial", a.TACDenial, 5, 5)
 	v.hex(field+"tacOnline", a.TACOnline, 5, 5)
 	v.hex(field+"tacDefault", a.TACDefault, 5, 5)
-	v.that(a.FloorLimit >= 0, field+"floorLimit", "is negative")
+	v.that(a.FloorLimit >= 0 && a.FloorLimit <= mostFloor, field+"floorLimit", "is not 0 to %d", int64(mostFloor))
 	v.that(a.RandomThreshold >= 0, field+"randomThreshold", "is negative")
 	v.that(0 <= a.RandomTarget && a.RandomTarget <= a.RandomMaximum, field+"randomTarget", "is not 0 to randomMaximum")
 	v.that(a.RandomMaximum <= 99, field+"randomMaximum", "is more than 99")
@@ -206,8 +206,12 @@ const (
 	ridMastercard = "A000000004"
 )
 
-// mostAmount is what a card can be told of (EMV Book 3, Annex A: '9F02' is n 12).
-const mostAmount = 999_999_999_999
+// mostAmount is what a card can be told of (EMV Book 3, Annex A: '9F02' is n 12),
+// mostFloor what a floor limit can be ('9F1B' has four bytes).
+const (
+	mostAmount = 999_999_999_999
+	mostFloor  = 1<<32 - 1
+)
 
 func (k *CAKey) validate(v *validator, field string) {
 	v.hex(field+"rid", k.RID, 5, 5)

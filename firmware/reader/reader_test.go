@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"smartreader/build/sandbox"
+	"smartreader/emvkernel/emvtest"
 	"smartreader/firmware/reader"
 	"smartreader/hal"
 	"smartreader/lan/client"
@@ -491,20 +492,22 @@ func TestCardholderCancelsWhereThePOSAllowsIt(t *testing.T) {
 // A configuration that the reader cannot use changes nothing, and POS and their operators are told which
 // entry it is; until there is a better one.
 func TestUnusableConfigurationIsTold(t *testing.T) {
-	s := openShop(t)
+	terminal := emvtest.TerminalConfig()
+	terminal.Terminal.Capabilities[1] = 0x08 // no PIN of any kind, which bypass is for
+	s := openShop(t, func(o *sandbox.Options) { o.Terminal = &terminal })
 	s.must(s.open())
 	s.connect()
-	tooMuch, enough := int64(1)<<33, int64(5000) // what '9F1B' cannot hold
-	s.set(sandbox.Settings{FloorLimit: &tooMuch})
+	bypass, none := true, false
+	s.set(sandbox.Settings{PINBypass: &bypass})
 	told := s.connect().Reader.Warnings
-	if len(told) != 1 || !strings.Contains(told[0], "not in force") || !strings.Contains(told[0], "application 0") || !strings.Contains(told[0], "floor limit") {
+	if len(told) != 1 || !strings.Contains(told[0], "not in force") || !strings.Contains(told[0], "application 0") || !strings.Contains(told[0], "PIN bypass") {
 		t.Errorf("told %q", told)
 	}
 	if paid := s.pay(1200, wire.PreferOnline, "visa"); paid.Status != wire.StatusSucceeded {
 		t.Errorf("the configuration before is in force: %+v", paid)
 	}
 	for _, bad := range []bool{false, true, false} { // the last one is in force already
-		s.set(sandbox.Settings{FloorLimit: map[bool]*int64{false: &enough, true: &tooMuch}[bad]})
+		s.set(sandbox.Settings{PINBypass: map[bool]*bool{false: &none, true: &bypass}[bad]})
 		if told := s.connect().Reader.Warnings; len(told) > 0 != bad {
 			t.Errorf("bad %v, and told %q", bad, told)
 		}

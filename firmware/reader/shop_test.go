@@ -60,12 +60,16 @@ type shop struct {
 	changed chan struct{}
 }
 
-func openShop(t *testing.T) *shop {
+func openShop(t *testing.T, change ...func(*sandbox.Options)) *shop {
 	t.Helper()
 	s := &shop{T: t, dir: t.TempDir(), posID: "till-1", cards: map[string]*emvtest.State{}, changed: make(chan struct{})}
 	public, device := s.listen(), s.listen()
 	var err error
-	s.platform, err = sandbox.New(sandbox.Options{Dir: t.TempDir(), Public: public, Device: device})
+	options := sandbox.Options{Dir: t.TempDir(), Public: public, Device: device}
+	for _, f := range change {
+		f(&options)
+	}
+	s.platform, err = sandbox.New(options)
 	s.must(err)
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

@@ -144,13 +144,22 @@ func (a *app) table(all wire.ListStoredPaymentsResult) {
 		if d.StoredAtMs > 0 {
 			stored = date(d.StoredAtMs)
 		}
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", d.Sequence, d.State, money(pi.Amount, pi.Currency), card(pi), stored, idOf(pi),
-			strings.TrimPrefix(because(pi), " Reason: "))
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", d.Sequence, d.State, money(pi.Amount, pi.Currency), card(pi), stored, idOf(pi), remark(pi))
 	}
 	w.Flush()
 	if n := all.Totals.OfflinePaymentsCount; n > 0 {
 		fmt.Fprintf(a.stdout, "Waiting: %s, %s.\n", count(n, "payment"), sums(all.Totals.OfflinePaymentAmountsByCurrency))
 	}
+}
+
+// remark is what a line of the list says besides: why the payment ended so, and that
+// its card proved nothing.
+func remark(pi wire.PaymentIntent) string {
+	reason := strings.TrimPrefix(because(pi), " Reason: ")
+	if pi.OfflineDetails.CardUnauthenticated {
+		reason = strings.TrimSpace("Tapped without proof that the card is genuine. " + reason)
+	}
+	return reason
 }
 
 var retrieveCommand = command{

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 
@@ -43,6 +44,12 @@ func TestUnauthenticatedTapIsSaid(t *testing.T) {
 		pi := wire.PaymentIntent{Amount: 1000, Currency: "usd", OfflineDetails: &wire.OfflineDetails{State: wire.OfflineStored, CardUnauthenticated: unauthenticated}}
 		if got := sentence(pi); strings.Contains(got, "without proof that the card is genuine") != unauthenticated {
 			t.Errorf("%v: %s", unauthenticated, got)
+		}
+		pi.LastPaymentError = &wire.PaymentError{DeclineCode: "stolen_card"}
+		var list bytes.Buffer
+		(&app{stdout: &list}).table(wire.ListStoredPaymentsResult{PaymentIntents: []wire.PaymentIntent{pi}})
+		if got := list.String(); !strings.Contains(got, "stolen_card.") || strings.Contains(got, "without proof that the card is genuine. stolen_card.") != unauthenticated {
+			t.Errorf("%v: in the list:\n%s", unauthenticated, got)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"time"
 
 	"smartreader/build/bench"
 	"smartreader/hal"
@@ -13,6 +14,7 @@ import (
 
 // Antenna is the field with a cardholder who taps as people do: cards are held to it
 // once the reader asks for one, and taken away when the reader is done with them.
+// Those that are held stay until they are taken.
 type Antenna struct {
 	*sim.Field
 	cards *bench.Cards
@@ -21,6 +23,7 @@ type Antenna struct {
 	ready []ready            // in the hand, for when the reader asks
 	held  []ready            // in the hand, at the antenna
 	seen  bool               // the reader has seen them
+	stay  bool               // they are left there
 	again context.CancelFunc // makes a reader that asks ask once more; nil: it does not ask
 }
 
@@ -39,23 +42,34 @@ var (
 var errNotTapped = errors.New("no card is tapped")
 
 // Tap implements bench.Antenna.
-func (a *Antenna) Tap(names ...string) error {
+func (a *Antenna) Tap(names ...string) error { return a.hand(0, false, names) }
+
+// Hold implements bench.Antenna.
+func (a *Antenna) Hold(longer time.Duration, names ...string) error {
+	return a.hand(longer, true, names)
+}
+
+// hand takes cards in hand, for the reader or to leave them there.
+func (a *Antenna) hand(longer time.Duration, stay bool, names []string) error {
 	var hand []ready
 	for _, name := range names {
 		profile, chip, err := a.cards.Tap(name)
 		if err != nil {
 			return err
 		}
-		hand = append(hand, ready{profile, chip})
+		hand = append(hand, ready{profile, bench.Slowly(chip, longer)})
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if err := a.away(); err != nil {
 		return err
 	}
-	a.ready = hand
-	if a.again != nil { // not into the field under its eyes: two cards come together
+	a.ready, a.stay = hand, stay
+	switch {
+	case a.again != nil: // not into the field under its eyes: two cards come together
 		a.again()
+	case stay:
+		return a.present()
 	}
 	return nil
 }
@@ -138,6 +152,9 @@ func (a *Antenna) FieldOff() error {
 func (a *Antenna) done() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.stay {
+		return nil
+	}
 	if len(a.held) > 0 && !a.seen {
 		a.ready = slices.Concat(a.held, a.ready)
 	}
@@ -158,6 +175,7 @@ func (a *Antenna) present() error {
 
 // away takes the cards from the antenna. The caller holds mu.
 func (a *Antenna) away() error {
+	a.stay = false
 	if len(a.held) == 0 {
 		return nil
 	}

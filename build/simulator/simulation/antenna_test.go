@@ -211,3 +211,70 @@ func TestTakeInTheMiddle(t *testing.T) {
 		t.Errorf("before the reader asked: %v, %q in the hand", err, a.Tapped())
 	}
 }
+
+// A card that is left on the antenna stays there, whatever the reader does, until it
+// is taken; in the middle of a command if need be.
+func TestHoldStaysUntilItIsTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newSimulation(t, 1).Antenna()
+		if err := a.Hold(0, "visa"); err != nil || !slices.Equal(a.Held(), []string{"visa"}) {
+			t.Fatalf("%v; before a payment %q is held", err, a.Held())
+		}
+		for range 2 {
+			look, stop := context.WithTimeout(t.Context(), time.Minute)
+			if err := a.WaitRemoval(look); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("a look for the last customer's card: %v", err)
+			}
+			stop()
+			if _, err := a.Activate(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if err := a.FieldOff(); err != nil || !slices.Equal(a.Held(), []string{"visa"}) || !slices.Equal(a.Tapped(), []string{"visa"}) {
+				t.Errorf("%v; afterwards %q is held, %q in the hand", err, a.Held(), a.Tapped())
+			}
+		}
+		if err := a.Take(); err != nil || len(a.Held()) != 0 || a.Tapped() != nil {
+			t.Errorf("%v; taken away, %q is held, %q in the hand", err, a.Held(), a.Tapped())
+		}
+		// For a reader that waits, two come together.
+		read := make(chan error)
+		go func() { _, err := a.Activate(t.Context()); read <- err }()
+		synctest.Wait()
+		if err := a.Hold(0, "visa", "mastercard"); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-read; !errors.Is(err, hal.ErrCollision) {
+			t.Errorf("two cards: %v", err)
+		}
+		// A tap ends it, and is a tap again.
+		if err := a.Tap("mastercard"); err != nil || len(a.Held()) != 0 {
+			t.Errorf("%v; %q is held", err, a.Held())
+		}
+		if _, err := a.Activate(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if err := a.FieldOff(); err != nil || a.Tapped() != nil {
+			t.Errorf("%v; %q in the hand", err, a.Tapped())
+		}
+		// One that thinks can be taken away while it does.
+		if err := a.Hold(3*time.Second, "visa"); err != nil {
+			t.Fatal(err)
+		}
+		card, err := a.Activate(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		if answer, err := card.Transceive(t.Context(), selectPPSE); err != nil || len(answer) < 2 || time.Since(began) < 3*time.Second {
+			t.Errorf("SELECT PPSE: %X, %v, after %v", answer, err, time.Since(began))
+		}
+		time.AfterFunc(time.Second, func() {
+			if err := a.Take(); err != nil {
+				t.Error(err)
+			}
+		})
+		if _, err := card.Transceive(t.Context(), selectPPSE); !errors.Is(err, hal.ErrCardRemoved) {
+			t.Errorf("taken away in the middle: %v", err)
+		}
+	})
+}

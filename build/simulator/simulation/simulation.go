@@ -129,6 +129,9 @@ func findCard(c *wire.SimulatedCard) (profile string, err error) {
 		return "", wire.Errorf(wire.CodeInvalidRequiredParameter, "simulatedCard: there is no test card %s", bench.MaskCard(name)).
 			WithRemedy("give the number of a test card, the name of a test payment method, or a name from: card list")
 	}
+	if err := bench.Insertable(profile); err != nil {
+		return "", wire.Errorf(wire.CodeInvalidRequiredParameter, "simulatedCard: %v", err).WithRemedy("name a card: this one goes in by itself, and nothing is tapped by itself")
+	}
 	return profile, nil
 }
 

@@ -223,3 +223,12 @@ func TestWhatTheHubAsks(t *testing.T) {
 		t.Errorf("intermittent: offline %d of 200 times", offline)
 	}
 }
+
+// A phone fits into no slot, and is not presented there by itself either.
+func TestSimulatedCardIsNoPhone(t *testing.T) {
+	s := newSimulation(t, 1)
+	_, err := s.Configure(t.Context(), wire.SimulatorConfiguration{SimulatedCard: &wire.SimulatedCard{TestPaymentMethod: "tap-visa-watch"}})
+	if err == nil || !strings.Contains(err.Error(), "tap-visa-watch is a watch") {
+		t.Errorf("got %v", err)
+	}
+}
