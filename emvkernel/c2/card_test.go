@@ -197,7 +197,6 @@ type card struct {
 	entropy  []byte
 	counter  uint16
 	last     []byte // answer to the last GENERATE AC
-	signedUN []byte
 }
 
 func newCard(t testing.TB) *card {
