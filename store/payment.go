@@ -44,7 +44,7 @@ type Payment struct {
 	Receipt *Receipt `json:"receipt,omitempty"`
 
 	Attempted       bool  `json:"attempted,omitempty"` // an authorization was, or may have been, sent
-	Attempts        int   `json:"attempts,omitempty"`  // of forwarding or reversing
+	Attempts        int   `json:"attempts,omitempty"`  // of forwarding or reversing that may have left the reader
 	NextAttemptAtMs int64 `json:"nextAttemptAtMs,omitempty"`
 	After           State `json:"after,omitempty"` // where reversing ends
 

@@ -3,7 +3,7 @@
 // Between them (EMV Contactless Book A): a [Kernel] is given an [Activation] and answers with an [Outcome]:
 // what came of the tap, with all parameters Entry Point needs to go on, and the [UIRequest] that goes with
 // it. Entry Point (package entry) knows no kernel and a kernel knows no Entry Point, so that a kernel is
-// added as a package of its own; the example is a whole one.
+// added as a package of its own; the example of this package has a small one, and Entry Point runs it.
 //
 // Shared: [Link] sends commands and counts what goes over the air, [Objects] keeps data objects and who may
 // write them, [Objects.ReadRecords] reads the card's files, and a [Reading] is what a kernel learned of a
