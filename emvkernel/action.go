@@ -53,9 +53,9 @@ func (t *Transaction) AnalyzeTerminalAction(ctx context.Context) (Outcome, error
 		switch {
 		case t.tvr.Matches(denial) || t.tvr.Matches(t.app.TACDenial):
 			t.request = apdu.RequestAAC
-		case term.offlineOnly() && t.approvedByDefault():
+		case term.OfflineOnly() && t.approvedByDefault():
 			t.request = apdu.RequestTC
-		case term.offlineOnly():
+		case term.OfflineOnly():
 			t.request = apdu.RequestAAC
 		case t.offlineApproval() && !t.tvr.Has(FloorLimitExceeded) && !t.tvr.Matches(online) && !t.tvr.Matches(t.app.TACOnline):
 			t.request = apdu.RequestTC
@@ -78,8 +78,8 @@ var allBits = [5]byte{0xFF, 0xFF, 0xFF, 0xFF, 0xFF}
 // TVR as it stands now are concerned. Never on an online-only terminal, and only for a purchase: cash, with
 // or without one, and money that goes back to the card are the issuer's to grant [unverified].
 func (t *Transaction) offlineApproval() bool {
-	return t.app.OfflineApproval && !t.params.NoOfflineApproval && !t.cfg.Terminal.onlineOnly() &&
-		t.params.Type == typePurchase && !t.cashback() && !t.tvr.Matches(needsIssuer)
+	return t.app.OfflineApproval && !t.params.NoOfflineApproval && !t.cfg.Terminal.OnlineOnly() &&
+		t.params.PlainPurchase() && !t.tvr.Matches(needsIssuer)
 }
 
 // approvedByDefault: the terminal approves where its issuer cannot be asked, because no default code has a

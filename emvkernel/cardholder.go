@@ -74,7 +74,7 @@ func (t *Transaction) applyRules(ctx context.Context, rules []byte, x, y int64) 
 	for ; len(rules) >= 2; rules = rules[2:] {
 		rule, condition := rules[0], rules[1]
 		code := rule &^ cvmNextRule
-		if !t.conditionHolds(condition, code, x, y) {
+		if !t.params.CVMCondition(condition, t.cfg.Terminal.Unattended(), t.supports(code), t.card[0x9F42], x, y) {
 			// "If supported" would hold where online PINs can be taken.
 			t.pinWanted = t.pinWanted || code == cvmOnlinePIN && condition == ifSupported
 			continue
@@ -177,41 +177,4 @@ func (t *Transaction) supports(code byte) bool {
 // unsupported does not mean that the pad is missing (EMV Book 3, 10.5.1 [unverified]).
 func (t *Transaction) anyOfflinePIN() bool {
 	return t.capabilities()[1]&(canPlaintextPIN|canEncipheredPIN) != 0
-}
-
-// conditionHolds evaluates a CVM condition code (EMV Book 3, Annex C3, table "CVM Condition Codes").
-// An unknown code, or data missing that it needs, means the rule is passed over.
-func (t *Transaction) conditionHolds(condition, code byte, x, y int64) bool {
-	cash := t.params.Type == typeCash || t.params.Type == typeManual
-	unattendedCash := cash && t.cfg.Terminal.unattended()
-	manualCash := cash && !t.cfg.Terminal.unattended()
-	amount := t.params.Amount
-	switch condition {
-	case 0x00:
-		return true
-	case 0x01:
-		return unattendedCash
-	case 0x02:
-		return !unattendedCash && !manualCash && !t.cashback()
-	case ifSupported:
-		return t.supports(code)
-	case 0x04:
-		return manualCash
-	case 0x05:
-		return t.cashback()
-	case 0x06:
-		return t.inApplicationCurrency() && amount < x
-	case 0x07:
-		return t.inApplicationCurrency() && amount > x
-	case 0x08:
-		return t.inApplicationCurrency() && amount < y
-	case 0x09:
-		return t.inApplicationCurrency() && amount > y
-	default:
-		return false
-	}
-}
-
-func (t *Transaction) inApplicationCurrency() bool {
-	return string(t.card[0x9F42]) == string(Number(int64(t.params.Currency), 2))
 }

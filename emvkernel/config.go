@@ -184,7 +184,7 @@ func (a *Application) validate(t *Terminal) error {
 	if a.PINBypass && a.capabilities(t)[1]&(canPlaintextPIN|canEncipheredPIN|canOnlinePIN) == 0 {
 		return errors.New("PIN bypass, but capabilities without any PIN; leave out the one or correct the other")
 	}
-	if a.OfflineApproval && t.onlineOnly() {
+	if a.OfflineApproval && t.OnlineOnly() {
 		return fmt.Errorf("offline approval on an online-only terminal, type %02X; leave out the one or correct the other", t.Type)
 	}
 	if a.RandomTarget > a.RandomMaximum || a.RandomMaximum > 99 {
@@ -221,8 +221,3 @@ func (a *Application) floorLimit(currency uint16) int64 {
 	}
 	return a.FloorLimit
 }
-
-// onlineOnly, offlineOnly: EMV Book 4, Annex A1: the second digit of the terminal type.
-func (t *Terminal) onlineOnly() bool  { e := t.Type & 0x0F; return e == 1 || e == 4 }
-func (t *Terminal) offlineOnly() bool { e := t.Type & 0x0F; return e == 3 || e == 6 }
-func (t *Terminal) unattended() bool  { return t.Type&0x0F >= 4 }

@@ -178,7 +178,7 @@ func (t *Transaction) capabilities() [3]byte {
 	if t.params.PINPad == nil {
 		c[1] &^= canPlaintextPIN | canEncipheredPIN | canOnlinePIN
 	}
-	if t.params.NoOnlinePIN || t.cfg.Terminal.offlineOnly() {
+	if t.params.NoOnlinePIN || t.cfg.Terminal.OfflineOnly() {
 		c[1] &^= canOnlinePIN
 	}
 	return c

@@ -53,15 +53,16 @@ func (t *transaction) analyze(context.Context) error {
 	if !ok1 || !ok2 || !ok3 {
 		return malformed("issuer action code")
 	}
+	term := &t.a.Config.Terminal
 	matches := func(issuer, terminal [5]byte) bool { return t.tvr.Matches(issuer) || t.tvr.Matches(terminal) }
 	switch {
 	case matches(denial, t.k.TACDenial):
 		t.request = apdu.RequestAAC
-	case t.offlineOnly() && (matches(byDefault, t.k.TACDefault) || !t.mayApprove()):
+	case term.OfflineOnly() && (matches(byDefault, t.k.TACDefault) || !t.mayApprove()):
 		t.request = apdu.RequestAAC
-	case t.offlineOnly():
+	case term.OfflineOnly():
 		t.request = apdu.RequestTC
-	case t.onlineOnly() || matches(online, t.k.TACOnline) || !t.mayApprove():
+	case term.OnlineOnly() || matches(online, t.k.TACOnline) || !t.mayApprove():
 		t.request = apdu.RequestARQC
 	default:
 		t.request = apdu.RequestTC
@@ -104,7 +105,7 @@ func (t *transaction) actionCode(tag tlv.Tag, absent [5]byte) (code [5]byte, ok 
 // limit that nobody wants the issuer asked about.
 func (t *transaction) mayApprove() bool {
 	p := &t.a.Params
-	return t.combined && !p.NoOfflineApproval && p.Amount > 0 && p.Type == typePurchase && !t.cashback() &&
+	return t.combined && !p.NoOfflineApproval && p.Amount > 0 && p.PlainPurchase() &&
 		!t.tvr.Has(emvkernel.FloorLimitExceeded) && !t.tvr.Has(emvkernel.ForcedOnline) &&
 		!t.tvr.Has(emvkernel.InExceptionFile) && !t.tvr.Has(emvkernel.OnlinePINEntered)
 }

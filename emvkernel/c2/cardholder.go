@@ -1,7 +1,6 @@
 package c2
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 
@@ -19,7 +18,6 @@ const (
 	cvmNextRule  = 0x40
 
 	noCVM      = 0x3F // no CVM was performed
-	ifCapable  = 0x03 // the condition "if terminal supports the CVM"
 	unknown    = 0x00 // CVM results, byte 3
 	failed     = 0x01
 	successful = 0x02
@@ -33,7 +31,7 @@ func (t *transaction) cardholder(context.Context) error {
 		capability = t.k.CVMCapabilityRequired
 		t.receipt = true
 	}
-	if t.a.Params.NoOnlinePIN || t.offlineOnly() {
+	if t.a.Params.NoOnlinePIN || t.a.Config.Terminal.OfflineOnly() {
 		capability &^= canOnlinePIN
 	}
 	if !t.takesSignature() {
@@ -84,7 +82,7 @@ func (t *transaction) applyRules(capability byte, rules []byte, x, y int64) {
 	for ; len(rules) >= 2; rules = rules[2:] {
 		rule, condition := rules[0], rules[1]
 		code := rule &^ cvmNextRule
-		if !t.conditionHolds(condition, supported(capability, code), x, y) {
+		if !t.a.Params.CVMCondition(condition, t.a.Config.Terminal.Unattended(), supported(capability, code), t.o.Get(0x9F42), x, y) {
 			continue
 		}
 		if code != cvmFail && supported(capability, code) {
@@ -133,40 +131,4 @@ func supported(capability, code byte) bool {
 	default:
 		return false
 	}
-}
-
-// conditionHolds evaluates a CVM condition code (EMV Book 3, Annex C3). An unknown code, or data missing
-// that it needs, passes the rule over.
-func (t *transaction) conditionHolds(condition byte, supported bool, x, y int64) bool {
-	unattendedCash := t.cash() && t.unattended()
-	manualCash := t.cash() && !t.unattended()
-	amount := t.a.Params.Amount
-	switch condition {
-	case 0x00:
-		return true
-	case 0x01:
-		return unattendedCash
-	case 0x02:
-		return !t.cash() && !t.cashback()
-	case ifCapable:
-		return supported
-	case 0x04:
-		return manualCash
-	case 0x05:
-		return t.cashback()
-	case 0x06:
-		return t.inApplicationCurrency() && amount < x
-	case 0x07:
-		return t.inApplicationCurrency() && amount > x
-	case 0x08:
-		return t.inApplicationCurrency() && amount < y
-	case 0x09:
-		return t.inApplicationCurrency() && amount > y
-	default:
-		return false
-	}
-}
-
-func (t *transaction) inApplicationCurrency() bool {
-	return bytes.Equal(t.o.Get(0x9F42), t.o.Get(0x5F2A))
 }

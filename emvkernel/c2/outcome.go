@@ -42,7 +42,7 @@ func (t *transaction) declined() tap.Outcome {
 		out.Reason = "terminal declined"
 	}
 	switch {
-	case !t.purchase() && !t.cash():
+	case !t.a.Params.Purchase() && !t.a.Params.Cash():
 		out.Kind = tap.EndApplication
 		out.UI = t.ui(tap.ClearDisplay, tap.NotReady)
 		return t.withReading(out)
