@@ -1,26 +1,21 @@
 package transcript_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"smartreader/emvkernel"
-	"smartreader/emvkernel/apdu"
 	"smartreader/emvkernel/c2"
-	"smartreader/emvkernel/c3"
 	"smartreader/emvkernel/emvtest"
 	"smartreader/emvkernel/entry"
 	"smartreader/emvkernel/tap"
-	"smartreader/emvkernel/tlv"
 	"smartreader/emvkernel/transcript"
 )
 
@@ -388,99 +383,6 @@ func TestTapTimes(t *testing.T) {
 	}
 }
 
-// The configuration of the combination in use travels with the recording; that of kernels by the names of its
-// fields.
-func TestConfiguredTap(t *testing.T) {
-	n := func(v int64) *int64 { return &v }
-	change := func(cfg *entry.Config) {
-		for i := range cfg.Combinations {
-			c := &cfg.Combinations[i]
-			switch k := c.Kernel.(type) {
-			case *c2.Kernel:
-				k.Limits = []tap.Limits{{Currency: 840, OnDevice: n(90000), Floor: n(0), CVMRequired: n(1000)}}
-				k.TACDenial, k.Version, k.Torn, k.NoRelay, k.MessageHold = [5]byte{1, 2, 3, 4, 5}, [2]byte{9, 8}, nil, true, 700*time.Millisecond
-			case *c3.Kernel:
-				c.Limits = []tap.Limits{{Transaction: n(80000), CVMRequired: n(1000)}}
-				c.TTQ, c.ZeroAmountAllowed, k.Hold, k.SpendingAmount = &[4]byte{0x36, 0, 0x40, 0}, true, 200*time.Millisecond, true
-			}
-		}
-	}
-	for profile, want := range map[string][]string{
-		"tap-mastercard-online": {"tap-aid A0000000041010\n", "tap-kernel 2\n", "tap-currency 840\n", "tap-on-device-limit 90000\n", "tap-floor-limit 0\n", "tap-cvm-limit 1000\n",
-			"TACDenial=0102030405", "Version=0908", "NoRelay=yes", "MessageHold=700ms", "!Torn", "!tap-ttq", "!tap-transaction-limit", "!tap-zero-amount"},
-		"tap-visa-online": {"tap-aid A0000000031010\n", "tap-kernel 3\n", "tap-currency 000\n", "tap-transaction-limit 80000\n", "tap-cvm-limit 1000\n", "tap-ttq 36004000\n",
-			"tap-zero-amount yes\n", "Hold=200ms", "SpendingAmount=yes", "!FDDAVersion0", "!tap-floor-limit"},
-	} {
-		cfg := tapTerminal(t)
-		change(cfg)
-		clear := recordTap(t, cfg, holding(t, profile, false))
-		written := text(t, clear)
-		for _, want := range append(want, "config test\n", "serial-number TEST0001\n", "contactless yes\n") {
-			no, not := strings.CutPrefix(want, "!")
-			if strings.Contains(written, no) == not {
-				t.Errorf("%s: want %q in\n%s", profile, want, written)
-			}
-		}
-		again := parse(t, written)
-		other := emvtest.Contactless()
-		other.EMV = terminal(t)
-		if r, err := transcript.ReplayTap(t.Context(), other, again); err == nil {
-			r.Outcome.Reading.Wipe()
-			t.Errorf("%s: another terminal does the same", profile)
-		}
-		again.ConfigureTap(other)
-		r, err := transcript.ReplayTap(t.Context(), other, again)
-		r.Outcome.Reading.Wipe()
-		if err != nil {
-			t.Errorf("%s: %v\n%s", profile, err, written)
-		}
-		// What was configured is what is noted again.
-		twice := *again
-		twice.ConfiguredTap(other)
-		if got := text(t, &twice); got != written {
-			t.Errorf("%s: configured again\n%s\nwas\n%s", profile, got, written)
-		}
-	}
-}
-
-// Where the reader had no limits there are none in a replay; other kernels keep what they have.
-func TestConfigureTapLeavesOthers(t *testing.T) {
-	cfg := tapTerminal(t)
-	for i := range cfg.Combinations {
-		if k, ok := cfg.Combinations[i].Kernel.(*c2.Kernel); ok {
-			k.Limits = nil
-		}
-	}
-	recorded := recordTap(t, cfg, holding(t, "tap-mastercard-online", false))
-	if written := text(t, recorded); strings.Contains(written, "tap-currency") {
-		t.Errorf("limits in\n%s", written)
-	}
-	other := tapTerminal(t)
-	recorded.ConfigureTap(other)
-	visas := 0
-	for _, c := range other.Combinations {
-		switch k := c.Kernel.(type) {
-		case *c2.Kernel:
-			if k.Limits != nil || k.Torn == nil {
-				t.Errorf("%X: %+v, torn log %v", c.AID, k.Limits, k.Torn)
-			}
-		case *c3.Kernel:
-			if visas++; c.TTQ == nil || c.Limits == nil || k.Hold == 0 {
-				t.Errorf("%X: %+v %+v", c.AID, c, k)
-			}
-		}
-	}
-	if visas == 0 {
-		t.Error("no Visa application")
-	}
-	// A payment of another type is served by what served it then.
-	recorded.Payment.Type = 0x09
-	recorded.ConfigureTap(other)
-	if i := slices.IndexFunc(other.Combinations, func(c tap.Combination) bool { return c.Kernel.ID() == 2 && !c.Serves(0x09) }); i >= 0 {
-		t.Errorf("%X does not serve type 09", other.Combinations[i].AID)
-	}
-}
-
 // A redacted tap is compared up to its end: that its card cannot be authenticated excuses no other command.
 func TestRedactedTapMismatch(t *testing.T) {
 	written := text(t, transcript.Redact(recordTap(t, tapTerminal(t), holding(t, "tap-mastercard-online", false))))
@@ -509,82 +411,6 @@ func TestFreeFormIsCompared(t *testing.T) {
 		if redacted != (err == nil) || err != nil && (!strings.Contains(err.Error(), "9F7C") || strings.Contains(err.Error(), number[:8])) {
 			t.Errorf("redacted %v: %v", redacted, err)
 		}
-	}
-}
-
-// A reader without combinations, or with kernels that have nothing to note, is no trouble.
-func TestConfiguredTapOfNothing(t *testing.T) {
-	emv := terminal(t)
-	tr := &transcript.Transcript{}
-	tr.ConfiguredTap(&entry.Config{EMV: emv})
-	if tr.Terminal.Tap != nil {
-		t.Errorf("%+v", tr.Terminal.Tap)
-	}
-	tr.ConfigureTap(&entry.Config{EMV: emv})
-	elsewhere := &entry.Config{EMV: emv, Combinations: []tap.Combination{{AID: []byte{1, 2, 3, 4, 5}, Kernel: tap.Elsewhere(4)}}}
-	tr.ConfiguredTap(elsewhere)
-	if s := tr.Terminal.Tap; s == nil || s.Kernel != 4 || !s.Elsewhere || s.Options != "" || s.Limits != nil {
-		t.Errorf("%+v", s)
-	}
-	tr.ConfigureTap(elsewhere)
-}
-
-// A reader that had a card inserted is one that does so when its recording is replayed, whatever kernel the
-// application has there: by the number the reader knew it by, and for the transaction type it was.
-func TestReplayElsewhere(t *testing.T) {
-	for name, tt := range map[string]struct {
-		profile, brand string
-		kernel         tap.KernelID
-		kind           byte
-	}{
-		"of any number":        {"amex", "amex", 0, 0},
-		"with a kernel now":    {"tap-visa-online", "visa", tap.KernelVisa, 0},
-		"of another type":      {"amex", "amex", tap.KernelAmex, 0x20},
-		"as the test terminal": {"amex", "amex", tap.KernelAmex, 0},
-	} {
-		cfg, params := tapTerminal(t), payment()
-		params.Type = tt.kind
-		for i := range cfg.Combinations {
-			c := &cfg.Combinations[i]
-			c.Types = []byte{tt.kind}
-			if c.Brand == tt.brand {
-				limit := int64(100_000)
-				c.Kernel, c.TTQ, c.Limits = tap.Elsewhere(tt.kernel), nil, []tap.Limits{{Currency: params.Currency, Transaction: &limit}}
-			}
-		}
-		recorded := recordTapOf(t, cfg, holding(t, tt.profile, false), params)
-		if want := fmt.Sprintf("try another interface: this reader has no kernel %d for %s", tt.kernel, tt.brand); recorded.Outcome != want {
-			t.Errorf("%s: outcome %q", name, recorded.Outcome)
-		}
-		again := parse(t, text(t, recorded))
-		terminal := tapTerminal(t)
-		again.ConfigureTap(terminal)
-		if err := terminal.Validate(); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-		if _, err := transcript.ReplayTap(t.Context(), terminal, again); err != nil {
-			t.Errorf("%s: %v\n%s", name, err, text(t, again))
-		}
-		if s := again.Terminal.Tap; s == nil || s.Limits == nil || *s.Limits.Transaction != 100_000 {
-			t.Errorf("%s: limits of %+v", name, s)
-		}
-		for _, c := range terminal.Combinations {
-			if _, elsewhere := c.Kernel.(tap.Elsewhere); c.Brand == "mastercard" && elsewhere {
-				t.Errorf("%s: Mastercard has no kernel any more", name)
-			}
-		}
-	}
-}
-
-// A payment of a type that nobody could tap is none that can be tapped when it is replayed.
-func TestReplayOfNoType(t *testing.T) {
-	params := payment()
-	params.Type = 0x20
-	recorded := recordTapOf(t, tapTerminal(t), holding(t, "tap-visa-online", false), params)
-	again, terminal := parse(t, text(t, recorded)), tapTerminal(t)
-	again.ConfigureTap(terminal)
-	if r, err := transcript.ReplayTap(t.Context(), terminal, again); err != nil || r.Outcome.Kind != tap.TryAnotherInterface {
-		t.Errorf("%v\n%s", err, text(t, again))
 	}
 }
 
@@ -646,139 +472,6 @@ func TestReplayResumed(t *testing.T) {
 		result.Outcome.Reading.Wipe()
 		if err != nil {
 			t.Errorf("%v\n%s", err, text(t, tr))
-		}
-	}
-}
-
-// Where a card number may hide in a tap.
-func TestRedactFindsTaps(t *testing.T) {
-	const record = "> 00B2010C00\n< 70 0A 5A08" + number + " 9000\n"
-	track2 := number + "D31122011234567890"
-	ascii := fmt.Sprintf("%X", number)
-	for _, tt := range []struct{ name, lines, not string }{
-		{"track 2 in GPO", "> 80A8000002830000\n< 77 17 57 11 " + track2 + " 8202 2000 9000\n", "1234567890"},
-		{"number in GPO", "> 80A8000002830000\n< 77 0E 5A08" + number + " 8202 2000 9000\n", ""},
-		{"contactless track 2", "> 00B2010C00\n< 70 14 9F6B 11 " + track2 + " 9000\n", "1234567890"},
-		{"track 1", "> 00B2010C00\n< 70 32 5630 42" + ascii + "5E" + "444F452F4A414E45" + "5E333131323230313939393838383737373636363030 9000\n", "444F452F4A414E45"},
-		{"track 1 discretionary data", record + "> 00B2020C00\n< 70 0A 9F1F0739393938383837 9000\n", "39393938383837"},
-		{"track 2 discretionary data", record + "> 00B2020C00\n< 70 09 9F20069999888877 7F 9000\n", "9999888877"},
-		{"data storage identifier", "> 80A8000002830000\n< 77 0C 9F5E09" + number + "01 9000\n", number[:12]},
-		{"a data envelope", "> 80CA9F7000\n< 9F7008" + number + " 9000\n", ""},
-		{"a data envelope, odd", "> 80CA9F7900\n< 9F790A0" + number + "000 9000\n", ""},
-		{"a data envelope, bare", "> 80CA9F7500\n< " + number + " 9000\n", ""},
-		{"third party data", "> 00A4040000\n< 6F11 A50F BF0C0C 9F6E09 00" + number + " 9000\n", ""},
-		{"extended selection", "> 00A4040000\n< 6F11 A50F BF0C0C 9F2909 00" + number + " 9000\n", ""},
-		{"customer exclusive data", "> 00B2010C00\n< 70 0C 9F7C09 00" + number + " 9000\n", ""},
-		{"certificates", "> 00B2010C00\n< 70 13 9004AABBCCDD 9F4604AABBCCDD 9304AABBCCDD 9000\n", "AABBCCDD"},
-		{"a signature in GPO", "> 80A8000002830000\n< 77 07 9F4B04AABBCCDD 9000\n", "AABBCCDD"},
-		{"PDOL data", "> 00A4040000\n< 6F08 A506 9F3803570B00 00 9000\n> 80A800000D830B" + number + "D3112200\n< 6985\n" + record, ""},
-		{"DRDOL data", "> 00B2010C00\n< 70 11 5A08" + number + " 9F5104 5A06 9A03 9000\n> 80D0000009" + number[:12] + "26112100\n< 6985\n", number[:12]},
-		{"UDOL data", "> 00B2010C00\n< 70 11 5A08" + number + " 9F6904 5A06 9A03 9000\n> 802A8E8009" + number[:12] + "26112100\n< 6985\n", number[:12]},
-		{"eight digits in DRDOL data", "> 00B2010C00\n< 70 12 5A08" + number + " 9F5105 5A04 9F3704 9000\n> 80D0000008" + number[:8] + "ABCDEFAB00\n< 6985\n", number[4:8]},
-		{"eight digits in UDOL data", "> 00B2010C00\n< 70 12 5A08" + number + " 9F6905 5A04 9F3704 9000\n> 802A8E8008" + number[:8] + "ABCDEFAB00\n< 6985\n", number[4:8]},
-		{"UDOL data that do not fit", "> 802A8E8008" + number + "00\n< 6985\n", ""},
-		{"relay resistance data", record + "> 80EA000008" + number + "00\n< 6985\n", ""},
-		{"what is put into the card", record + "> 80DA9F7508" + number + "\n< 9000\n", ""},
-		{"why there was no card", record + "\nFIELD error card " + number + " seen\n", ""},
-		{"a message", record + "UI 1502" + "000000" + number + "00" + "000000001250" + "0840\n", ""},
-		{"an option", "tap-aid A0000000041010\ntap-options Note=" + number + "\n" + record, ""},
-		{"a CVM", "cvm " + number + "\n" + record, ""},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			before := parse(t, tt.lines)
-			got := transcript.Redact(before)
-			secrets := []secret{{what: "card number", digits: number}}
-			if tt.not != "" {
-				secrets = append(secrets, secret{what: tt.not, digits: tt.not})
-			}
-			for _, s := range secrets {
-				if err := s.in(got); err != nil {
-					t.Errorf("%v\n%s", err, text(t, got))
-				}
-			}
-			if strings.Contains(text(t, got), number) {
-				t.Errorf("the header has it\n%s", text(t, got))
-			}
-			for i, e := range got.Events {
-				if len(e.Bytes) != len(before.Events[i].Bytes) {
-					t.Errorf("event %d: %d bytes, were %d", i, len(e.Bytes), len(before.Events[i].Bytes))
-				}
-			}
-			if first, second := text(t, got), text(t, transcript.Redact(got)); first != second {
-				t.Errorf("redacted twice it is something else:\n%s\n%s", first, second)
-			}
-		})
-	}
-}
-
-// Track 1 keeps its form, so that a kernel in magnetic stripe mode still takes it for one, and what track 2 keeps.
-func TestRedactTrack1(t *testing.T) {
-	for before, want := range map[string]string{
-		"B" + number + "^DOE/JANE^3112201099988877": "B000000000000" + number[12:] + "^XXXXXXXX^3112201000000000",
-		"B" + number + "^DOE/JANE^3112":             "B000000000000" + number[12:] + "^XXXXXXXX^3112",
-		"B" + number + "^^DOE/JANE":                 "B000000000000" + number[12:] + "^^00000000",
-		"B1234^DOE/JANE^3112201":                    "B0000^XXXXXXXX^3112201",
-		"BDOE/JANE^" + number + "^3112201":          "B00000000^XXXXXXXXXXXXXXXX^3112201",
-		"B" + number + "^DOE^JANE^3112201":          strings.Repeat("0", 34),
-		"A" + number + "^DOE/JANE^31122010":         strings.Repeat("0", 35),
-		"":                                          "",
-	} {
-		b := []byte(before)
-		transcript.NewRedactor().Object(0x56, b)
-		if string(b) != want {
-			t.Errorf("%s: %s, want %s", before, b, want)
-		}
-		transcript.NewRedactor().Object(0x56, b)
-		if string(b) != want {
-			t.Errorf("%s: again %s", before, b)
-		}
-	}
-}
-
-// Mutation of recorded taps: wherever the card's number, its track or its name is put into an answer in place of
-// something else, redaction finds it.
-func TestRedactMutatedTaps(t *testing.T) {
-	pan, track := unhex(t, number), unhex(t, number+"D31122011234567890")
-	for _, profile := range []string{"tap-visa-online", "tap-mastercard-online"} {
-		clear := recordTap(t, tapTerminal(t), holding(t, profile, false))
-		for i, e := range clear.Events {
-			if e.Kind != transcript.Response || len(e.Bytes) < 4 {
-				continue
-			}
-			for _, hidden := range [][]byte{pan, track} {
-				for at := 0; at+len(hidden) <= len(e.Bytes)-2; at += max(1, len(e.Bytes)/16) {
-					mutated := *clear
-					mutated.Events = slices.Clone(clear.Events)
-					known := transcript.Event{Kind: transcript.Response, Bytes: append(tlv.Append(nil, 0x70, tlv.Append(nil, 0x5A, pan...)...), 0x90, 0)}
-					b := bytes.Clone(e.Bytes)
-					copy(b[at:], hidden)
-					mutated.Events[i].Bytes = b
-					mutated.Events = append(mutated.Events, transcript.Event{Kind: transcript.Command, Bytes: []byte{0, 0xB2, 9, 0x0C, 0}}, known)
-					if err := (secret{what: "card number", digits: number}).in(transcript.Redact(&mutated)); err != nil {
-						t.Fatalf("%s: put into event %d at %d: %v", profile, i, at, err)
-					}
-				}
-			}
-		}
-	}
-}
-
-// Nothing prints what was recorded of a tap.
-func TestTapMasked(t *testing.T) {
-	r := transcript.NewTapRecorder()
-	env := r.Environment(entry.Environment{Field: holding(t, "tap-visa-online", false)})
-	card, err := env.Field.Activate(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	link := env.Trace(card)
-	raw, _ := apdu.Select([]byte(apdu.PPSE), false).Bytes()
-	if _, err := link.Transceive(t.Context(), raw); err != nil {
-		t.Fatal(err)
-	}
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
-		if s := fmt.Sprintf(verb, r); s != "recorder" {
-			t.Errorf("%s: %s", verb, s)
 		}
 	}
 }

@@ -2,13 +2,8 @@ package reader
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"image"
-	"log/slog"
-	"slices"
-	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,73 +11,7 @@ import (
 	"smartreader/display"
 	"smartreader/firmware/payment"
 	"smartreader/hal"
-	"smartreader/hal/sim"
 )
-
-// stage is a simulated reader's screen and lights, with their history in the bubble's
-// own time.
-type stage struct {
-	*testing.T
-	board *sim.Board
-	s     *screen
-	begun time.Time
-	log   *syncWriter
-	end   func() // ends run
-
-	mu   sync.Mutex
-	seen []moment
-}
-
-// moment is what is seen from then on: a screen, and its language if it is not English.
-type moment struct {
-	at   time.Duration
-	what string
-}
-
-type syncWriter struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-func (w *syncWriter) Write(p []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.b.Write(p)
-}
-
-func (w *syncWriter) String() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.b.String()
-}
-
-// onStage must be called in a synctest bubble.
-func onStage(t *testing.T, change ...func(*hal.Board)) *stage {
-	t.Helper()
-	board, err := sim.Open(sim.Options{Dir: t.TempDir(), ScreenSize: image.Pt(128, 64)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	st := &stage{T: t, board: board, begun: time.Now(), log: &syncWriter{}}
-	board.HAL.Screen = watched{board.Screen, st}
-	for _, f := range change {
-		f(board.HAL)
-	}
-	st.s = newScreen(*board.HAL, slog.New(slog.NewTextHandler(st.log, nil)))
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan struct{})
-	go func() { defer close(ended); _ = st.s.run(ctx) }()
-	st.end = func() { stop(); <-ended }
-	t.Cleanup(func() { st.end(); board.HAL.Close() })
-	synctest.Wait()
-	return st
-}
-
-// watched notes what the simulated screen shows.
-type watched struct {
-	*sim.Screen
-	st *stage
-}
 
 func (w watched) Show(ctx context.Context, frame image.Image) error {
 	err := w.Screen.Show(ctx, frame)
@@ -97,125 +26,6 @@ func (w watched) Show(ctx context.Context, frame image.Image) error {
 	}
 	return nil
 }
-
-// pictures are what the faces of a payment of $12.50 look like, by their pixels.
-var pictures = sync.OnceValue(func() map[string]string {
-	known := map[string]string{}
-	for _, language := range display.Languages() {
-		for k := display.Starting; k <= display.Error; k++ {
-			for _, v := range []display.View{
-				{Entries: display.Insert}, {Entries: display.Insert | display.Tap}, {Entries: display.Tap},
-				{KeepCard: true}, {IssuerApproved: true}, {Options: []string{"VISA"}},
-			} {
-				v.Kind, v.Language, v.Amount, v.Currency = k, language, 1250, "usd"
-				name := k.String()
-				switch {
-				case v.KeepCard && k == display.Processing:
-					name = "keep-card"
-				case v.IssuerApproved && k == display.Accepted:
-					name = "approved"
-				case v.Entries == display.Insert && k == display.PresentCard:
-					name += " insert"
-				case v.Entries == display.Tap && k == display.PresentCard:
-					name += " tap"
-				}
-				if language != "en" {
-					name += " " + language
-				}
-				pixels := string(display.Render(v, image.Pt(128, 64)).Pix)
-				if _, ok := known[pixels]; !ok {
-					known[pixels] = name
-				}
-			}
-		}
-	}
-	return known
-})
-
-func (st *stage) recognise(m *image.RGBA) string {
-	if name, ok := pictures()[string(m.Pix)]; ok {
-		return name
-	}
-	return "something else"
-}
-
-// pass lets time pass.
-func (st *stage) pass(d time.Duration) {
-	time.Sleep(d) // of the bubble
-	synctest.Wait()
-}
-
-// show gives the screen a face of the payment of $12.50.
-func (st *stage) show(kind payment.FaceKind, change ...func(*payment.Face)) {
-	f := payment.Face{Kind: kind, Amount: 1250, Currency: "usd", Entries: payment.EntryInsert | payment.EntryTap}
-	if kind == payment.FaceIdle {
-		f = payment.Face{}
-	}
-	for _, c := range change {
-		c(&f)
-	}
-	st.s.face(f)
-	synctest.Wait()
-}
-
-func tapped(f *payment.Face)    { f.Tapped = true }
-func inSlot(f *payment.Face)    { f.RemoveCard = true }
-func onlySlot(f *payment.Face)  { f.Entries = payment.EntryInsert }
-func noEntries(f *payment.Face) { f.Entries = 0 }
-func held(d time.Duration) func(*payment.Face) {
-	return func(f *payment.Face) { f.Hold = d }
-}
-func inLanguages(codes string) func(*payment.Face) {
-	return func(f *payment.Face) { f.Languages = codes }
-}
-
-// wantScreens compares with "what@milliseconds".
-func (st *stage) wantScreens(want ...string) {
-	st.Helper()
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	var got []string
-	for _, m := range st.seen {
-		got = append(got, fmt.Sprintf("%s@%d", m.what, m.at.Milliseconds()))
-	}
-	if !slices.Equal(got, want) {
-		st.Errorf("the screens were\n%q, want\n%q", got, want)
-	}
-}
-
-// wantSignals compares with "lights@milliseconds", or "lights tone@milliseconds" for
-// the start of a tone; lights are their numbers.
-func (st *stage) wantSignals(want ...string) {
-	st.Helper()
-	var got []string
-	for _, h := range st.board.Signals.History() {
-		lit := ""
-		for i := range 4 {
-			if h.Lit>>i&1 == 1 {
-				lit += fmt.Sprint(i + 1)
-			}
-		}
-		if lit == "" {
-			lit = "-"
-		}
-		if h.Tone != 0 {
-			lit += " " + h.Tone.String()
-		}
-		got = append(got, fmt.Sprintf("%s@%d", lit, h.At.Sub(st.begun).Milliseconds()))
-	}
-	if !slices.Equal(got, want) {
-		st.Errorf("lights and tones were\n%q, want\n%q", got, want)
-	}
-}
-
-func (st *stage) wantTones(want ...hal.Tone) {
-	st.Helper()
-	if got := st.board.Signals.Tones(); !slices.Equal(got, want) {
-		st.Errorf("tones %v, want %v", got, want)
-	}
-}
-
-const ms = time.Millisecond
 
 func TestATapFromIdleToIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -666,12 +476,6 @@ func TestRequestsBehindAQuestionGoOutOfDate(t *testing.T) {
 	})
 }
 
-// stuck is a screen that shows nothing until it is let go.
-type stuck struct {
-	hal.Screen
-	free chan struct{}
-}
-
 func (s stuck) Show(ctx context.Context, m image.Image) error {
 	select {
 	case <-s.free:
@@ -679,41 +483,6 @@ func (s stuck) Show(ctx context.Context, m image.Image) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-func TestThePaymentNeverWaitsForTheScreen(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		free := make(chan struct{})
-		st := onStage(t, func(b *hal.Board) { b.Screen = stuck{b.Screen, free} })
-		for range 100 {
-			st.s.face(payment.Face{Kind: payment.FacePresentCard, Amount: 1, Currency: "usd"})
-			st.s.face(payment.Face{Kind: payment.FaceOneCard, Amount: 1, Currency: "usd", Hold: time.Second})
-			st.s.face(payment.Face{Kind: payment.FaceCardRead, Amount: 1, Currency: "usd", Tapped: true})
-			st.s.face(payment.Face{Kind: payment.FaceDeclined, Amount: 1, Currency: "usd", Tapped: true})
-		}
-		st.show(payment.FaceApproved, tapped) // the newest outcome
-		st.show(payment.FacePresentCard)
-		if !time.Now().Equal(st.begun) {
-			t.Errorf("the payment waited %v", time.Since(st.begun))
-		}
-		st.s.mu.Lock()
-		if n := len(st.s.faces.waiting); n > mostWaiting {
-			t.Errorf("%d faces wait", n)
-		}
-		st.s.mu.Unlock()
-		// The lights do not wait for the screen either.
-		if tones := st.board.Signals.Tones(); len(tones) == 0 || tones[0] != hal.ToneSuccess {
-			t.Errorf("tones %v", tones)
-		}
-		close(free)
-		st.pass(20 * time.Second)
-		st.mu.Lock()
-		defer st.mu.Unlock()
-		n := len(st.seen)
-		if n < 2 || st.seen[n-2].what != "approved" || st.seen[n-1].what != "present-card" {
-			t.Errorf("seen %v", st.seen)
-		}
-	})
 }
 
 // A reader that stops shows the outcome it still owes, and is dark.
@@ -810,72 +579,6 @@ func TestNoHoldFreezesTheScreen(t *testing.T) {
 	})
 }
 
-// faulty are lights and a beeper on a loose cable.
-type faulty struct {
-	hal.Signals
-	mu  sync.Mutex
-	err error
-}
-
-func (f *faulty) fault() error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.err
-}
-
-func (f *faulty) LEDs(mask byte) error {
-	if err := f.fault(); err != nil {
-		return err
-	}
-	return f.Signals.LEDs(mask)
-}
-
-func (f *faulty) Tone(t hal.Tone) error {
-	if err := f.fault(); err != nil {
-		return err
-	}
-	return f.Signals.Tone(t)
-}
-
-func TestSignalsThatFailAreToldOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := &faulty{err: errors.New("loose")}
-		st := onStage(t, func(b *hal.Board) { f.Signals, b.Signals = b.Signals, f })
-		warnings := func() int { return strings.Count(st.log.String(), "level=WARN") }
-		pay := func() {
-			st.show(payment.FaceIdle)
-			st.pass(20 * time.Second) // beats
-			st.show(payment.FacePresentCard)
-			st.show(payment.FaceOneCard)
-			st.pass(2000 * ms)
-			st.show(payment.FaceCardRead, tapped)
-			st.pass(2000 * ms)
-		}
-		pay()
-		if n := warnings(); n != 2 {
-			t.Errorf("%d warnings, want one of the lights and one of the beeper", n)
-		}
-		// What could not be switched is switched as soon as it can be.
-		st.show(payment.FacePresentCard)
-		f.mu.Lock()
-		f.err = nil
-		f.mu.Unlock()
-		if st.show(payment.FaceSeePhone); st.board.Signals.Lit() != hal.LED1 {
-			t.Errorf("lit %04b", st.board.Signals.Lit())
-		}
-		st.pass(2000 * ms)
-		pay()
-		st.wantTones(hal.ToneAlert, hal.ToneAlert, hal.ToneSuccess)
-		f.mu.Lock()
-		f.err = errors.New("loose again")
-		f.mu.Unlock()
-		pay()
-		if n := warnings(); n != 4 {
-			t.Errorf("%d warnings, want two more after it had worked", n)
-		}
-	})
-}
-
 // What ended without a card in the slot is read all the same before the next request,
 // which may follow at once.
 func TestOutcomeWithoutACardIsSeen(t *testing.T) {
@@ -900,28 +603,4 @@ func TestOutcomeOfACardThatWasTakenOut(t *testing.T) {
 		st.pass(100 * ms)
 		st.wantScreens("starting@0", "try-again@0", "present-card@100")
 	})
-}
-
-// A board without signals, or without a screen, pays all the same.
-func TestWithoutSignalsOrScreen(t *testing.T) {
-	for name, change := range map[string]func(*hal.Board){
-		"no signals": func(b *hal.Board) { b.Signals = nil },
-		"no screen":  func(b *hal.Board) { b.Screen = nil },
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				st := onStage(t, change)
-				st.show(payment.FacePresentCard)
-				st.show(payment.FaceCardRead, tapped)
-				st.s.tone(hal.ToneKey)
-				st.show(payment.FaceApproved, tapped)
-				st.pass(5000 * ms)
-				if name == "no signals" {
-					st.wantScreens("starting@0", "present-card@0", "card-read@0", "approved@750")
-				} else {
-					st.wantSignals("1@0", "1234@0", "1234 success@0", "1234 key@0", "-@750", "- success@750")
-				}
-			})
-		})
-	}
 }
